@@ -1,0 +1,15 @@
+"""I3D-BiLSTM."""
+
+from ml_collections import ConfigDict
+
+from jaxvid import config as configs
+
+
+def get_config(argument: str = "") -> ConfigDict:
+    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    config = configs.for_dataset(argument)
+    config.name = "i3d_bilstm"
+    config.model.backbone = "i3d"
+    config.model.encoder = "bilstm"
+    config.model.factorised_stem = False
+    return config

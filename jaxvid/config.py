@@ -1,0 +1,301 @@
+"""Every config field with its default and its meaning, the scales of the datasets, and the checks.
+
+A config file in `configs/` starts from `for_dataset(argument)` and changes what its system changes.
+"""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxvid.errors import UserError
+
+# What may differ between the run that wrote a checkpoint and the one that continues it.
+FREE_TO_CHANGE = (
+    "data.root",
+    "data.cache",
+    "data.workers",
+    "data.threads",
+    "data.prefetch",
+    "eval",
+    "checkpoint",
+    "train.log_every",
+)
+
+
+def default() -> ConfigDict:
+    """Returns all fields, at the papers' scale where the papers fix one."""
+    config = ConfigDict()
+    config.name = ""  # the system's name, set by its config file; names the default workdir
+    config.seed = 0  # initial parameters, dropout, the order of clips, crops and start frames
+
+    data = config.data = ConfigDict()
+    data.dataset = "ucf101"  # embedded (rendered figures) or ucf101
+    data.root = ""  # folder of the dataset as distributed; the embedded one makes its own
+    data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
+    data.split = 1  # which of the official train/test splits, from 1
+    data.classes = ()  # names of the classes to use; empty: all
+    data.short_side = 256  # pixels of the short side of stored frames; smaller videos keep theirs
+    data.jpeg_quality = 90  # of stored frames
+    data.fps = 0.0  # frames per second to resample to before sampling; 0: the video's own
+    data.num_frames = 64  # T, frames of a clip
+    data.image_size = 224  # H and W of a clip, pixels
+    data.augment = True  # one of the three crops and a random start, drawn per clip (paper A)
+    data.workers = 0  # processes that prepare videos; 0: one per core
+    data.threads = 0  # threads that decode clips while training; 0: one per core
+    data.prefetch = 4  # batches decoded ahead
+
+    embedded = data.embedded = ConfigDict()
+    embedded.level = "easy"  # easy (muted backgrounds) or hard (busy backgrounds, distractors)
+    embedded.groups = 25  # actors
+    embedded.clips_per_group = 6  # clips of each actor in each class
+    embedded.seed = 0  # of the rendered videos
+
+    model = config.model = ConfigDict()
+    model.backbone = "li3d"  # i3d or li3d
+    model.width = 1.0  # multiplies the channels of the backbone
+    model.temporal_stride = 8  # T / 8 feature steps before the final average; 8, 4, 2 or 1
+    model.kernel_order = "spatial_first"  # LI3D: 1x3x3 then 3x1x1, or temporal_first
+    model.factorised_stem = False  # LI3D: the kernels before the Inception modules too
+    model.encoder = "bilstm"  # none, lstm or bilstm
+    model.hidden = 64  # width of the recurrent encoder, per direction
+    model.encoder_layers = 1  # recurrent layers, one on the other
+    model.pooling = "mean"  # over time: mean or last
+    model.dropout = 0.5  # before the classifier
+    model.bn_momentum = 0.99  # of the running batch statistics
+    model.lowering = "auto"  # of convolutions: auto, native or decomposed
+
+    train = config.train = ConfigDict()
+    train.batch_size = 32  # clips of a step, over all devices
+    train.epochs = 50.0  # passes over the training clips
+    train.dtype = "auto"  # of the computation: float32, bfloat16; auto: bfloat16 on GPU and TPU
+    train.optimizer = "sgd"  # sgd (Nesterov momentum) or adam (decoupled weight decay)
+    train.learning_rate = 0.01  # at its highest
+    train.schedule = "cosine"  # cosine, step or constant
+    train.warmup_epochs = 1.0  # linear, from zero
+    train.step_epochs = ()  # epochs at which the step schedule multiplies the rate
+    train.step_factor = 0.1  # by this
+    train.momentum = 0.9  # sgd; adam takes 0.9 and 0.999
+    train.weight_decay = 1e-4  # on kernels; biases and batch norm are spared
+    train.label_smoothing = 0.0
+    train.clip_norm = 1.0  # of the global gradient; 0: no clipping
+    train.log_every = 10  # steps between lines of metrics.jsonl
+    train.eval_every = 1.0  # epochs between evaluations while training; 0: only at the end
+
+    checkpoint = config.checkpoint = ConfigDict()
+    checkpoint.every = 1.0  # epochs between checkpoints
+    checkpoint.keep = 2  # latest ones kept; the best one is kept besides
+
+    evaluation = config.eval = ConfigDict()
+    evaluation.split = "test"  # which clips: test or train
+    evaluation.batch_size = 32  # clips of a step, over all devices
+    evaluation.views = 1  # equally spaced runs of frames of a video, scores averaged
+    evaluation.checkpoint = "last"  # last, or best (by accuracy on eval.split while training)
+    evaluation.shuffle_frames = False  # put each clip's frames in random order: does order matter?
+    return config
+
+
+def for_dataset(argument: str = "", **variant: Any) -> ConfigDict:
+    """Returns the default config at the scale of a dataset.
+
+    `argument` is what follows the colon on the command line: `DATASET[,key=value...]`, keys `split`
+    and `augment` and those of `variant`, a config file's own options with their defaults. Without it:
+    the embedded dataset at a scale that two CPU cores train in minutes. Raises UserError.
+    """
+    dataset, *pairs = argument.split(",") if argument else ["embedded"]
+    options = {"split": None, "augment": None} | variant
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        if key not in options or not value:
+            raise UserError(
+                f"config argument '{pair}' is not one of {', '.join(f'{k}=...' for k in options)}"
+            )
+        options[key] = _parse(key, value)
+    if dataset not in SCALES:
+        raise UserError(f"unknown dataset '{dataset}': one of {', '.join(SCALES)}")
+    config = default()
+    config.data.dataset = dataset
+    SCALES[dataset](config)
+    for key in ("split", "augment"):
+        if options[key] is not None:
+            config.data[key] = options[key]
+    return config
+
+
+def _parse(key: str, value: str) -> Any:
+    if key == "split":
+        if not value.isdigit():
+            raise UserError(f"split={value}: a whole number is wanted")
+        return int(value)
+    if key == "augment":
+        if value not in ("true", "false"):
+            raise UserError(f"augment={value}: true or false is wanted")
+        return value == "true"
+    return value
+
+
+def _embedded(config: ConfigDict) -> None:
+    config.data.short_side = 48
+    config.data.fps = 8.0
+    config.data.num_frames = 16
+    config.data.image_size = 32
+    config.data.augment = False
+    config.model.width = 0.25
+    config.model.temporal_stride = 4
+    config.model.factorised_stem = True
+    config.model.dropout = 0.0
+    config.model.bn_momentum = 0.9
+    config.train.batch_size = 16
+    config.train.epochs = 6.0
+    config.train.optimizer = "adam"
+    config.train.learning_rate = 3e-3
+    config.train.weight_decay = 1e-4
+    config.train.label_smoothing = 0.1
+    config.train.warmup_epochs = 0.5
+    config.train.log_every = 5
+    config.train.eval_every = 2.0
+
+
+def _ucf101(config: ConfigDict) -> None:
+    config.data.split = 3
+
+
+SCALES = {"embedded": _embedded, "ucf101": _ucf101}
+
+
+def check(config: ConfigDict) -> None:
+    """Raises UserError where a field's value cannot be meant, naming the field."""
+    one_of = {
+        "data.dataset": tuple(SCALES),
+        "data.embedded.level": ("easy", "hard"),
+        "train.dtype": ("auto", "float32", "bfloat16"),
+        "train.optimizer": ("sgd", "adam"),
+        "train.schedule": ("cosine", "step", "constant"),
+        "eval.split": ("train", "test"),
+        "eval.checkpoint": ("last", "best"),
+    }
+    for field, values in one_of.items():
+        if get(config, field) not in values:
+            raise UserError(
+                f"config.{field}='{get(config, field)}': one of {', '.join(values)} is wanted"
+            )
+    at_least = {
+        "data.short_side": 16,
+        "data.jpeg_quality": 1,
+        "data.num_frames": 8,
+        "data.image_size": 32,
+        "data.split": 1,
+        "data.fps": 0,
+        "data.prefetch": 1,
+        "data.workers": 0,
+        "data.threads": 0,
+        "model.encoder_layers": 1,
+        "model.hidden": 1,
+        "train.batch_size": 1,
+        "train.log_every": 1,
+        "train.eval_every": 0,
+        "train.weight_decay": 0,
+        "train.clip_norm": 0,
+        "train.warmup_epochs": 0,
+        "checkpoint.keep": 1,
+        "eval.batch_size": 1,
+        "eval.views": 1,
+    }
+    for field, least in at_least.items():
+        if get(config, field) < least:
+            raise UserError(f"config.{field}={get(config, field)}: at least {least} is wanted")
+    for field in ("train.epochs", "train.learning_rate", "model.width", "checkpoint.every"):
+        if not get(config, field) > 0:
+            raise UserError(f"config.{field}={get(config, field)}: more than 0 is wanted")
+    for field in ("model.dropout", "model.bn_momentum", "train.label_smoothing", "train.momentum"):
+        if not 0 <= get(config, field) < 1:
+            raise UserError(f"config.{field}={get(config, field)}: from 0 to below 1 is wanted")
+    if config.data.jpeg_quality > 100:
+        raise UserError(f"config.data.jpeg_quality={config.data.jpeg_quality}: at most 100")
+    if config.train.schedule == "step" and not config.train.step_epochs:
+        raise UserError("config.train.step_epochs is empty: the step schedule needs its epochs")
+
+
+def get(config: ConfigDict, field: str) -> Any:
+    """Returns a field by its dotted name."""
+    for part in field.split("."):
+        config = config[part]
+    return config
+
+
+def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
+    """Returns a config as one level of dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, ConfigDict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def differences(old: ConfigDict, new: ConfigDict) -> dict[str, tuple[Any, Any]]:
+    """Returns the fields that differ, but for those that may: {dotted name: (old, new)}."""
+    before, after = flatten(old), flatten(new)
+    return {
+        field: (before.get(field), after.get(field))
+        for field in sorted(before.keys() | after.keys())
+        if before.get(field) != after.get(field)
+        and not any(field == free or field.startswith(f"{free}.") for free in FREE_TO_CHANGE)
+    }
+
+
+def to_json(config: ConfigDict) -> str:
+    """Returns a config as JSON, for a workdir's config.json."""
+    return json.dumps(config.to_dict(), indent=2) + "\n"
+
+
+def read(path: Path) -> ConfigDict:
+    """Reads a workdir's config.json: the defaults, with what the file says. Raises UserError."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: is {path.parent} a workdir?") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}") from None
+    config = default()
+    try:
+        with config.unlocked():
+            config.update(values)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not a config: {error}") from None
+    unknown = flatten(config).keys() - flatten(default()).keys()
+    if unknown:
+        raise UserError(f"{path}: unknown fields {', '.join(sorted(unknown))}")
+    return config.lock()
+
+
+def load(name: str) -> ConfigDict:
+    """Returns the config that `PATH[:ARGUMENT]` or `NAME[:ARGUMENT]` says. Raises UserError."""
+    name, _, argument = name.partition(":")
+    path = find(name)
+    spec = importlib.util.spec_from_file_location(f"jaxvid_config_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise UserError(f"config file {path} has no function get_config")
+    return module.get_config(argument).lock()
+
+
+def find(name: str) -> Path:
+    """Returns the file of a config given as a path, or as the name of one that comes with jaxvid."""
+    path = Path(name)
+    if path.suffix == ".py":
+        if path.is_file():
+            return path
+        raise UserError(f"config file {path} does not exist")
+    package = Path(__file__).parent
+    for folder in (package / "configs", package.parent / "configs"):
+        if (folder / f"{name}.py").is_file():
+            return folder / f"{name}.py"
+    known = sorted({p.stem for f in ("configs", "../configs") for p in (package / f).glob("*.py")})
+    raise UserError(f"unknown config '{name}': a path to a .py file, or one of {', '.join(known)}")
+
+

@@ -1,0 +1,1 @@
+"""The data path: datasets, decoding, prepared records and the input pipeline."""

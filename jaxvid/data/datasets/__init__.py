@@ -1,0 +1,54 @@
+"""Datasets: indexes of video files read from the layout in which each is distributed.
+
+A new dataset is one module here that returns a `Dataset`, and one line in `jaxvid.data.loading`.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jaxvid.errors import UserError
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled video file: where it is, what it shows, on which side of the split it stands."""
+
+    path: Path  # relative to the dataset's folder of videos; its POSIX form is the clip's id
+    label: int
+    split: str  # train or test
+    group: str  # videos of one group share actor or scene; a split never separates them
+
+    @property
+    def id(self) -> str:
+        return self.path.as_posix()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An index of clips. It opens no video."""
+
+    name: str
+    folder: Path  # the clips' paths are relative to it
+    class_names: tuple[str, ...]
+    clips: tuple[Clip, ...]
+    missing: tuple[str, ...] = ()  # listed by the dataset, not found on disk
+
+    def split(self, name: str) -> list[Clip]:
+        return [clip for clip in self.clips if clip.split == name]
+
+
+def take_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
+    """Returns the dataset with these classes alone, in this order. Raises UserError."""
+    if not names:
+        return dataset
+    unknown = [name for name in names if name not in dataset.class_names]
+    if unknown:
+        raise UserError(
+            f"config.data.classes: {dataset.name} has no class {', '.join(unknown)}; "
+            f"it has {', '.join(dataset.class_names)}"
+        )
+    if len(set(names)) < len(names):
+        raise UserError("config.data.classes names a class twice")
+    labels = {dataset.class_names.index(name): label for label, name in enumerate(names)}
+    clips = tuple(replace(c, label=labels[c.label]) for c in dataset.clips if c.label in labels)
+    return replace(dataset, class_names=tuple(names), clips=clips)

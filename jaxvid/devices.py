@@ -1,0 +1,65 @@
+"""Devices: the mesh, how state and batches lie on it, the type to compute in, compilation's cache."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxvid.errors import UserError
+
+
+class Devices:
+    """All devices of all processes in one mesh with the axis `data`.
+
+    Batches are divided along it, everything else is held by each device.
+    """
+
+    def __init__(self) -> None:
+        self.mesh = Mesh(np.array(jax.devices()), ("data",))
+        self.replicated = NamedSharding(self.mesh, PartitionSpec())
+        self.batch = NamedSharding(self.mesh, PartitionSpec("data"))
+
+    def check_batch_size(self, field: str, batch_size: int) -> None:
+        """Raises UserError where a batch cannot be divided evenly over the devices."""
+        if batch_size % self.mesh.size:
+            raise UserError(
+                f"config.{field}={batch_size} cannot be divided over {self.mesh.size} devices: "
+                f"a multiple of {self.mesh.size} is wanted"
+            )
+
+    def put_batch(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Sends this process's part of a batch to its devices and returns the whole batch."""
+        return {
+            name: jax.make_array_from_process_local_data(self.batch, part)
+            for name, part in batch.items()
+        }
+
+    def __str__(self) -> str:
+        kind = jax.devices()[0].device_kind
+        return f"{self.mesh.size} x {kind} in {jax.process_count()} process(es)"
+
+
+def compute_dtype(name: str) -> jnp.dtype:
+    """Returns the type that `float32`, `bfloat16` or `auto` stands for on this machine."""
+    if name == "auto":
+        name = "bfloat16" if jax.default_backend() in ("gpu", "tpu") else "float32"
+    return jnp.dtype(name)
+
+
+def keep_compiled(folder: Path) -> None:
+    """Keeps compiled programs in a folder, so that the next run need not compile them again."""
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+
+
+def scale_pixels(clips: jax.Array) -> jax.Array:
+    """Returns uint8 pixels as float32 in [-1, 1]."""
+    return clips.astype(jnp.float32) / 127.5 - 1.0
+
+
+def on_host(tree: Any) -> Any:
+    """Returns a tree of arrays as NumPy arrays."""
+    return jax.tree.map(np.asarray, tree)

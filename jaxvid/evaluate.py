@@ -1,0 +1,181 @@
+"""Evaluation: the scores of every clip of a split, each counted exactly once, and what they say."""
+
+import csv
+import io
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxvid import files, metrics
+from jaxvid.checkpoints import Checkpoints
+from jaxvid.data import pipeline
+from jaxvid.data.datasets import Clip
+from jaxvid.devices import scale_pixels
+from jaxvid.errors import UserError
+from jaxvid.experiment import Experiment
+from jaxvid.logs import read_metrics
+from jaxvid.report import figures
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a split's clips.
+
+    Shapes: probabilities (B, N), labels (B,). `seconds_per_clip`: the forward pass over all views with
+    the clips' way to the device, without decoding; the median over the batches.
+    """
+
+    clips: list[Clip]
+    probabilities: np.ndarray
+    labels: np.ndarray
+    seconds_per_clip: float
+
+    @property
+    def accuracy(self) -> float:
+        return float((self.probabilities.argmax(-1) == self.labels).mean())
+
+    @property
+    def loss(self) -> float:
+        """The mean cross-entropy, nats."""
+        chosen = np.take_along_axis(self.probabilities, self.labels[:, None], axis=-1)
+        return float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
+
+
+class Scorer:
+    """Scores the split that a config's `eval` names; compiles once for any number of calls."""
+
+    def __init__(self, experiment: Experiment):
+        self.experiment = experiment
+        model = experiment.model
+
+        def forward(variables: Any, clips: jax.Array) -> jax.Array:
+            batch, views = clips.shape[:2]
+            pixels = scale_pixels(clips.reshape(batch * views, *clips.shape[2:]))
+            logits = model.apply(variables, pixels, train=False).logits
+            probabilities = jax.nn.softmax(logits.astype(jnp.float32))
+            return probabilities.reshape(batch, views, -1).mean(axis=1)
+
+        self._forward = jax.jit(forward, out_shardings=experiment.devices.replicated)
+        self._compiled = False
+
+    def score(self, variables: Any) -> Scores:
+        """Returns the scores under a model's variables; the views of a clip are averaged."""
+        experiment, config = self.experiment, self.experiment.config
+        clips = experiment.clips(config.eval.split)
+        stream = pipeline.eval_stream(
+            experiment.source,
+            clips,
+            experiment.clip_settings,
+            config.eval.batch_size,
+            config.eval.views,
+            experiment.reading,
+            config.seed if config.eval.shuffle_frames else None,
+        )
+        scored: list[np.ndarray] = []
+        timed: list[float] = []
+        for batch in stream:
+            if not self._compiled:  # once more than needed, so that no timed batch compiles
+                self._score_batch(variables, batch)
+                self._compiled = True
+            start = time.perf_counter()
+            scored.append(self._score_batch(variables, batch))
+            timed.append(time.perf_counter() - start)
+        # The last batch is filled up; every clip counts once.
+        probabilities = np.concatenate(scored)[: len(clips)]
+        labels = np.array([clip.label for clip in clips])
+        return Scores(clips, probabilities, labels, np.median(timed) / config.eval.batch_size)
+
+    def _score_batch(self, variables: Any, batch: dict[str, np.ndarray]) -> np.ndarray:
+        clips = self.experiment.devices.put_batch(batch)["clip"]
+        return np.asarray(self._forward(variables, clips))
+
+
+def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, Any]:
+    """Scores a workdir's model and writes results, predictions and figures to `output`.
+
+    Returns what results.json holds. Raises UserError where the workdir has no such checkpoint.
+    """
+    config = experiment.config
+    step, variables = restore(experiment, workdir)
+    scores = Scorer(experiment).score(variables)
+    class_names = experiment.dataset.class_names
+    results = {
+        **metrics.summary(scores.probabilities, scores.labels),
+        **experiment.parameters,
+        "seconds_per_clip": scores.seconds_per_clip,
+        "step": step,
+        "split": config.eval.split,
+        "num_clips": len(scores.clips),
+        "dataset": experiment.dataset.name,
+        "config": config.name,
+    }
+    classes = metrics.per_class(scores.probabilities, scores.labels)
+    rows = [{"class": name, **row} for name, row in zip(class_names, classes, strict=True)]
+    files.write_text(output / "per_class.csv", _csv(rows))
+    files.write_text(output / "predictions.csv", _csv(_predictions(scores, class_names)))
+    figures.confusion_matrix(
+        scores.labels,
+        scores.probabilities.argmax(-1),
+        class_names,
+        output / "figures" / "confusion_matrix.png",
+    )
+    figures.training_curves(read_metrics(workdir), output / "figures" / "training_curves.png")
+    files.write_json(output / "results.json", results)
+    return results
+
+
+def restore(experiment: Experiment, workdir: Path) -> tuple[int, dict[str, Any]]:
+    """Returns the step and the variables of the checkpoint that a config's `eval` names.
+
+    Raises UserError where there is none.
+    """
+    folder = workdir / "checkpoints"
+    if not folder.is_dir():
+        raise UserError(f"{workdir} has no checkpoints: train there first")
+    checkpoints = Checkpoints(folder)
+    wanted = None
+    if experiment.config.eval.checkpoint == "best":
+        wanted = checkpoints.best_step()
+        if wanted is None:
+            raise UserError(f"no checkpoint in {folder} was evaluated: config.eval.checkpoint=last")
+    template = jax.eval_shape(experiment.init)
+    layout = experiment.devices.replicated
+    template = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout), template
+    )
+    restored = checkpoints.restore({"variables": template}, wanted)
+    checkpoints.close()
+    if restored is None:
+        raise UserError(f"{folder} is empty: train there first")
+    step, trees = restored
+    return step, trees["variables"]
+
+
+def _predictions(scores: Scores, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
+    rows = []
+    for clip, label, row in zip(scores.clips, scores.labels, scores.probabilities, strict=True):
+        best = int(row.argmax())
+        shown = {name: f"{p:.6f}" for name, p in zip(class_names, row, strict=True)}
+        rows.append(
+            {
+                "clip": clip.id,
+                "label": class_names[label],
+                "predicted": class_names[best],
+                "correct": int(best == label),
+                **shown,
+            }
+        )
+    return rows
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,110 @@
+"""What a run is made of, as its config describes it: the data, the model, the devices."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from absl import logging
+from ml_collections import ConfigDict
+
+from jaxvid import models
+from jaxvid.data import loading
+from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.pipeline import ClipSettings, Reading
+from jaxvid.data.records import RecordSource
+from jaxvid.devices import Devices, compute_dtype
+from jaxvid.errors import UserError
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A dataset with its prepared records, and the model and the devices to use on it."""
+
+    config: ConfigDict
+    dataset: Dataset
+    source: RecordSource
+    model: nn.Module
+    devices: Devices
+
+    def clips(self, split: str) -> list[Clip]:
+        """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
+        clips = [c for c in self.dataset.split(split) if c.id in self.source.position]
+        if not clips:
+            raise UserError(f"{self.dataset.name} has no usable video in its {split} split")
+        return clips
+
+    @property
+    def clip_settings(self) -> ClipSettings:
+        return loading.clip_settings(self.config.data)
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(
+            self.config.data.threads,
+            self.config.data.prefetch,
+            jax.process_index(),
+            jax.process_count(),
+        )
+
+    def init(self) -> Any:
+        """Returns the model's variables before training."""
+        size = self.config.data.image_size
+        clip = jnp.zeros((1, self.config.data.num_frames, size, size, 3))
+        return self.model.init(jax.random.key(self.config.seed), clip, train=False)
+
+    @cached_property
+    def parameters(self) -> dict[str, int]:
+        """The numbers of trainable parameters, with the classifier and without."""
+        params = jax.eval_shape(self.init)["params"]
+        without = {name: part for name, part in params.items() if name != "classifier"}
+        return {
+            "parameters": models.count_parameters(params),
+            "parameters_without_classifier": models.count_parameters(without),
+        }
+
+    def describe(self) -> str:
+        """Returns what a user wants to see before hours are spent."""
+        config, counts = self.config, self.parameters
+        steps = models.sequence_length(config.model, config.data.num_frames)
+        return "\n".join(
+            [
+                f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
+                f"{len(self.dataset.split('train'))} training and "
+                f"{len(self.dataset.split('test'))} test videos; clips of "
+                f"{config.data.num_frames}x{config.data.image_size}x{config.data.image_size}",
+                f"model    {config.name or config.model.backbone}: {counts['parameters']:,} "
+                f"parameters, {counts['parameters_without_classifier']:,} without the classifier; "
+                f"{steps} feature steps",
+                f"devices  {self.devices}, {compute_dtype(config.train.dtype)}",
+            ]
+        )
+
+
+def open_experiment(config: ConfigDict) -> Experiment:
+    """Reads the dataset's index, prepares what is not prepared, and builds the model.
+
+    Raises UserError for what the config cannot mean, before anything is decoded.
+    """
+    devices = Devices()
+    devices.check_batch_size("train.batch_size", config.train.batch_size)
+    devices.check_batch_size("eval.batch_size", config.eval.batch_size)
+    dtype = compute_dtype(config.train.dtype)
+    try:
+        models.build(config.model, num_classes=2, dtype=dtype)
+        steps = models.sequence_length(config.model, config.data.num_frames)
+    except ValueError as error:
+        raise UserError(f"config.model: {error}") from None
+    if steps == 1 and config.model.encoder != "none":
+        logging.warning(
+            "%d frames at temporal stride %d leave one feature step: a recurrent encoder has nothing "
+            "to do; take more frames or a smaller config.model.temporal_stride",
+            config.data.num_frames,
+            config.model.temporal_stride,
+        )
+    dataset = loading.load(config.data)
+    source = loading.open_records(dataset, config.data)
+    model = models.build(config.model, len(dataset.class_names), dtype)
+    return Experiment(config, dataset, source, model, devices)

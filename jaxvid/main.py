@@ -1,0 +1,167 @@
+"""The command line: flags, and which mode to run.
+
+    python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=runs/try1] [--config.FIELD=VALUE ...]
+    python -m jaxvid.main --mode=eval --workdir=runs/try1
+    python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
+"""
+
+import difflib
+import logging as python_logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from absl import flags, logging
+from ml_collections import ConfigDict, config_flags
+
+from jaxvid import config as configs
+from jaxvid import workdir as workdirs
+from jaxvid.errors import UserError
+
+MODES = {
+    "train": "train, or continue to train, then evaluate; writes to the workdir",
+    "eval": "evaluate the model of a workdir",
+    "prepare": "decode the dataset's videos into records, so that training starts at once",
+}
+FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config.py lists"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs a mode. Returns the exit status: 0 done, 2 wrong input, 128 + n left upon signal n."""
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.WARNING)
+    formatter = python_logging.Formatter("%(levelname)s: %(message)s")
+    logging.get_absl_handler().setFormatter(formatter)
+    signals = _Signals()
+    try:
+        mode, config, workdir = _parse(list(argv))
+        configs.check(config)
+        return _run(mode, config, workdir, signals)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        # A full disk or a folder without permission is no bug, and needs no stack trace.
+        print(f"error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command continues", file=sys.stderr)
+        return 128 + signals.received
+
+
+def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> int:
+    # JAX takes a second to load; a mistyped flag should not.
+    from jaxvid.data import loading
+    from jaxvid.devices import keep_compiled
+
+    cache = loading.cache_folder(config.data)
+    if mode == "prepare":
+        source = loading.open_records(loading.load(config.data), config.data)
+        print(f"{len(source)} videos are prepared in {source.folder}")
+        return 0
+    keep_compiled(cache / "compiled")
+    from jaxvid.evaluate import evaluate
+    from jaxvid.experiment import open_experiment
+    from jaxvid.train import Trainer
+
+    if mode == "train":
+        workdirs.check(workdir, config)
+    experiment = open_experiment(config)
+    print(experiment.describe(), flush=True)
+    if mode == "train":
+        workdirs.claim(workdir, config)
+        with signals.deferred():
+            finished = Trainer(experiment, workdir).run(lambda: bool(signals.received))
+        if not finished:
+            print(f"stopped and saved in {workdir}; the same command continues", file=sys.stderr)
+            return 128 + signals.received
+    output = workdirs.evaluation_folder(workdir, config)
+    results = evaluate(experiment, workdir, output)
+    for name, value in results.items():
+        print(f"{name:30} {value:.4f}" if isinstance(value, float) else f"{name:30} {value}")
+    print(f"results, predictions and figures are in {output}")
+    return 0
+
+
+def _parse(argv: list[str]) -> tuple[str, ConfigDict, Path]:
+    values = flags.FlagValues()
+    usage = "; ".join(f"{mode}: {meaning}" for mode, meaning in MODES.items())
+    mode = flags.DEFINE_enum("mode", "train", list(MODES), usage, flag_values=values)
+    workdir = flags.DEFINE_string(
+        "workdir", "", "folder of the run; by default runs/SYSTEM-DATASET", flag_values=values
+    )
+    flags.DEFINE_bool("help", False, "show this help", flag_values=values, short_name="h")
+    config = _config(argv)
+    argv = [argument for argument in argv if not argument.startswith("--config=")]
+    if config is not None:
+        _check_fields(argv, config)
+        config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
+    try:
+        rest = values(argv)[1:]
+    except flags.Error as error:
+        raise UserError(str(error)) from None
+    if values.help:
+        print(f"{__doc__}\nFlags:\n{values.module_help(sys.argv[0])}\n{FIELDS_HELP}")
+        raise SystemExit(0)
+    if config is None:
+        raise UserError("--config=configs/NAME.py is wanted, or the --workdir of an earlier run")
+    if rest:
+        raise UserError(f"unexpected argument '{rest[0]}': --mode={mode.value} takes none")
+    folder = workdir.value or f"runs/{config.name}-{config.data.dataset}"
+    return mode.value, values.config, Path(folder)
+
+
+def _config(argv: list[str]) -> ConfigDict | None:
+    given = {name: value for name, _, value in (a.partition("=") for a in argv)}
+    if "--config" in given:
+        return configs.load(given["--config"])
+    if "--workdir" in given:
+        return configs.read(Path(given["--workdir"]) / workdirs.CONFIG)
+    return None
+
+
+def _check_fields(argv: list[str], config: ConfigDict) -> None:
+    known = configs.flatten(config)
+    for argument in argv:
+        field = argument.removeprefix("--config.").partition("=")[0]
+        if argument.startswith("--config.") and field not in known:
+            near = difflib.get_close_matches(field, known, n=3)
+            raise UserError(
+                f"there is no field config.{field}"
+                + (f"; did you mean {' or '.join(near)}?" if near else "; see jaxvid/config.py")
+            )
+
+
+class _Signals:
+    """SIGINT and SIGTERM: an interruption at once, or, while training, a request to save and leave."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._deferred = False
+        signal.signal(signal.SIGINT, self._receive)
+        signal.signal(signal.SIGTERM, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        again, self.received = bool(self.received), number
+        if again or not self._deferred:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Lets the first signal wait until it is asked for; a second one interrupts at once."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+
+
+if __name__ == "__main__":
+    # Set before JAX and OpenCV are loaded: what they say of themselves helps no user.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    sys.exit(main(sys.argv))

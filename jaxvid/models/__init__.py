@@ -1,0 +1,92 @@
+"""Models: one file per family of parts, and `build`, which makes a recogniser from a config.
+
+A new backbone, encoder or pooling is one new file and one line in its family below. An entry
+turns the model config and the compute dtype into a module.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxvid.models import inception, pooling, recurrent
+from jaxvid.models.recognizer import Outputs, Recognizer
+
+__all__ = ["Outputs", "Recognizer", "build", "count_parameters", "sequence_length"]
+
+Part = Callable[[Any, DTypeLike], nn.Module | None]
+
+
+def _inception3d(model: Any, dtype: DTypeLike, *, factorised: bool) -> inception.Inception3D:
+    return inception.Inception3D(
+        factorised=factorised,
+        factorised_stem=model.factorised_stem,
+        kernel_order=model.kernel_order,
+        width=model.width,
+        temporal_stride=model.temporal_stride,
+        bn_momentum=model.bn_momentum,
+        lowering=model.lowering,
+        dtype=dtype,
+    )
+
+
+BACKBONES: Mapping[str, Part] = {
+    "i3d": lambda model, dtype: _inception3d(model, dtype, factorised=False),
+    "li3d": lambda model, dtype: _inception3d(model, dtype, factorised=True),
+}
+
+ENCODERS: Mapping[str, Part] = {
+    "none": lambda model, dtype: None,
+    "lstm": lambda model, dtype: recurrent.LSTM(model.hidden, model.encoder_layers, dtype),
+    "bilstm": lambda model, dtype: recurrent.BiLSTM(model.hidden, model.encoder_layers, dtype),
+}
+
+POOLINGS: Mapping[str, Part] = {
+    "mean": lambda model, dtype: pooling.Mean(),
+    "last": lambda model, dtype: pooling.Last(),
+}
+
+
+def build(model: Any, num_classes: int, dtype: DTypeLike = jnp.float32) -> nn.Module:
+    """Builds the recogniser that a model config describes, computing in `dtype`.
+
+    `model` has one attribute per field: `backbone`, `encoder`, `pooling`, `dropout` and what
+    those parts ask for. The module maps (clips (B,T,H,W,C), train) to `Outputs`.
+
+    Raises ValueError for an unknown part, naming the known ones.
+    """
+    return Recognizer(
+        backbone=_part("backbone", BACKBONES, model.backbone)(model, dtype),
+        encoder=_part("encoder", ENCODERS, model.encoder)(model, dtype),
+        pooling=_part("pooling", POOLINGS, model.pooling)(model, dtype),
+        num_classes=num_classes,
+        dropout=model.dropout,
+    )
+
+
+def sequence_length(model: Any, num_frames: int) -> int:
+    """Counts the steps τ that the temporal encoder sees for a clip of T frames.
+
+    Raises ValueError for an unknown backbone, naming the known ones.
+    """
+    backbone = _part("backbone", BACKBONES, model.backbone)(model, jnp.float32)
+    return backbone.sequence_length(num_frames)
+
+
+def count_parameters(params: Mapping[str, Any], classifier: bool = True) -> int:
+    """Counts the trainable numbers in a parameter tree, with its classifier or without.
+
+    Takes arrays or, from `jax.eval_shape`, their shapes alone.
+    """
+    counted = {name: tree for name, tree in params.items() if classifier or name != "classifier"}
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(counted))
+
+
+def _part(family: str, known: Mapping[str, Part], name: str) -> Part:
+    if name not in known:
+        raise ValueError(f"unknown {family} {name!r}: one of {', '.join(known)}")
+    return known[name]

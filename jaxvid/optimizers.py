@@ -1,0 +1,47 @@
+"""Optimisers and learning-rate schedules."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+from ml_collections import ConfigDict
+
+
+def schedule(train: ConfigDict, steps: int, steps_per_epoch: float) -> Callable[[int], float]:
+    """Returns the learning rate as a function of the step: linear warm-up, then the schedule's fall."""
+    warmup = round(train.warmup_epochs * steps_per_epoch)
+    rate = train.learning_rate
+    if train.schedule == "cosine":
+        after = optax.cosine_decay_schedule(rate, max(1, steps - warmup))
+    elif train.schedule == "step":
+        boundaries = [round(epoch * steps_per_epoch) - warmup for epoch in train.step_epochs]
+        after = optax.piecewise_constant_schedule(
+            rate, {boundary: train.step_factor for boundary in boundaries}
+        )
+    else:
+        after = optax.constant_schedule(rate)
+    if not warmup:
+        return after
+    return optax.join_schedules([optax.linear_schedule(0.0, rate, warmup), after], [warmup])
+
+
+def decays(params: Any) -> Any:
+    """Returns a tree of booleans: weight decay is for kernels, not for biases and batch norm."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+def build(train: ConfigDict, learning_rate: Callable[[int], float]) -> optax.GradientTransformation:
+    """Returns the optimiser that a config's `train` describes.
+
+    sgd: decay is added to the gradient, Nesterov momentum. adam: decay is decoupled (AdamW).
+    """
+    parts = [optax.clip_by_global_norm(train.clip_norm)] if train.clip_norm else []
+    if train.optimizer == "sgd":
+        parts += [
+            optax.add_decayed_weights(train.weight_decay, decays),
+            optax.sgd(learning_rate, train.momentum, nesterov=True),
+        ]
+    else:
+        parts += [optax.adamw(learning_rate, weight_decay=train.weight_decay, mask=decays)]
+    return optax.chain(*parts)

@@ -1,0 +1,243 @@
+"""Training: the state, the jitted step, the loop."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from jaxvid import losses, optimizers, progress
+from jaxvid.checkpoints import Checkpoints
+from jaxvid.data import pipeline
+from jaxvid.devices import scale_pixels
+from jaxvid.errors import UserError
+from jaxvid.evaluate import Scorer
+from jaxvid.experiment import Experiment
+from jaxvid.logs import Logs
+
+SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal to show progress on
+
+
+class TrainState(struct.PyTreeNode):
+    """All that changes while training. Randomness needs no place in it: it follows from the step."""
+
+    step: jax.Array
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the model computes with, in training and after it."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+    @property
+    def trees(self) -> dict[str, Any]:
+        """What a checkpoint holds: `variables` can be restored without the rest."""
+        training = {"step": self.step, "opt_state": self.opt_state}
+        return {"variables": self.variables, "training": training}
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    smoothing: float,
+    seed: int,
+    state: TrainState,
+    batch: dict[str, jax.Array],
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """Takes one step on a batch of `clip` (B, T, H, W, C) uint8 and `label` (B,).
+
+    Returns the next state, and the batch's loss, top-1 accuracy and the norm of its gradient.
+    """
+    dropout = jax.random.fold_in(jax.random.key(seed), state.step)
+
+    def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
+        outputs, updated = model.apply(
+            {"params": params, "batch_stats": state.batch_stats},
+            scale_pixels(batch["clip"]),
+            train=True,
+            rngs={"dropout": dropout},
+            mutable=["batch_stats"],
+        )
+        loss = losses.cross_entropy(outputs.logits, batch["label"], smoothing).mean()
+        return loss, (outputs.logits, updated["batch_stats"])
+
+    gradient_of = jax.value_and_grad(loss_of, has_aux=True)
+    (loss, (logits, batch_stats)), gradient = gradient_of(state.params)
+    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    metrics = {
+        "loss": loss,
+        "accuracy": (logits.argmax(-1) == batch["label"]).mean(),
+        "grad_norm": optax.global_norm(gradient),
+    }
+    params = optax.apply_updates(state.params, updates)
+    return TrainState(state.step + 1, params, batch_stats, opt_state), metrics
+
+
+class Trainer:
+    """The training of an experiment in a workdir, from where an earlier run of it stopped."""
+
+    def __init__(self, experiment: Experiment, workdir: Path):
+        config = experiment.config
+        self.experiment, self.workdir, self.config = experiment, workdir, config
+        self.clips = experiment.clips("train")
+        self.steps_per_epoch = len(self.clips) / config.train.batch_size
+        self.steps = max(1, round(config.train.epochs * self.steps_per_epoch))
+        self.learning_rate = optimizers.schedule(config.train, self.steps, self.steps_per_epoch)
+        self.optimizer = optimizers.build(config.train, self.learning_rate)
+        self.layout = jax.tree.map(
+            lambda _: experiment.devices.replicated, jax.eval_shape(self._create)
+        )
+        self.checkpoints = Checkpoints(workdir / "checkpoints", config.checkpoint.keep)
+
+    def _create(self) -> TrainState:
+        variables = self.experiment.init()
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=variables["params"],
+            batch_stats=variables.get("batch_stats", {}),
+            opt_state=self.optimizer.init(variables["params"]),
+        )
+
+    def start(self) -> TrainState:
+        """Returns the state to go on from: the last whole checkpoint's, else a new one."""
+        state = jax.jit(self._create, out_shardings=self.layout)()
+        restored = self.checkpoints.restore(state.trees, set_aside=True)
+        if restored is None:
+            return state
+        _, trees = restored
+        return TrainState(**trees["variables"], **trees["training"])
+
+    def compile_step(self) -> Callable[[TrainState, dict[str, jax.Array]], Any]:
+        """Returns the jitted step. The state that goes in is used up."""
+        experiment, train = self.experiment, self.config.train
+
+        def step(state: TrainState, batch: dict[str, jax.Array]) -> Any:
+            return train_step(
+                experiment.model,
+                self.optimizer,
+                train.label_smoothing,
+                self.config.seed,
+                state,
+                batch,
+            )
+
+        shardings = (self.layout, experiment.devices.replicated)
+        return jax.jit(step, donate_argnums=0, out_shardings=shardings)
+
+    def run(self, stop: Callable[[], bool] = lambda: False) -> TrainState | None:
+        """Trains to the end and returns the state, or None where `stop` asked to leave before.
+
+        `stop` is asked after every step; the state is saved before leaving. Raises UserError where the
+        loss or the gradient is no longer finite; the checkpoints then hold the last good state.
+        """
+        try:
+            state = self.start()
+            return self._run(state, stop) if int(state.step) < self.steps else state
+        finally:
+            self.checkpoints.close()
+
+    def _run(self, state: TrainState, stop: Callable[[], bool]) -> TrainState | None:
+        config, first = self.config, int(state.step)
+        batches = pipeline.train_stream(
+            self.experiment.source,
+            self.clips,
+            self.experiment.clip_settings,
+            config.train.batch_size,
+            config.seed,
+            first,
+            self.steps,
+            self.experiment.reading,
+        )
+        step_fn = self.compile_step()
+        scorer = Scorer(self.experiment)
+        if first:
+            print(f"continues after step {first} of {self.steps}", flush=True)
+        with Logs(self.workdir, first) as logs, progress.bar("shown") as bar:
+            report = _Report(self, logs, bar, first)
+            unread: tuple[int, dict[str, jax.Array]] | None = None
+            for step in range(first + 1, self.steps + 1):
+                state, metrics = step_fn(state, self.experiment.devices.put_batch(next(batches)))
+                # A step's metrics are read when the next one runs, so that the device never waits.
+                if unread:
+                    report.step(*unread)
+                unread = (step, metrics)
+                evaluates = self._is_due(step, config.train.eval_every)
+                leaves = stop() and step < self.steps
+                if not (evaluates or leaves or self._is_due(step, config.checkpoint.every)):
+                    continue
+                report.step(*unread)
+                unread, accuracy = None, None
+                if evaluates:
+                    scores = scorer.score(state.variables)
+                    accuracy = scores.accuracy
+                    report.evaluation(step, accuracy, scores.loss)
+                self.checkpoints.save(step, state.trees, accuracy)
+                if leaves:
+                    self.checkpoints.wait()
+                    return None
+        return state
+
+    def _is_due(self, step: int, epochs: float) -> bool:
+        every = max(1, round(epochs * self.steps_per_epoch))
+        return epochs > 0 and (step % every == 0) or step == self.steps
+
+
+class _Report:
+    """Tells of steps and evaluations: checks, logs, and shows them."""
+
+    def __init__(self, trainer: Trainer, logs: Logs, bar: progress.Progress, first: int):
+        self.trainer, self.logs, self.bar = trainer, logs, bar
+        self.task = bar.add_task(
+            "training", total=trainer.steps, completed=first, shown="compiling"
+        )
+        self.timed: list[float] = []
+        self.shown = ""
+        self.last_line = time.monotonic()
+
+    def step(self, step: int, metrics: dict[str, jax.Array]) -> None:
+        trainer, train = self.trainer, self.trainer.config.train
+        values = {name: float(value) for name, value in metrics.items()}
+        if not (math.isfinite(values["loss"]) and math.isfinite(values["grad_norm"])):
+            trainer.checkpoints.wait()
+            saved = trainer.checkpoints.steps()
+            raise UserError(
+                f"training diverged: at step {step} the loss is {values['loss']} and the gradient's "
+                f"norm {values['grad_norm']}; "
+                + (f"step {saved[-1]} is saved" if saved else "nothing was saved yet")
+                + f"; try a config.train.learning_rate below {train.learning_rate}, or clip_norm"
+            )
+        self.timed = [*self.timed[-20:], time.monotonic()]
+        self.shown = f"loss {values['loss']:.3f} accuracy {values['accuracy']:.2f}"
+        if len(self.timed) > 1:
+            seconds = (self.timed[-1] - self.timed[0]) / (len(self.timed) - 1)
+            left = round(seconds * (trainer.steps - step))
+            rate = train.batch_size / seconds
+            self.shown += f" {rate:.1f} clips/s {left // 60}:{left % 60:02d} left"
+        self.bar.update(self.task, completed=step, shown=self.shown)
+        if self.bar.disable and self.timed[-1] - self.last_line > SECONDS_BETWEEN_LINES:
+            self._line(step)
+        if step % train.log_every == 0 or step == trainer.steps:
+            values["epoch"] = step / trainer.steps_per_epoch
+            values["learning_rate"] = float(trainer.learning_rate(step - 1))
+            self.logs.write(step, values)
+
+    def evaluation(self, step: int, accuracy: float, loss: float) -> None:
+        trainer = self.trainer
+        split, epoch = trainer.config.eval.split, step / trainer.steps_per_epoch
+        values = {f"{split}_accuracy": accuracy, f"{split}_loss": loss, "epoch": epoch}
+        self.logs.write(step, values)
+        self._line(step, f"; {split} accuracy {accuracy:.3f}")
+        self.timed = []  # the time of the evaluation is not the steps'
+
+    def _line(self, step: int, more: str = "") -> None:
+        text = f"step {step} of {self.trainer.steps}: {self.shown}{more}"
+        self.bar.console.print(text, highlight=False, soft_wrap=True)
+        self.last_line = time.monotonic()

@@ -1,0 +1,60 @@
+"""A tiny dataset and config, shared by the tests that train."""
+
+import os
+
+# Before JAX is imported anywhere: eight simulated devices, of which most tests use one.
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+
+from pathlib import Path
+
+import jax
+import pytest
+from ml_collections import ConfigDict
+
+from jaxvid import config as configs
+from jaxvid.data.datasets import embedded
+from jaxvid.devices import keep_compiled
+
+CLASSES = ("SitDown", "StandUp")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for rendered, prepared and compiled things that all tests of a process share."""
+    folder = tmp_path_factory.mktemp("cache")
+    keep_compiled(folder / "compiled")
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset_root(cache: Path) -> Path:
+    """Two classes of four actors, two clips each, in UCF101's layout: 12 to train on, 4 to test on."""
+    return embedded.generate(
+        cache / "tiny", classes=CLASSES, groups=4, clips_per_group=2, workers=1
+    )
+
+
+@pytest.fixture
+def tiny(cache: Path, dataset_root: Path) -> ConfigDict:
+    """LI3D-BiLSTM at its smallest: a step takes milliseconds, and compiles in seconds."""
+    config = configs.for_dataset("ucf101,split=1,augment=true")
+    config.name = "tiny"
+    config.data.root = str(dataset_root)
+    config.data.cache = str(cache)
+    config.data.short_side = 40
+    config.data.num_frames = 8
+    config.data.image_size = 32
+    config.data.workers = 1
+    config.data.threads = 1
+    config.model.width = 0.125
+    config.model.temporal_stride = 2
+    config.model.factorised_stem = True
+    config.model.hidden = 8
+    config.train.batch_size = 8
+    config.train.epochs = 4.0
+    config.train.optimizer = "adam"
+    config.train.learning_rate = 1e-3
+    config.train.log_every = 1
+    config.eval.batch_size = 8
+    return config.lock()

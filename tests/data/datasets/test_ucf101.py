@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+
+from jaxvid.data.datasets import take_classes, ucf101
+from jaxvid.errors import UserError
+
+TRAIN = "Kick/v_Kick_g08_c01.avi 1\r\nWalkWithDog/v_WalkWithDog_g09_c02.avi 2\r\n"
+TEST = "Kick/v_Kick_g01_c01.avi\r\nWalkWithDog/v_WalkWithDog_g02_c01.avi\r\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """UCF101 as it comes: CR LF lists, test lists without labels."""
+    lists = tmp_path / "ucfTrainTestlist"
+    lists.mkdir()
+    (lists / "classInd.txt").write_bytes(b"1 Kick\r\n2 WalkWithDog\r\n")
+    for split in (1, 2, 3):
+        (lists / f"trainlist{split:02d}.txt").write_bytes(TRAIN.encode())
+        (lists / f"testlist{split:02d}.txt").write_bytes(TEST.encode())
+    for line in (TRAIN + TEST).splitlines():
+        path = tmp_path / "UCF-101" / line.split()[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def test_reads_what_is_distributed(root):
+    dataset = ucf101.read(root, 3)
+    assert dataset.class_names == ("Kick", "WalkWithDog")
+    assert [(c.id, c.label, c.split, c.group) for c in dataset.clips] == [
+        ("Kick/v_Kick_g08_c01.avi", 0, "train", "g08"),
+        ("WalkWithDog/v_WalkWithDog_g09_c02.avi", 1, "train", "g09"),
+        ("Kick/v_Kick_g01_c01.avi", 0, "test", "g01"),
+        ("WalkWithDog/v_WalkWithDog_g02_c01.avi", 1, "test", "g02"),
+    ]
+    assert dataset.missing == ()
+
+
+def test_class_folders_may_lie_in_the_root(root):
+    for folder in (root / "UCF-101").iterdir():
+        folder.rename(root / folder.name)
+    (root / "UCF-101").rmdir()
+    assert len(ucf101.read(root, 1).clips) == 4
+
+
+def test_missing_videos_are_named(root):
+    (root / "UCF-101/Kick/v_Kick_g01_c01.avi").unlink()
+    dataset = ucf101.read(root, 1)
+    assert dataset.missing == ("Kick/v_Kick_g01_c01.avi",)
+    assert len(dataset.clips) == 3
+
+
+def break_root(root: Path, how: str) -> Path:
+    lists = root / "ucfTrainTestlist"
+    if how == "absent":
+        return root / "nowhere"
+    if how == "empty":
+        (root / "void").mkdir()
+        return root / "void"
+    if how == "no lists":
+        return root / "UCF-101"
+    if how == "no class list":
+        (lists / "classInd.txt").unlink()
+    if how == "bad class list":
+        (lists / "classInd.txt").write_text("1 Kick\n3 Walk\n")
+    if how == "unknown class":
+        (lists / "trainlist01.txt").write_text("Fly/v_Fly_g01_c01.avi 1\n")
+    if how == "no test list":
+        (lists / "testlist01.txt").unlink()
+    if how == "all missing":
+        for path in root.glob("UCF-101/*/*.avi"):
+            path.unlink()
+    return root
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("absent", "nowhere does not exist"),
+        ("empty", "is empty"),
+        ("no lists", "has no folder ucfTrainTestlist"),
+        ("no class list", "classInd.txt does not exist"),
+        ("bad class list", "classInd.txt, line 2: '2 ClassName' is wanted"),
+        ("unknown class", "trainlist01.txt, line 1: 'Fly' is not a class"),
+        ("no test list", "testlist01.txt does not exist"),
+        ("all missing", "none of the 4 videos"),
+    ],
+)
+def test_what_is_not_ucf101_is_said_to_be_so(root, how, message):
+    with pytest.raises(UserError, match=message):
+        ucf101.read(break_root(root, how), 1)
+
+
+def test_split_out_of_range(root):
+    with pytest.raises(UserError, match="split=4: .* has the splits 1, 2, 3"):
+        ucf101.read(root, 4)
+
+
+def test_classes_can_be_chosen(root):
+    dataset = take_classes(ucf101.read(root, 1), ("WalkWithDog",))
+    assert dataset.class_names == ("WalkWithDog",)
+    assert {clip.label for clip in dataset.clips} == {0}
+    assert len(dataset.clips) == 2
+    with pytest.raises(UserError, match="no class Fly; it has Kick, WalkWithDog"):
+        take_classes(dataset=ucf101.read(root, 1), names=("Fly",))

@@ -1,0 +1,144 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxvid.models.conv import Conv3D, ConvUnit, conv3d, max_pool, same_padding
+
+KERNELS = [(1, 1, 1), (1, 3, 3), (3, 1, 1), (3, 3, 3), (7, 7, 7), (2, 3, 2)]
+STRIDES = [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 1, 1)]
+
+
+def draw(seed, shape, dtype=np.float32):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def assert_close(actual, expected, tolerance):
+    """Agreement relative to the largest value, so that sums near zero are not asked for more."""
+    for a, e in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
+        assert a.shape == e.shape and a.dtype == e.dtype
+        np.testing.assert_allclose(a, e, rtol=0, atol=tolerance * np.abs(e).max())
+
+
+def value_and_gradients(function, weights, *args):
+    """The output, and the gradient of its weighted sum by every argument."""
+
+    def loss(*args):
+        y = function(*args)
+        return jnp.sum(y * weights[: y.size].reshape(y.shape)), y
+
+    numbers = tuple(range(len(args)))
+    gradients, y = jax.jit(jax.grad(loss, argnums=numbers, has_aux=True))(*args)
+    return y, gradients
+
+
+@pytest.mark.parametrize("strides", STRIDES)
+@pytest.mark.parametrize("size", KERNELS)
+def test_decomposed_convolution_equals_the_native_one(size, strides):
+    x, kernel = draw(0, (2, 5, 6, 7, 4)), draw(1, (*size, 4, 6))
+    weights = draw(2, (5000,))
+    actual, expected = (
+        value_and_gradients(lambda x, k, how=how: conv3d(x, k, strides, how), weights, x, kernel)
+        for how in ("decomposed", "native")
+    )
+    assert_close(actual, expected, 1e-5)
+
+
+@pytest.mark.parametrize("channels, features", [(3, 24), (5, 32), (3, 16), (1, 24)])
+def test_few_input_channels_change_no_value(channels, features):
+    x, kernel = draw(0, (1, 4, 9, 8, channels)), draw(1, (1, 7, 7, channels, features))
+    weights = draw(2, (10000,))
+    actual, expected = (
+        value_and_gradients(lambda x, k, how=how: conv3d(x, k, (2, 2, 2), how), weights, x, kernel)
+        for how in ("decomposed", "native")
+    )
+    assert_close(actual, expected, 1e-5)
+
+
+def test_decomposed_convolution_equals_the_native_one_in_double_precision():
+    with jax.enable_x64(True):
+        x, kernel = draw(0, (1, 6, 5, 8, 3), np.float64), draw(1, (3, 3, 3, 3, 24), np.float64)
+        weights = draw(2, (5000,), np.float64)
+        actual, expected = (
+            value_and_gradients(
+                lambda x, k, how=how: conv3d(x, k, (2, 2, 2), how), weights, x, kernel
+            )
+            for how in ("decomposed", "native")
+        )
+        assert_close(actual, expected, 1e-12)
+
+
+@pytest.mark.parametrize("how", ["native", "decomposed"])
+def test_convolution_equals_its_definition(how):
+    x, kernel, strides = draw(0, (1, 4, 5, 6, 2)), draw(1, (2, 3, 4, 2, 3)), (2, 2, 2)
+    expected = np.zeros((1, 2, 3, 3, 3), np.float32)
+    # Totals of 0, 2 and 2 elements of padding: none in time, one on each side in space.
+    padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1), (0, 0)])
+    for t, h, w in np.ndindex(2, 3, 3):
+        window = padded[0, 2 * t : 2 * t + 2, 2 * h : 2 * h + 3, 2 * w : 2 * w + 4]
+        expected[0, t, h, w] = np.einsum("thwc,thwcd->d", window, kernel)
+    assert_close(conv3d(x, kernel, strides, how), expected, 1e-5)
+
+
+def test_odd_padding_puts_the_extra_element_at_the_end():
+    assert same_padding(224, 7, 2) == (2, 3)
+    assert same_padding(7, 3, 2) == (1, 1)
+    assert same_padding(8, 3, 2) == (0, 1)
+    assert same_padding(8, 1, 2) == (0, 0)
+
+
+@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 2, 2), (1, 2, 2)])
+@pytest.mark.parametrize("window", [(1, 3, 3), (3, 3, 3), (2, 2, 2)])
+@pytest.mark.parametrize("shape", [(2, 5, 6, 7, 3), (1, 1, 1, 1, 3)])
+def test_max_pool_equals_the_native_one(shape, window, strides):
+    def native(x):
+        spans = (1, *window, 1), (1, *strides, 1)
+        return lax.reduce_window(x, -jnp.inf, lax.max, *spans, "SAME")
+
+    # Without ties, whose gradient the native operation gives to one element.
+    x, weights = np.random.default_rng(0).permutation(np.prod(shape)), draw(1, (2000,))
+    x = x.reshape(shape).astype(np.float32) - 300
+    actual = value_and_gradients(lambda x: max_pool(x, window, strides), weights, x)
+    assert_close(actual, value_and_gradients(native, weights, x), 1e-6)
+
+
+def test_unknown_lowering_raises():
+    with pytest.raises(
+        ValueError, match="unknown lowering 'fast': one of auto, native, decomposed"
+    ):
+        conv3d(jnp.zeros((1, 1, 1, 1, 1)), jnp.zeros((1, 1, 1, 1, 1)), lowering="fast")
+
+
+def test_convolution_module_has_a_float32_kernel_and_computes_in_its_dtype():
+    x = draw(0, (2, 3, 8, 8, 16))
+    module = Conv3D(64, (3, 3, 3), use_bias=True, dtype=jnp.bfloat16)
+    y, variables = module.init_with_output(jax.random.key(0), x)
+    kernel, bias = variables["params"]["kernel"], variables["params"]["bias"]
+    assert y.dtype == jnp.bfloat16 and kernel.dtype == bias.dtype == jnp.float32
+    assert bias.shape == (64,) and not bias.any()
+    np.testing.assert_allclose(kernel.std(), np.sqrt(2 / (27 * 16)), rtol=0.02)
+
+
+def test_convolution_unit_normalises_with_an_offset_and_no_scale(initialise):
+    x = draw(0, (2, 4, 6, 6, 3))
+    unit = ConvUnit(8, (1, 3, 3), momentum=0.75)
+    variables = initialise(unit, x, True)
+    assert jax.tree.map(jnp.shape, variables) == {
+        "params": {"conv": {"kernel": (1, 3, 3, 3, 8)}, "norm": {"bias": (8,)}},
+        "batch_stats": {"norm": {"mean": (8,), "var": (8,)}},
+    }
+    kernel, bias = variables["params"]["conv"]["kernel"], variables["params"]["norm"]["bias"]
+    old = variables["batch_stats"]["norm"]
+    y = np.asarray(conv3d(x, kernel), np.float64)
+    mean, var = y.mean((0, 1, 2, 3)), y.var((0, 1, 2, 3))
+
+    trained, updates = unit.apply(variables, x, True, mutable=["batch_stats"])
+    new = updates["batch_stats"]["norm"]
+    expected = np.maximum((y - mean) / np.sqrt(var + 1e-3) + bias, 0)
+    np.testing.assert_allclose(trained, expected, atol=1e-5)
+    np.testing.assert_allclose(new["mean"], 0.75 * old["mean"] + 0.25 * mean, atol=1e-6)
+    np.testing.assert_allclose(new["var"], 0.75 * old["var"] + 0.25 * var, rtol=1e-5)
+
+    expected = np.maximum((y - old["mean"]) / np.sqrt(old["var"] + 1e-3) + bias, 0)
+    np.testing.assert_allclose(unit.apply(variables, x, False), expected, atol=1e-5)

@@ -1,0 +1,132 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxvid.models import count_parameters
+from jaxvid.models.inception import Inception3D
+
+
+def shapes(module, *clips):
+    """Shapes of the features and of the variables, without computing either."""
+    clips = jax.ShapeDtypeStruct(clips, jnp.float32)
+    init = lambda clips: module.init_with_output(jax.random.key(0), clips, False)  # noqa: E731
+    return jax.eval_shape(init, clips)
+
+
+def draw(*shape):
+    return np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "fields, parameters",
+    [
+        ({}, 12_279_984),
+        ({"factorised": True}, 8_037_552),
+        ({"factorised": True, "factorised_stem": True}, 7_899_440),
+        ({"factorised": True, "kernel_order": "temporal_first"}, 10_229_424),
+    ],
+)
+def test_published_sizes(fields, parameters):
+    features, variables = shapes(Inception3D(**fields), 2, 64, 224, 224, 3)
+    assert count_parameters(variables["params"]) == parameters
+    assert features.shape == (2, 7, 1024)
+
+
+@pytest.mark.parametrize("order, factors", [("spatial_first", (9, 3)), ("temporal_first", (3, 9))])
+def test_both_factors_are_as_wide_as_the_output(order, factors):
+    module = Inception3D(factorised=True, factorised_stem=True, kernel_order=order)
+    params = shapes(module, 1, 8, 32, 32, 3)[1]["params"]
+    kernels = {
+        (3, 1, 1): params["mixed_3b"]["branch_1"]["temporal"]["conv"]["kernel"].shape,
+        (1, 3, 3): params["mixed_3b"]["branch_1"]["spatial"]["conv"]["kernel"].shape,
+    }
+    widths = (
+        {9: (96, 128), 3: (128, 128)} if order == "spatial_first" else {3: (96, 128), 9: (128, 128)}
+    )
+    assert kernels == {(3, 1, 1): (3, 1, 1, *widths[3]), (1, 3, 3): (1, 3, 3, *widths[9])}
+    assert params["conv_1a"]["spatial"]["conv"]["kernel"].shape[:3] == (1, 7, 7)
+    assert params["conv_1a"]["temporal"]["conv"]["kernel"].shape[:3] == (7, 1, 1)
+
+
+@pytest.mark.parametrize("stride", [8, 4, 2, 1])
+@pytest.mark.parametrize("frames", [8, 9, 16, 17, 64])
+def test_sequence_length_is_the_number_of_steps(stride, frames):
+    module = Inception3D(width=0.05, temporal_stride=stride)
+    features, _ = shapes(module, 1, frames, 32, 32, 3)
+    assert features.shape[1] == module.sequence_length(frames)
+
+
+def test_width_rounds_channels_to_multiples_of_eight():
+    features, variables = shapes(Inception3D(width=0.3), 1, 8, 32, 32, 3)
+    kernels = [leaf for leaf in jax.tree.leaves(variables["params"]) if leaf.ndim == 5]
+    assert all(kernel.shape[-1] % 8 == 0 for kernel in kernels)
+    assert features.shape[-1] == 112 + 2 * 40 + 112
+
+
+@pytest.mark.parametrize(
+    "frames, height, width, fields",
+    [
+        (8, 32, 32, {"temporal_stride": 4, "factorised": True, "factorised_stem": True}),
+        (9, 33, 47, {"temporal_stride": 8}),
+        (16, 47, 33, {"temporal_stride": 2, "factorised": True, "kernel_order": "temporal_first"}),
+    ],
+)
+def test_any_size_from_32_up_runs(frames, height, width, fields, initialise):
+    module = Inception3D(width=0.05, **fields)
+    clips = draw(2, frames, height, width, 3)
+    variables = initialise(module, clips, False)
+    features = jax.jit(module.apply, static_argnums=2)(variables, clips, False)
+    assert features.shape[:2] == (2, module.sequence_length(frames))
+    assert np.isfinite(features).all() and np.ptp(features) > 0
+
+
+def test_gradients_reach_every_parameter_and_do_not_depend_on_the_lowering(initialise):
+    clips = draw(2, 8, 32, 32, 3)
+
+    def gradients(lowering):
+        module = Inception3D(True, True, width=0.05, temporal_stride=4, lowering=lowering)
+        variables = initialise(module, clips, False)
+        weights = np.random.default_rng(2).standard_normal((2, 1, 1024)).astype(np.float32)
+
+        def loss(params):
+            features = module.apply({**variables, "params": params}, clips, False)
+            return jnp.sum(features * weights[..., : features.shape[-1]])
+
+        return jax.jit(jax.grad(loss))(variables["params"])
+
+    decomposed, native = gradients("decomposed"), gradients("native")
+    for actual, expected in zip(jax.tree.leaves(decomposed), jax.tree.leaves(native), strict=True):
+        assert np.abs(expected).max() > 0
+        np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_every_feature_map_can_be_captured():
+    module = Inception3D(factorised=True)
+    clips = jax.ShapeDtypeStruct((1, 16, 112, 112, 3), jnp.float32)
+
+    def maps(clips):
+        _, variables = module.init_with_output(
+            jax.random.key(0), clips, False, capture_intermediates=True, mutable=True
+        )
+        return variables["intermediates"]
+
+    captured = jax.eval_shape(maps, clips)
+    assert captured["conv_1a"]["__call__"][0].shape == (1, 8, 56, 56, 64)
+    assert captured["conv_2c"]["__call__"][0].shape == (1, 8, 28, 28, 192)
+    assert captured["mixed_3c"]["__call__"][0].shape == (1, 8, 14, 14, 480)
+    assert captured["mixed_4f"]["__call__"][0].shape == (1, 4, 7, 7, 832)
+    assert captured["mixed_5c"]["branch_3"]["__call__"][0].shape == (1, 2, 4, 4, 128)
+
+
+@pytest.mark.parametrize(
+    "field, value, known",
+    [
+        ("temporal_stride", 3, "8, 4, 2, 1"),
+        ("kernel_order", "x", "spatial_first, temporal_first"),
+        ("lowering", "x", "auto, native, decomposed"),
+    ],
+)
+def test_unknown_choice_raises_and_names_the_known_ones(field, value, known):
+    with pytest.raises(ValueError, match=f"unknown {field} {value!r}: one of {known}"):
+        Inception3D(**{field: value})

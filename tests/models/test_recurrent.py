@@ -1,0 +1,74 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxvid.models.recurrent import LSTM, BiLSTM
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def written_out(params, sequence, reverse=False):
+    """An LSTM layer by its equations, one clip, one step and one gate at a time."""
+    batch, steps, _ = sequence.shape
+    kernels = np.split(np.asarray(params["kernel"], np.float64), 4, axis=1)
+    recurrents = np.split(np.asarray(params["recurrent_kernel"], np.float64), 4, axis=1)
+    biases = np.split(np.asarray(params["bias"], np.float64), 4)
+    states = np.zeros((batch, steps, len(biases[0])))
+    for b in range(batch):
+        cell = state = np.zeros(len(biases[0]))
+        for t in reversed(range(steps)) if reverse else range(steps):
+            i, f, g, o = (
+                sequence[b, t] @ w + state @ u + v
+                for w, u, v in zip(kernels, recurrents, biases, strict=True)
+            )
+            cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
+            state = sigmoid(o) * np.tanh(cell)
+            states[b, t] = state
+    return states
+
+
+def both_ways(params, sequence):
+    forward = written_out(params["forward"], sequence)
+    backward = written_out(params["backward"], sequence, reverse=True)
+    return np.concatenate([forward, backward], axis=-1)
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("encoder, layer", [(LSTM, written_out), (BiLSTM, both_ways)])
+def test_encoder_equals_the_written_out_equations(encoder, layer, layers, steps, initialise):
+    sequence = np.random.default_rng(1).standard_normal((3, steps, 6)).astype(np.float32)
+    module = encoder(hidden=4, num_layers=layers)
+    variables = initialise(module, sequence, False)
+    expected = sequence
+    for n in range(layers):
+        expected = layer(variables["params"][f"layer_{n}"], expected)
+    states = jax.jit(module.apply, static_argnums=2)(variables, sequence, False)
+    np.testing.assert_allclose(states, expected, atol=1e-6)
+
+
+def test_final_states_have_seen_the_whole_sequence():
+    states = np.arange(2 * 3 * 8, dtype=np.float32).reshape(2, 3, 8)
+    np.testing.assert_array_equal(LSTM(hidden=8).final(states), states[:, 2])
+    expected = np.concatenate([states[:, 2, :4], states[:, 0, 4:]], axis=1)
+    np.testing.assert_array_equal(BiLSTM(hidden=4).final(states), expected)
+
+
+def test_forget_gate_starts_open_and_recurrent_kernels_orthogonal():
+    variables = LSTM(hidden=5).init(jax.random.key(0), jnp.zeros((1, 2, 3)), False)
+    params = variables["params"]["layer_0"]
+    np.testing.assert_array_equal(params["bias"], np.repeat([0.0, 1, 0, 0], 5))
+    for gate in np.split(np.asarray(params["recurrent_kernel"]), 4, axis=1):
+        np.testing.assert_allclose(gate @ gate.T, np.eye(5), atol=1e-5)
+
+
+def test_state_stays_float32_in_half_precision(initialise):
+    sequence = np.random.default_rng(1).standard_normal((2, 5, 6)).astype(np.float32)
+    variables = initialise(BiLSTM(hidden=4), sequence, False)
+    states = BiLSTM(hidden=4, dtype=jnp.bfloat16).apply(variables, sequence, False)
+    assert states.dtype == jnp.float32
+    exact = BiLSTM(hidden=4).apply(variables, sequence, False)
+    np.testing.assert_allclose(states, exact, atol=0.02)

@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxvid.checkpoints import Checkpoints
+from jaxvid.errors import UserError
+
+
+def trees(value: float) -> dict:
+    return {
+        "variables": {"params": {"w": jnp.full((64, 64), value)}},
+        "training": {"step": jnp.int32(value), "opt_state": (jnp.full(3, value), {})},
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Checkpoints of five steps, the second the best; two latest are to be kept."""
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=2)
+    for step, accuracy in [(1, 0.5), (2, 0.9), (3, None), (4, 0.7), (5, None)]:
+        checkpoints.save(step, trees(step), accuracy)
+    checkpoints.close()
+    return tmp_path / "checkpoints"
+
+
+def largest_file(folder: Path) -> Path:
+    files = (p for p in folder.glob("variables/**/*") if p.is_file())
+    return max(files, key=lambda p: p.stat().st_size)
+
+
+def value(restored) -> tuple[int, float]:
+    step, found = restored
+    return step, float(found["variables"]["params"]["w"][0, 0])
+
+
+def test_keeps_the_latest_and_the_best(folder):
+    checkpoints = Checkpoints(folder, keep=2)
+    assert checkpoints.steps() == [2, 4, 5]
+    assert checkpoints.best_step() == 2
+    checkpoints.save(6, trees(6))
+    checkpoints.close()
+    assert Checkpoints(folder).steps()[:1] == [2]
+
+
+def test_no_best_where_nothing_was_measured(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints.save(1, trees(1))
+    checkpoints.close()
+    assert Checkpoints(tmp_path).best_step() is None
+
+
+def test_restores_bit_for_bit(folder):
+    step, found = Checkpoints(folder).restore(trees(0))
+    assert step == 5
+    jax.tree.map(np.testing.assert_array_equal, found, trees(5))
+
+
+def test_restores_a_step_and_a_part(folder):
+    step, found = Checkpoints(folder).restore({"variables": trees(0)["variables"]}, 4)
+    assert (step, list(found)) == (4, ["variables"])
+
+
+def test_an_empty_folder_has_nothing(tmp_path):
+    assert Checkpoints(tmp_path).restore(trees(0)) is None
+
+
+@pytest.mark.parametrize("how", ["changed", "cut", "missing", "unsealed"])
+def test_a_damaged_latest_falls_back_and_says_so(folder, how, caplog):
+    path = largest_file(folder / "5")
+    content = bytearray(path.read_bytes())
+    if how == "changed":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    elif how == "cut":
+        path.write_bytes(content[:-1])
+    elif how == "missing":
+        path.unlink()
+    else:
+        (folder / "5" / "checksums.json").unlink()
+    assert value(Checkpoints(folder).restore(trees(0))) == (4, 4.0)
+    assert "checkpoints/5 is damaged" in caplog.text
+    assert (folder / "5").is_dir(), "reading changes nothing"
+
+
+def test_training_sets_the_damaged_aside_and_saves_again(folder):
+    largest_file(folder / "5").unlink()
+    checkpoints = Checkpoints(folder, keep=2)
+    assert checkpoints.restore(trees(0), set_aside=True)[0] == 4
+    assert len(list(folder.glob("damaged-5-*"))) == 1
+    checkpoints.save(5, trees(5.5))
+    checkpoints.close()
+    # Another path, because TensorStore remembers what this process wrote to the first one.
+    folder = folder.rename(folder.with_name("elsewhere"))
+    assert value(Checkpoints(folder).restore(trees(0))) == (5, 5.5)
+
+
+def test_no_whole_checkpoint_is_an_error(folder):
+    for step in (2, 4, 5):
+        largest_file(folder / str(step)).unlink()
+    with pytest.raises(UserError, match="no whole checkpoint is left"):
+        Checkpoints(folder).restore(trees(0))
+
+
+def test_another_models_checkpoint_is_an_error(folder):
+    other = {"variables": {"params": {"w": jnp.zeros((32, 64))}}}
+    with pytest.raises(UserError, match="does not fit this config's model"):
+        Checkpoints(folder).restore(other)
+
+
+def test_a_half_written_checkpoint_is_never_seen(folder):
+    half = folder / "6.orbax-checkpoint-tmp"
+    (folder / "5").rename(half)
+    assert Checkpoints(folder).restore(trees(0))[0] == 4
