@@ -102,7 +102,9 @@ class Checkpoints:
         except (ValueError, KeyError, TypeError) as error:
             reason = str(error).splitlines()[0]
             path = self.folder / str(step)
-            raise UserError(f"checkpoint {path} does not fit this config's model: {reason}") from None
+            raise UserError(
+                f"checkpoint {path} does not fit this config's model: {reason}"
+            ) from None
         return {name: restored[name] for name in items}
 
     def close(self) -> None:

@@ -137,25 +137,23 @@ def _parse(key: str, value: str) -> Any:
 
 
 def _embedded(config: ConfigDict) -> None:
-    config.data.short_side = 48
+    config.data.short_side = 54
     config.data.fps = 8.0
     config.data.num_frames = 16
-    config.data.image_size = 32
-    config.data.augment = False
+    config.data.image_size = 48
     config.model.width = 0.25
-    config.model.temporal_stride = 4
+    config.model.temporal_stride = 2
     config.model.factorised_stem = True
     config.model.dropout = 0.0
     config.model.bn_momentum = 0.9
     config.train.batch_size = 16
-    config.train.epochs = 6.0
+    config.train.epochs = 14.0
     config.train.optimizer = "adam"
     config.train.learning_rate = 3e-3
-    config.train.weight_decay = 1e-4
     config.train.label_smoothing = 0.1
-    config.train.warmup_epochs = 0.5
+    config.train.warmup_epochs = 2.0
     config.train.log_every = 5
-    config.train.eval_every = 2.0
+    config.train.eval_every = 4.0
 
 
 def _ucf101(config: ConfigDict) -> None:
@@ -257,19 +255,26 @@ def read(path: Path) -> ConfigDict:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist: is {path.parent} a workdir?") from None
+        raise UserError(f"{path} does not exist: {path.parent} is no run's workdir") from None
     except ValueError as error:
         raise UserError(f"{path} is not JSON: {error}") from None
     config = default()
     try:
         with config.unlocked():
-            config.update(values)
+            config.update(_tuples(values))
     except (AttributeError, TypeError, ValueError) as error:
         raise UserError(f"{path} is not a config: {error}") from None
     unknown = flatten(config).keys() - flatten(default()).keys()
     if unknown:
         raise UserError(f"{path}: unknown fields {', '.join(sorted(unknown))}")
     return config.lock()
+
+
+def _tuples(value: Any) -> Any:
+    # JSON has no tuples, and configs have no lists.
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value
 
 
 def load(name: str) -> ConfigDict:
@@ -297,5 +302,3 @@ def find(name: str) -> Path:
             return folder / f"{name}.py"
     known = sorted({p.stem for f in ("configs", "../configs") for p in (package / f).glob("*.py")})
     raise UserError(f"unknown config '{name}': a path to a .py file, or one of {', '.join(known)}")
-
-

@@ -143,10 +143,10 @@ def restore(experiment: Experiment, workdir: Path) -> tuple[int, dict[str, Any]]
         wanted = checkpoints.best_step()
         if wanted is None:
             raise UserError(f"no checkpoint in {folder} was evaluated: config.eval.checkpoint=last")
-    template = jax.eval_shape(experiment.init)
     layout = experiment.devices.replicated
     template = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout), template
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout),
+        experiment.shapes,
     )
     restored = checkpoints.restore({"variables": template}, wanted)
     checkpoints.close()

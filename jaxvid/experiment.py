@@ -49,20 +49,24 @@ class Experiment:
             jax.process_count(),
         )
 
-    def init(self) -> Any:
+    def init(self, key: jax.Array) -> Any:
         """Returns the model's variables before training."""
         size = self.config.data.image_size
         clip = jnp.zeros((1, self.config.data.num_frames, size, size, 3))
-        return self.model.init(jax.random.key(self.config.seed), clip, train=False)
+        return self.model.init(key, clip, train=False)
+
+    @cached_property
+    def shapes(self) -> Any:
+        """The shapes and types of the model's variables."""
+        return jax.eval_shape(self.init, jax.random.key(0))
 
     @cached_property
     def parameters(self) -> dict[str, int]:
         """The numbers of trainable parameters, with the classifier and without."""
-        params = jax.eval_shape(self.init)["params"]
-        without = {name: part for name, part in params.items() if name != "classifier"}
+        params = self.shapes["params"]
         return {
             "parameters": models.count_parameters(params),
-            "parameters_without_classifier": models.count_parameters(without),
+            "parameters_without_classifier": models.count_parameters(params, classifier=False),
         }
 
     def describe(self) -> str:

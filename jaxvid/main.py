@@ -1,8 +1,8 @@
 """The command line: flags, and which mode to run.
 
-    python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=runs/try1] [--config.FIELD=VALUE ...]
-    python -m jaxvid.main --mode=eval --workdir=runs/try1
-    python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
+python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=runs/try1] [--config.FIELD=VALUE ...]
+python -m jaxvid.main --mode=eval --workdir=runs/try1
+python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
 """
 
 import difflib

@@ -1,5 +1,6 @@
 """Training: the state, the jitted step, the loop."""
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -48,15 +49,15 @@ def train_step(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
     smoothing: float,
-    seed: int,
     state: TrainState,
     batch: dict[str, jax.Array],
+    key: jax.Array,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step on a batch of `clip` (B, T, H, W, C) uint8 and `label` (B,).
 
-    Returns the next state, and the batch's loss, top-1 accuracy and the norm of its gradient.
+    `key` is the run's: each step draws its own randomness from it. Returns the next state, and the batch's loss, top-1 accuracy and the norm of its gradient.
     """
-    dropout = jax.random.fold_in(jax.random.key(seed), state.step)
+    dropout = jax.random.fold_in(key, state.step)
 
     def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
         outputs, updated = model.apply(
@@ -75,7 +76,7 @@ def train_step(
     metrics = {
         "loss": loss,
         "accuracy": (logits.argmax(-1) == batch["label"]).mean(),
-        "grad_norm": optax.global_norm(gradient),
+        "grad_norm": optax.tree.norm(gradient),
     }
     params = optax.apply_updates(state.params, updates)
     return TrainState(state.step + 1, params, batch_stats, opt_state), metrics
@@ -92,13 +93,14 @@ class Trainer:
         self.steps = max(1, round(config.train.epochs * self.steps_per_epoch))
         self.learning_rate = optimizers.schedule(config.train, self.steps, self.steps_per_epoch)
         self.optimizer = optimizers.build(config.train, self.learning_rate)
-        self.layout = jax.tree.map(
-            lambda _: experiment.devices.replicated, jax.eval_shape(self._create)
-        )
+        # An argument of the compiled functions, so that another seed need not compile them again.
+        self.key = jax.random.key(config.seed)
+        shapes = jax.eval_shape(self._create, self.key)
+        self.layout = jax.tree.map(lambda _: experiment.devices.replicated, shapes)
         self.checkpoints = Checkpoints(workdir / "checkpoints", config.checkpoint.keep)
 
-    def _create(self) -> TrainState:
-        variables = self.experiment.init()
+    def _create(self, key: jax.Array) -> TrainState:
+        variables = self.experiment.init(key)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=variables["params"],
@@ -108,28 +110,22 @@ class Trainer:
 
     def start(self) -> TrainState:
         """Returns the state to go on from: the last whole checkpoint's, else a new one."""
-        state = jax.jit(self._create, out_shardings=self.layout)()
+        # The random numbers take longer to compile than to draw: optimisation would not pay.
+        quickly = {"xla_backend_optimization_level": 0}
+        create = jax.jit(self._create, out_shardings=self.layout, compiler_options=quickly)
+        state = create(self.key)
         restored = self.checkpoints.restore(state.trees, set_aside=True)
         if restored is None:
             return state
         _, trees = restored
         return TrainState(**trees["variables"], **trees["training"])
 
-    def compile_step(self) -> Callable[[TrainState, dict[str, jax.Array]], Any]:
+    def compile_step(self) -> Callable[[TrainState, dict[str, jax.Array], jax.Array], Any]:
         """Returns the jitted step. The state that goes in is used up."""
-        experiment, train = self.experiment, self.config.train
-
-        def step(state: TrainState, batch: dict[str, jax.Array]) -> Any:
-            return train_step(
-                experiment.model,
-                self.optimizer,
-                train.label_smoothing,
-                self.config.seed,
-                state,
-                batch,
-            )
-
-        shardings = (self.layout, experiment.devices.replicated)
+        step = functools.partial(
+            train_step, self.experiment.model, self.optimizer, self.config.train.label_smoothing
+        )
+        shardings = (self.layout, self.experiment.devices.replicated)
         return jax.jit(step, donate_argnums=0, out_shardings=shardings)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> TrainState | None:
@@ -156,7 +152,7 @@ class Trainer:
             self.steps,
             self.experiment.reading,
         )
-        step_fn = self.compile_step()
+        step_fn, put_batch = self.compile_step(), self.experiment.devices.put_batch
         scorer = Scorer(self.experiment)
         if first:
             print(f"continues after step {first} of {self.steps}", flush=True)
@@ -164,7 +160,7 @@ class Trainer:
             report = _Report(self, logs, bar, first)
             unread: tuple[int, dict[str, jax.Array]] | None = None
             for step in range(first + 1, self.steps + 1):
-                state, metrics = step_fn(state, self.experiment.devices.put_batch(next(batches)))
+                state, metrics = step_fn(state, put_batch(next(batches)), self.key)
                 # A step's metrics are read when the next one runs, so that the device never waits.
                 if unread:
                     report.step(*unread)
@@ -187,7 +183,7 @@ class Trainer:
 
     def _is_due(self, step: int, epochs: float) -> bool:
         every = max(1, round(epochs * self.steps_per_epoch))
-        return epochs > 0 and (step % every == 0) or step == self.steps
+        return (epochs > 0 and (step % every == 0)) or step == self.steps
 
 
 class _Report:

@@ -20,7 +20,9 @@ def check(workdir: Path, config: ConfigDict) -> None:
     if path.is_file():
         changes = configs.differences(configs.read(path), config)
         if changes:
-            listed = "; ".join(f"{field}: {old!r} there, {new!r} now" for field, (old, new) in changes.items())
+            listed = "; ".join(
+                f"{field}: {old!r} there, {new!r} now" for field, (old, new) in changes.items()
+            )
             raise UserError(
                 f"{workdir} holds a run of another config ({listed}); choose another --workdir"
             )
@@ -42,8 +44,10 @@ def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
     changed = {
         field: value
         for field, value in configs.flatten(config).items()
-        if saved.get(field) != value and field.startswith(("data.", "eval."))
-        and field not in configs.FREE_TO_CHANGE and field != "eval.batch_size"
+        if saved.get(field) != value
+        and field.startswith(("data.", "eval."))
+        and field not in configs.FREE_TO_CHANGE
+        and field != "eval.batch_size"
     }
     if not changed:
         return workdir

@@ -2,8 +2,11 @@
 
 import os
 
-# Before JAX is imported anywhere: eight simulated devices, of which most tests use one.
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+# Before JAX is imported anywhere: eight simulated devices, of which most tests use one, and programs
+# that are quick to compile rather than to run.
+os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+)
 
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from ml_collections import ConfigDict
 from jaxvid import config as configs
 from jaxvid.data.datasets import embedded
 from jaxvid.devices import keep_compiled
+from jaxvid.models import inception
 
 CLASSES = ("SitDown", "StandUp")
 
@@ -36,8 +40,15 @@ def dataset_root(cache: Path) -> Path:
 
 
 @pytest.fixture
+def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves three of the nine Inception modules: a third of the time to compile."""
+    kept = {name: inception.BRANCH_WIDTHS[name] for name in ("mixed_3b", "mixed_4b", "mixed_5b")}
+    monkeypatch.setattr(inception, "BRANCH_WIDTHS", kept)
+
+
+@pytest.fixture
 def tiny(cache: Path, dataset_root: Path) -> ConfigDict:
-    """LI3D-BiLSTM at its smallest: a step takes milliseconds, and compiles in seconds."""
+    """LI3D-BiLSTM at its smallest: a step takes milliseconds."""
     config = configs.for_dataset("ucf101,split=1,augment=true")
     config.name = "tiny"
     config.data.root = str(dataset_root)
@@ -58,3 +69,17 @@ def tiny(cache: Path, dataset_root: Path) -> ConfigDict:
     config.train.log_every = 1
     config.eval.batch_size = 8
     return config.lock()
+
+
+@pytest.fixture
+def tiny_file(tiny: ConfigDict, tmp_path: Path) -> Path:
+    """A config file whose config is `tiny`."""
+    file = tmp_path / "tiny.py"
+    file.write_text(
+        "from pathlib import Path\n"
+        "from jaxvid import config\n"
+        "def get_config(argument=''):\n"
+        "    return config.read(Path(__file__).with_suffix('.json'))\n"
+    )
+    file.with_suffix(".json").write_text(configs.to_json(tiny))
+    return file

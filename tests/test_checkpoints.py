@@ -11,8 +11,8 @@ from jaxvid.errors import UserError
 
 def trees(value: float) -> dict:
     return {
-        "variables": {"params": {"w": jnp.full((64, 64), value)}},
-        "training": {"step": jnp.int32(value), "opt_state": (jnp.full(3, value), {})},
+        "variables": {"params": {"w": jnp.full((64, 64), float(value))}},
+        "training": {"step": jnp.int32(value), "opt_state": (jnp.full(3, float(value)), {})},
     }
 
 
@@ -92,8 +92,6 @@ def test_training_sets_the_damaged_aside_and_saves_again(folder):
     assert len(list(folder.glob("damaged-5-*"))) == 1
     checkpoints.save(5, trees(5.5))
     checkpoints.close()
-    # Another path, because TensorStore remembers what this process wrote to the first one.
-    folder = folder.rename(folder.with_name("elsewhere"))
     assert value(Checkpoints(folder).restore(trees(0))) == (5, 5.5)
 
 

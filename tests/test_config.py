@@ -61,13 +61,18 @@ def test_values_without_meaning_are_refused(field, value, message):
 
 def test_a_saved_config_reads_back(tmp_path):
     config = configs.for_dataset("embedded")
+    config.data.classes = ("Walk", "Kick")
     (tmp_path / "config.json").write_text(configs.to_json(config))
     assert configs.differences(configs.read(tmp_path / "config.json"), config) == {}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is not JSON"), ('{"train": {"lr": 1}}', "unknown fields train.lr"), ("[]", "config.json")],
+    [
+        ("{", "is not JSON"),
+        ('{"train": {"lr": 1}}', "unknown fields train.lr"),
+        ("[]", "config.json"),
+    ],
 )
 def test_a_spoilt_saved_config_is_said(tmp_path, text, message):
     (tmp_path / "config.json").write_text(text)

@@ -56,7 +56,9 @@ def test_bad_videos_are_named_and_skipped(dataset, tmp_path, caplog):
     (dataset.folder / "v1.avi").write_bytes(b"")
     (dataset.folder / "v3.avi").write_text("this is no video")
     folder = run(dataset, tmp_path / "cache")
-    failures = {f["id"]: f["reason"] for f in json.loads((folder / "manifest.json").read_text())["failures"]}
+    failures = {
+        f["id"]: f["reason"] for f in json.loads((folder / "manifest.json").read_text())["failures"]
+    }
     assert failures == {
         "v1.avi": "the file is empty",
         "v3.avi": "not a video that OpenCV can open",

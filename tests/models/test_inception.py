@@ -10,8 +10,7 @@ from jaxvid.models.inception import Inception3D
 def shapes(module, *clips):
     """Shapes of the features and of the variables, without computing either."""
     clips = jax.ShapeDtypeStruct(clips, jnp.float32)
-    init = lambda clips: module.init_with_output(jax.random.key(0), clips, False)  # noqa: E731
-    return jax.eval_shape(init, clips)
+    return jax.eval_shape(lambda x: module.init_with_output(jax.random.key(0), x, False), clips)
 
 
 def draw(*shape):
@@ -33,18 +32,18 @@ def test_published_sizes(fields, parameters):
     assert features.shape == (2, 7, 1024)
 
 
-@pytest.mark.parametrize("order, factors", [("spatial_first", (9, 3)), ("temporal_first", (3, 9))])
-def test_both_factors_are_as_wide_as_the_output(order, factors):
+@pytest.mark.parametrize(
+    "order, spatial, temporal",
+    [
+        ("spatial_first", (1, 3, 3, 96, 128), (3, 1, 1, 128, 128)),
+        ("temporal_first", (1, 3, 3, 128, 128), (3, 1, 1, 96, 128)),
+    ],
+)
+def test_both_factors_are_as_wide_as_the_output(order, spatial, temporal):
     module = Inception3D(factorised=True, factorised_stem=True, kernel_order=order)
     params = shapes(module, 1, 8, 32, 32, 3)[1]["params"]
-    kernels = {
-        (3, 1, 1): params["mixed_3b"]["branch_1"]["temporal"]["conv"]["kernel"].shape,
-        (1, 3, 3): params["mixed_3b"]["branch_1"]["spatial"]["conv"]["kernel"].shape,
-    }
-    widths = (
-        {9: (96, 128), 3: (128, 128)} if order == "spatial_first" else {3: (96, 128), 9: (128, 128)}
-    )
-    assert kernels == {(3, 1, 1): (3, 1, 1, *widths[3]), (1, 3, 3): (1, 3, 3, *widths[9])}
+    assert params["mixed_3b"]["branch_1"]["spatial"]["conv"]["kernel"].shape == spatial
+    assert params["mixed_3b"]["branch_1"]["temporal"]["conv"]["kernel"].shape == temporal
     assert params["conv_1a"]["spatial"]["conv"]["kernel"].shape[:3] == (1, 7, 7)
     assert params["conv_1a"]["temporal"]["conv"]["kernel"].shape[:3] == (7, 1, 1)
 
@@ -81,24 +80,17 @@ def test_any_size_from_32_up_runs(frames, height, width, fields, initialise):
     assert np.isfinite(features).all() and np.ptp(features) > 0
 
 
-def test_gradients_reach_every_parameter_and_do_not_depend_on_the_lowering(initialise):
+def test_gradients_reach_every_parameter(initialise):
+    module = Inception3D(factorised=True, factorised_stem=True, width=0.05, temporal_stride=4)
     clips = draw(2, 8, 32, 32, 3)
+    variables = initialise(module, clips, False)
 
-    def gradients(lowering):
-        module = Inception3D(True, True, width=0.05, temporal_stride=4, lowering=lowering)
-        variables = initialise(module, clips, False)
-        weights = np.random.default_rng(2).standard_normal((2, 1, 1024)).astype(np.float32)
+    def loss(params):
+        features = module.apply({**variables, "params": params}, clips, False)
+        return jnp.sum(features**2)
 
-        def loss(params):
-            features = module.apply({**variables, "params": params}, clips, False)
-            return jnp.sum(features * weights[..., : features.shape[-1]])
-
-        return jax.jit(jax.grad(loss))(variables["params"])
-
-    decomposed, native = gradients("decomposed"), gradients("native")
-    for actual, expected in zip(jax.tree.leaves(decomposed), jax.tree.leaves(native), strict=True):
-        assert np.abs(expected).max() > 0
-        np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max())
+    for gradient in jax.tree.leaves(jax.jit(jax.grad(loss))(variables["params"])):
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
 
 
 def test_every_feature_map_can_be_captured():

@@ -10,7 +10,7 @@ from jaxvid.data.rendering.skeleton import LEFT, RIGHT, SIGN, Body, Rig
 
 SEAT = (-0.25, 0.25)  # forward position and height of the stool
 STAND = 0.08  # height of the low stand on which the box rests
-BOX = 0.068  # half the edge of the box
+BOX = 0.09  # half the edge of the box
 
 
 @dataclass(frozen=True)

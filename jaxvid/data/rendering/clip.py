@@ -27,7 +27,7 @@ class Setting:
         self.floor = rng.uniform(*level.floor) * level.height
         self.yaw = rng.uniform(-0.26, 0.26)
         self.pitch = rng.uniform(0.05, 0.18)
-        self.box: Colour = hsv(rng.uniform(), 1.0, 1.0)
+        self.box: Colour = hsv(rng.uniform(0.1, 0.16), rng.uniform(0.7, 0.95), 1.0)
         self.wood: Colour = hsv(rng.uniform(0.05, 0.12), rng.uniform(0.3, 0.7), 0.6)
 
 

@@ -1,0 +1,91 @@
+import csv
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxvid import experiment as experiments
+from jaxvid.data import pipeline
+from jaxvid.devices import scale_pixels
+from jaxvid.errors import UserError
+from jaxvid.evaluate import Scorer, evaluate, restore
+from jaxvid.train import Trainer
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+@pytest.fixture
+def trained(tiny, tmp_path):
+    """An experiment whose eight training steps are over, and its workdir."""
+    experiment = experiments.open_experiment(tiny)
+    Trainer(experiment, tmp_path).run()
+    return experiment, tmp_path
+
+
+def by_one(experiment, variables):
+    """The probabilities of the test clips, each read and scored alone."""
+    rows = []
+    for clip in experiment.clips("test"):
+        record = experiment.source[experiment.source.position[clip.id]]
+        views = experiment.config.eval.views
+        clips = pipeline.eval_clip(record, experiment.clip_settings, views)
+        logits = np.stack(
+            [
+                experiment.model.apply(variables, scale_pixels(c[None]), train=False).logits[0]
+                for c in clips
+            ]
+        )
+        shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+        rows.append(shares.mean(0))
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("views", [1, 3])
+def test_every_clip_counts_once_whatever_the_batch(trained, views):
+    experiment, workdir = trained
+    _, variables = restore(experiment, workdir)
+    experiment.config.eval.views = views
+    expected = by_one(experiment, variables)
+    for batch_size in (8, 16):  # four test clips: the batch is half or three quarters padding
+        experiment.config.eval.batch_size = batch_size
+        scores = Scorer(experiment).score(variables)
+        assert len(scores.clips) == 4
+        np.testing.assert_allclose(scores.probabilities, expected, atol=1e-5)
+        assert scores.accuracy == (expected.argmax(1) == scores.labels).mean()
+        chosen = expected[np.arange(4), scores.labels]
+        assert scores.loss == pytest.approx(-np.log(chosen).mean(), rel=1e-4)
+
+
+def test_results_are_written_and_agree(trained):
+    experiment, workdir = trained
+    results = evaluate(experiment, workdir, workdir)
+    assert results == json.loads((workdir / "results.json").read_text())
+    assert set(results) == {
+        *("accuracy", "precision", "recall", "f1", "auc", "parameters", "step", "split"),
+        *("parameters_without_classifier", "seconds_per_clip", "num_clips", "dataset", "config"),
+    }
+    assert (results["step"], results["num_clips"], results["split"]) == (6, 4, "test")
+    leaves = jax.tree.leaves(restore(experiment, workdir)[1]["params"])
+    assert results["parameters"] == sum(leaf.size for leaf in leaves)
+    with (workdir / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["clip"] for row in rows] == [c.id for c in experiment.clips("test")]
+    assert sum(int(row["correct"]) for row in rows) / 4 == results["accuracy"]
+    for name in ("confusion_matrix", "training_curves"):
+        assert (workdir / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_best_checkpoint_can_be_asked_for(trained):
+    experiment, workdir = trained
+    experiment.config.eval.checkpoint = "best"
+    step, _ = restore(experiment, workdir)
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    measured = {line["step"]: line["test_accuracy"] for line in lines if "test_accuracy" in line}
+    assert measured[step] == max(measured.values())
+
+
+def test_a_workdir_without_checkpoints_is_said(tiny, tmp_path):
+    experiment = experiments.open_experiment(tiny)
+    with pytest.raises(UserError, match="has no checkpoints: train there first"):
+        restore(experiment, tmp_path)

@@ -1,0 +1,97 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jaxvid import main as command
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+@pytest.fixture
+def arguments(tiny_file: Path, tmp_path: Path) -> list[str]:
+    """The command line of a run of `tiny`, whose workdir is `tmp_path/run`."""
+    return ["jaxvid", f"--config={tiny_file}", f"--workdir={tmp_path / 'run'}"]
+
+
+def run(*arguments: str) -> int:
+    return command.main(["jaxvid", *arguments])
+
+
+def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys):
+    assert command.main([*arguments, "--config.train.epochs=2.0"]) == 0
+    printed = capsys.readouterr().out
+    workdir = tmp_path / "run"
+    results = json.loads((workdir / "results.json").read_text())
+    assert f"{results['parameters']:,} parameters" in printed
+    for name in ("config.json", "metrics.jsonl", "predictions.csv", "per_class.csv"):
+        assert (workdir / name).stat().st_size > 0
+    assert list((workdir / "tensorboard").glob("events.*"))
+
+    assert run("--mode=eval", f"--workdir={workdir}") == 0
+    again = json.loads((workdir / "results.json").read_text())
+    assert {**again, "seconds_per_clip": 0} == {**results, "seconds_per_clip": 0}
+
+    # Other settings never replace the run's own results.
+    assert run("--mode=eval", f"--workdir={workdir}", "--config.eval.shuffle_frames=true") == 0
+    assert (workdir / "evaluations" / "shuffle_frames=True" / "results.json").is_file()
+    assert json.loads((workdir / "results.json").read_text()) == again
+
+    assert command.main([*arguments, "--config.train.epochs=3.0"]) == 2
+    assert "train.epochs: 2.0 there, 3.0 now" in capsys.readouterr().err
+
+
+def test_prepare_says_where(arguments, capsys):
+    assert command.main([*arguments, "--mode=prepare"]) == 0
+    assert "16 videos are prepared in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ["--config.train.bach_size=3"],
+            "no field config.train.bach_size; did you mean train.batch",
+        ),
+        (["--config.seed=x"], "flag --config.seed=x"),
+        (["--config.data.root=/nowhere"], "/nowhere does not exist"),
+        (["--config.data.split=9"], "data.split=9: .* has the splits 1, 2, 3"),
+        (["--config.model.backbone=i4d"], "unknown backbone 'i4d': one of i3d, li3d"),
+        (["--config.model.temporal_stride=3"], "unknown temporal_stride 3"),
+        (["--config.data.classes=Fly"], "has no class Fly"),
+        (["--mode=trian"], "one of <train.eval.prepare>"),
+        (["clip.mp4"], "unexpected argument 'clip.mp4'"),
+        (["--mode=eval"], "run/config.json does not exist"),
+    ],
+)
+def test_wrong_input_is_one_line_and_leaves_nothing(arguments, tmp_path, capsys, given, message):
+    assert command.main([*arguments, *given]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("error: ")
+    assert re.search(message, said[0])
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_config_is_said(capsys):
+    assert run() == 2
+    assert "--config=configs/NAME.py is wanted" in capsys.readouterr().err
+
+
+def test_listed_videos_that_are_missing_are_named_and_skipped(arguments, tiny, tmp_path, caplog):
+    root = shutil.copytree(tiny.data.root, tmp_path / "data")
+    video = next((root / "UCF-101" / "SitDown").glob("*g01_c01.avi"))
+    video.unlink()
+    assert command.main([*arguments, f"--config.data.root={root}", "--mode=prepare"]) == 0
+    assert f"listed but not found: {video}" in caplog.text
+    assert "1 of 16 listed videos are not in" in caplog.text
+
+
+def test_a_video_that_does_not_decode_is_named_and_skipped(arguments, tiny, tmp_path, caplog):
+    root = shutil.copytree(tiny.data.root, tmp_path / "data")
+    video = next((root / "UCF-101" / "SitDown").glob("*g01_c01.avi"))
+    video.write_bytes(b"\0" * 5000)
+    assert command.main([*arguments, f"--config.data.root={root}", "--mode=prepare"]) == 0
+    assert f"skipped SitDown/{video.name}: not a video" in caplog.text

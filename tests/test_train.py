@@ -1,0 +1,130 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxvid import experiment as experiments
+from jaxvid.data import pipeline
+from jaxvid.devices import Devices
+from jaxvid.errors import UserError
+from jaxvid.logs import read_metrics
+from jaxvid.train import Trainer
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+@pytest.fixture
+def one_device(monkeypatch):
+    """One of the eight simulated devices, as on a plain machine."""
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
+
+
+def trainer(config, workdir):
+    return Trainer(experiments.open_experiment(config), workdir)
+
+
+def losses(workdir):
+    return {line["step"]: line["loss"] for line in read_metrics(workdir) if "loss" in line}
+
+
+def assert_equal_states(left, right):
+    jax.tree.map(np.testing.assert_array_equal, left, right)
+
+
+def test_training_twice_gives_the_same(tiny, tmp_path, one_device):
+    first = trainer(tiny, tmp_path / "a").run()
+    second = trainer(tiny, tmp_path / "b").run()
+    assert len(losses(tmp_path / "a")) == 6
+    assert losses(tmp_path / "a") == losses(tmp_path / "b")
+    assert_equal_states(first, second)
+
+
+def test_stopping_and_continuing_equals_training_through(tiny, tmp_path, one_device):
+    whole = trainer(tiny, tmp_path / "whole").run()
+    answers = iter([False, True] + [False] * 10)
+    assert trainer(tiny, tmp_path / "parts").run(lambda: next(answers)) is None
+    assert max(losses(tmp_path / "parts")) == 2
+    assert_equal_states(trainer(tiny, tmp_path / "parts").run(), whole)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+
+
+def test_a_finished_run_is_not_trained_again(tiny, tmp_path, one_device):
+    state = trainer(tiny, tmp_path).run()
+    again = trainer(tiny, tmp_path)
+    again.compile_step = lambda: pytest.fail("trained again")
+    assert_equal_states(again.run(), state)
+
+
+def test_another_seed_gives_another_model(tiny, tmp_path, one_device):
+    first = trainer(tiny, tmp_path / "a").run()
+    with tiny.unlocked():
+        tiny.seed = 1
+    second = trainer(tiny, tmp_path / "b").run()
+    assert not np.array_equal(*(s.params["classifier"]["kernel"] for s in (first, second)))
+
+
+def test_eight_devices_give_the_losses_of_one(tiny, tmp_path, monkeypatch):
+    # Plain gradient descent: Adam's first steps turn a rounding error of a gradient into a full step.
+    tiny.train.optimizer = "sgd"
+    tiny.train.momentum = 0.0
+    eight = trainer(tiny, tmp_path / "eight").run()
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
+    one = trainer(tiny, tmp_path / "one").run()
+    expected = losses(tmp_path / "one")
+    assert len(expected) == 6
+    assert losses(tmp_path / "eight") == pytest.approx(expected, rel=2e-3)
+    # Batch norm has seen the whole batch, not each device its own clip.
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4),
+        jax.device_get(eight.batch_stats),
+        jax.device_get(one.batch_stats),
+    )
+
+
+def test_batches_that_do_not_divide_are_refused(tiny):
+    assert Devices().mesh.size == 8
+    tiny.train.batch_size = 12
+    with pytest.raises(UserError, match="batch_size=12 cannot be divided over 8 devices"):
+        experiments.open_experiment(tiny)
+
+
+def test_divergence_stops_with_a_message_and_a_good_checkpoint(tiny, tmp_path, one_device):
+    tiny.train.epochs = 8.0
+    run = trainer(tiny, tmp_path)
+    step = run.compile_step()
+
+    def spoilt(state, batch, key):
+        state, metrics = step(state, batch, key)
+        return state, metrics | {"loss": metrics["loss"] * (1 if int(state.step) < 5 else np.nan)}
+
+    run.compile_step = lambda: spoilt
+    with pytest.raises(UserError, match=r"diverged: at step 5 the loss is nan.*step 4 is saved"):
+        run.run()
+    restored = trainer(tiny, tmp_path).start()
+    assert int(restored.step) == 4
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(restored.params))
+
+
+def test_the_first_steps_are_as_they_were(tiny, tmp_path, one_device):
+    """A change of these numbers means that trained results change: initial values, data or maths."""
+    trainer(tiny, tmp_path).run()
+    golden = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
+    assert golden["step"] == 1
+    assert golden["loss"] == pytest.approx(0.7515, rel=1e-2)
+
+
+def test_a_model_learns_one_batch_by_heart(tiny, tmp_path, one_device):
+    tiny.model.dropout = 0.0
+    tiny.train.schedule = "constant"
+    tiny.train.learning_rate = 3e-3
+    run = trainer(tiny, tmp_path)
+    state, step = run.start(), run.compile_step()
+    e = run.experiment
+    stream = pipeline.train_stream(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
+    batch = e.devices.put_batch(next(stream))
+    for _ in range(40):
+        state, metrics = step(state, batch, run.key)
+    assert float(metrics["loss"]) < 0.1
