@@ -1,4 +1,21 @@
-"""I3D (paper A, section 3.2; Carreira and Zisserman 2017)."""
+"""I3D: Inception v1 with its kernels inflated to three dimensions.
+
+    python -m jaxvid.main --config=configs/i3d.py
+    python -m jaxvid.main --config=configs/i3d.py:ucf101 --config.data.root=/data/UCF101
+
+Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 4.2, Tables 1 and 2.
+
+What to expect. Embedded dataset (first command): @M@
+UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
+64x224x224, 12,279,984 parameters without the classifier. Accuracy not measured here;
+the paper reports 0.82 without and 0.85 with augmentation.
+
+The paper's choices: frame sampling, the three crops, 50 epochs; Inception v1's channel widths
+with batch norm (it says "Inception-v2"; its parameter count is v1's); the classifier acts on the
+mean of the feature steps. Ours
+besides, where the paper is silent: 64 frames, optimiser, rates, batch, dropout, and the evaluation
+(centred run, centre crop). The paper starts from Kinetics weights; this config starts from scratch.
+"""
 
 from ml_collections import ConfigDict
 
@@ -11,5 +28,4 @@ def get_config(argument: str = "") -> ConfigDict:
     config.name = "i3d"
     config.model.backbone = "i3d"
     config.model.encoder = "none"
-    config.model.factorised_stem = False
     return config

@@ -1,6 +1,8 @@
-"""Checkpoints: written by Orbax while training goes on, sealed with checksums, checked before use."""
+"""Checkpoints: written by Orbax while training goes on, checked by checksums before use."""
 
 import json
+import logging
+import shutil
 import time
 import zlib
 from pathlib import Path
@@ -8,7 +10,6 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from absl import logging
 from orbax.checkpoint import checkpoint_managers as managers
 
 from jaxvid import files
@@ -16,6 +17,8 @@ from jaxvid.errors import UserError
 
 SEAL = "checksums.json"
 UNMEASURED = {"accuracy": -1.0}  # of a checkpoint that no evaluation fell on: below any other
+
+logger = logging.getLogger(__name__)
 
 
 class Checkpoints:
@@ -57,27 +60,43 @@ class Checkpoints:
     def save(self, step: int, trees: dict[str, Any], accuracy: float | None = None) -> None:
         """Starts to write named trees, and returns when they may be changed.
 
-        Waits for an earlier save, and raises what went wrong with it.
+        Waits for an earlier save. Raises UserError where that could not be written, or where the
+        disk has no room for this one.
         """
         self.wait()
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise UserError(
+                f"no room for the checkpoint of step {step} in {self.folder}: {needed / 1e6:.1f} MB "
+                f"are needed, {free / 1e6:.1f} MB are free; those before it are whole"
+            )
         self._saving = (step, tuple(trees))
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         metrics = UNMEASURED if accuracy is None else {"accuracy": accuracy}
         self._manager.save(step, args=ocp.args.Composite(**items), metrics=metrics)
 
     def wait(self) -> None:
-        """Waits until what is being written is whole. Raises what went wrong with it."""
-        self._manager.wait_until_finished()
+        """Waits until what is being written is whole. Raises UserError where it cannot be."""
+        try:
+            self._manager.wait_until_finished()
+        except (ValueError, RuntimeError, OSError) as error:
+            reason = "the disk is full" if _is_full(str(error)) else str(error).splitlines()[0]
+            raise UserError(
+                f"the checkpoint of step {self._saving[0]} could not be written to {self.folder}: "
+                f"{reason}; those before it are whole"
+            ) from error
 
     def restore(
         self, templates: dict[str, Any], step: int | None = None, set_aside: bool = False
     ) -> tuple[int, dict[str, Any]] | None:
-        """Returns a step and the trees named in `templates`: trees of arrays, or of shapes with shardings.
+        """Returns a step and its trees, laid out as those of the same name in `templates`.
 
-        `step` None: the latest that is whole. A damaged one is warned of and the one before is taken;
-        with `set_aside` it is renamed to `damaged-STEP`, so that its step can be saved again.
-        None where there is no checkpoint at all. Raises UserError where the wanted one, or each of
-        them, is damaged, and where it does not fit the templates.
+        Templates are trees of arrays, or of shapes with shardings. `step` None: the latest that is
+        whole. A damaged one is warned of and the one before is taken; with `set_aside` it is
+        renamed to `damaged-STEP`, so that its step can be saved again. None where there is no
+        checkpoint at all. Raises UserError where the wanted one, or each of them, is damaged, and
+        where it does not fit the templates.
         """
         candidates = self.steps()[::-1] if step is None else [step]
         damage = None
@@ -86,7 +105,7 @@ class Checkpoints:
             damage = self._damage(path)
             if damage is None:
                 return candidate, self._restore(templates, candidate)
-            logging.warning("checkpoint %s is damaged (%s); taking the one before", path, damage)
+            logger.warning("checkpoint %s is damaged (%s); taking the one before", path, damage)
             if set_aside:
                 path.rename(self.folder / f"damaged-{candidate}-{time.time_ns()}")
                 self._manager.reload()
@@ -113,8 +132,8 @@ class Checkpoints:
         self._manager.close()
 
     def _seal(self) -> None:
-        # Orbax calls this from its own thread when all arrays are on disk, before the folder gets its
-        # final name: so that no checkpoint is ever without its checksums.
+        # Orbax calls this from its own thread when all arrays are on disk, before the folder gets
+        # its final name: so that no checkpoint is ever without its checksums.
         step, names = self._saving
         for folder in self.folder.glob(f"{step}.*"):
             arrays = sorted(p for n in names for p in (folder / n).rglob("*") if p.is_file())
@@ -136,6 +155,10 @@ class Checkpoints:
 
 def _accuracy(metrics: dict[str, float]) -> float:
     return metrics["accuracy"]
+
+
+def _is_full(message: str) -> bool:
+    return "RESOURCE_EXHAUSTED" in message or "No space left" in message
 
 
 def _checksum(path: Path) -> int:

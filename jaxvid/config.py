@@ -97,43 +97,30 @@ def default() -> ConfigDict:
     return config
 
 
-def for_dataset(argument: str = "", **variant: Any) -> ConfigDict:
+def for_dataset(argument: str = "") -> ConfigDict:
     """Returns the default config at the scale of a dataset.
 
-    `argument` is what follows the colon on the command line: `DATASET[,key=value...]`, keys `split`
-    and `augment` and those of `variant`, a config file's own options with their defaults. Without it:
-    the embedded dataset at a scale that two CPU cores train in minutes. Raises UserError.
+    `argument` is what follows the colon on the command line: `DATASET[,split=N][,augment=BOOL]`.
+    Without it: the embedded dataset at a scale that two CPU cores train in minutes.
+    Raises UserError.
     """
     dataset, *pairs = argument.split(",") if argument else ["embedded"]
-    options = {"split": None, "augment": None} | variant
-    for pair in pairs:
-        key, _, value = pair.partition("=")
-        if key not in options or not value:
-            raise UserError(
-                f"config argument '{pair}' is not one of {', '.join(f'{k}=...' for k in options)}"
-            )
-        options[key] = _parse(key, value)
     if dataset not in SCALES:
         raise UserError(f"unknown dataset '{dataset}': one of {', '.join(SCALES)}")
     config = default()
     config.data.dataset = dataset
     SCALES[dataset](config)
-    for key in ("split", "augment"):
-        if options[key] is not None:
-            config.data[key] = options[key]
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        if key == "split" and value.isdigit():
+            config.data.split = int(value)
+        elif key == "augment" and value in ("true", "false"):
+            config.data.augment = value == "true"
+        else:
+            raise UserError(
+                f"config argument '{pair}': split=NUMBER or augment=true|false is wanted"
+            )
     return config
-
-
-def _parse(key: str, value: str) -> Any:
-    if key == "split":
-        if not value.isdigit():
-            raise UserError(f"split={value}: a whole number is wanted")
-        return int(value)
-    if key == "augment":
-        if value not in ("true", "false"):
-            raise UserError(f"augment={value}: true or false is wanted")
-        return value == "true"
-    return value
 
 
 def _embedded(config: ConfigDict) -> None:
@@ -143,7 +130,6 @@ def _embedded(config: ConfigDict) -> None:
     config.data.image_size = 48
     config.model.width = 0.25
     config.model.temporal_stride = 2
-    config.model.factorised_stem = True
     config.model.dropout = 0.0
     config.model.bn_momentum = 0.9
     config.train.batch_size = 16
@@ -290,7 +276,7 @@ def load(name: str) -> ConfigDict:
 
 
 def find(name: str) -> Path:
-    """Returns the file of a config given as a path, or as the name of one that comes with jaxvid."""
+    """Returns the file of a config: a path, or the name of one that comes with jaxvid."""
     path = Path(name)
     if path.suffix == ".py":
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Devices: the mesh, how state and batches lie on it, the type to compute in, compilation's cache."""
+"""Devices: the mesh, how arrays lie on it, the type to compute in, the compilation cache."""
 
 from pathlib import Path
 from typing import Any

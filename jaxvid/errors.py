@@ -2,8 +2,8 @@
 
 
 class UserError(ValueError):
-    """Wrong input, said in one sentence that names the file, field or value and what would be right.
+    """Wrong input, in one sentence that names the file, field or value, and what would be right.
 
-    The command line prints the sentence and exits with status 2; anything else that escapes is a bug
-    and keeps its stack trace.
+    The command line prints the sentence and exits with status 2; anything else that escapes is a
+    bug and keeps its stack trace.
     """

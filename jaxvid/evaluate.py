@@ -26,8 +26,8 @@ from jaxvid.report import figures
 class Scores:
     """The scores of a split's clips.
 
-    Shapes: probabilities (B, N), labels (B,). `seconds_per_clip`: the forward pass over all views with
-    the clips' way to the device, without decoding; the median over the batches.
+    Shapes: probabilities (B, N), labels (B,). `seconds_per_clip`: the forward pass over all views
+    with the clips' way to the device, without decoding; the median over the batches.
     """
 
     clips: list[Clip]

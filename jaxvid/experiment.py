@@ -1,5 +1,6 @@
 """What a run is made of, as its config describes it: the data, the model, the devices."""
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from absl import logging
 from ml_collections import ConfigDict
 
 from jaxvid import models
@@ -17,6 +17,8 @@ from jaxvid.data.pipeline import ClipSettings, Reading
 from jaxvid.data.records import RecordSource
 from jaxvid.devices import Devices, compute_dtype
 from jaxvid.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,9 @@ def open_experiment(config: ConfigDict) -> Experiment:
     except ValueError as error:
         raise UserError(f"config.model: {error}") from None
     if steps == 1 and config.model.encoder != "none":
-        logging.warning(
-            "%d frames at temporal stride %d leave one feature step: a recurrent encoder has nothing "
-            "to do; take more frames or a smaller config.model.temporal_stride",
+        logger.warning(
+            "%d frames at temporal stride %d leave one feature step: a recurrent encoder has "
+            "nothing to do; take more frames or a smaller config.model.temporal_stride",
             config.data.num_frames,
             config.model.temporal_stride,
         )

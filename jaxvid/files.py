@@ -36,5 +36,5 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def fingerprint(content: Any) -> str:
-    """Returns 16 hexadecimal digits that stand for a JSON-able description of a folder's content."""
+    """Returns 16 hexadecimal digits for a JSON-able description of a folder's content."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,12 +1,12 @@
 """The command line: flags, and which mode to run.
 
-python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=runs/try1] [--config.FIELD=VALUE ...]
+python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=DIR] [--config.FIELD=VALUE ...]
 python -m jaxvid.main --mode=eval --workdir=runs/try1
 python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
 """
 
 import difflib
-import logging as python_logging
+import logging
 import os
 import signal
 import sys
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from absl import flags, logging
+from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxvid import config as configs
@@ -32,10 +32,9 @@ FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config
 
 def main(argv: Sequence[str]) -> int:
     """Runs a mode. Returns the exit status: 0 done, 2 wrong input, 128 + n left upon signal n."""
-    logging.use_absl_handler()
-    logging.set_verbosity(logging.WARNING)
-    formatter = python_logging.Formatter("%(levelname)s: %(message)s")
-    logging.get_absl_handler().setFormatter(formatter)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, force=True)
+    for library in ("absl", "asyncio", "jax"):  # what matters of theirs comes as an exception
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     signals = _Signals()
     try:
         mode, config, workdir = _parse(list(argv))
@@ -46,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
         return 2
     except OSError as error:
         # A full disk or a folder without permission is no bug, and needs no stack trace.
-        print(f"error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        where = f": {error.filename}" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; the same command continues", file=sys.stderr)
@@ -137,7 +137,7 @@ def _check_fields(argv: list[str], config: ConfigDict) -> None:
 
 
 class _Signals:
-    """SIGINT and SIGTERM: an interruption at once, or, while training, a request to save and leave."""
+    """SIGINT and SIGTERM interrupt at once or, while training, ask to save and leave."""
 
     def __init__(self) -> None:
         self.received = 0

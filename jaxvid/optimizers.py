@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 
 def schedule(train: ConfigDict, steps: int, steps_per_epoch: float) -> Callable[[int], float]:
-    """Returns the learning rate as a function of the step: linear warm-up, then the schedule's fall."""
+    """Returns the learning rate of each step: linear warm-up, then the schedule's fall."""
     warmup = round(train.warmup_epochs * steps_per_epoch)
     rate = train.learning_rate
     if train.schedule == "cosine":

@@ -26,7 +26,7 @@ SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal to show progress on
 
 
 class TrainState(struct.PyTreeNode):
-    """All that changes while training. Randomness needs no place in it: it follows from the step."""
+    """All that changes while training; randomness follows from the step and needs no place."""
 
     step: jax.Array
     params: Any
@@ -55,7 +55,8 @@ def train_step(
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step on a batch of `clip` (B, T, H, W, C) uint8 and `label` (B,).
 
-    `key` is the run's: each step draws its own randomness from it. Returns the next state, and the batch's loss, top-1 accuracy and the norm of its gradient.
+    `key` is the run's: each step draws its own randomness from it. Returns the next state, and the
+    batch's loss, top-1 accuracy and the norm of its gradient.
     """
     dropout = jax.random.fold_in(key, state.step)
 
@@ -131,8 +132,8 @@ class Trainer:
     def run(self, stop: Callable[[], bool] = lambda: False) -> TrainState | None:
         """Trains to the end and returns the state, or None where `stop` asked to leave before.
 
-        `stop` is asked after every step; the state is saved before leaving. Raises UserError where the
-        loss or the gradient is no longer finite; the checkpoints then hold the last good state.
+        `stop` is asked after every step; the state is saved before leaving. Raises UserError where
+        the loss or the gradient is no longer finite; the checkpoints then hold the last good state.
         """
         try:
             state = self.start()
@@ -205,7 +206,7 @@ class _Report:
             trainer.checkpoints.wait()
             saved = trainer.checkpoints.steps()
             raise UserError(
-                f"training diverged: at step {step} the loss is {values['loss']} and the gradient's "
+                f"training diverged: at step {step} the loss is {values['loss']}, the gradient's "
                 f"norm {values['grad_norm']}; "
                 + (f"step {saved[-1]} is saved" if saved else "nothing was saved yet")
                 + f"; try a config.train.learning_rate below {train.learning_rate}, or clip_norm"

@@ -2,8 +2,8 @@
 
 import os
 
-# Before JAX is imported anywhere: eight simulated devices, of which most tests use one, and programs
-# that are quick to compile rather than to run.
+# Before JAX is imported anywhere: eight simulated devices, of which most tests use one, and
+# programs that are quick to compile rather than to run.
 os.environ["XLA_FLAGS"] = (
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 )
@@ -33,7 +33,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def dataset_root(cache: Path) -> Path:
-    """Two classes of four actors, two clips each, in UCF101's layout: 12 to train on, 4 to test on."""
+    """Two classes, four actors, two clips each, in UCF101's layout: 12 to train on, 4 to test."""
     return embedded.generate(
         cache / "tiny", classes=CLASSES, groups=4, clips_per_group=2, workers=1
     )

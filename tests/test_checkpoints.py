@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import jax
@@ -106,6 +107,15 @@ def test_another_models_checkpoint_is_an_error(folder):
     other = {"variables": {"params": {"w": jnp.zeros((32, 64))}}}
     with pytest.raises(UserError, match="does not fit this config's model"):
         Checkpoints(folder).restore(other)
+
+
+def test_a_full_disk_is_said_before_anything_is_written(folder, monkeypatch):
+    full = shutil.disk_usage(folder)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    checkpoints = Checkpoints(folder, keep=2)
+    with pytest.raises(UserError, match="no room for the checkpoint of step 6"):
+        checkpoints.save(6, trees(6))
+    assert value(Checkpoints(folder).restore(trees(0))) == (5, 5.0)
 
 
 def test_a_half_written_checkpoint_is_never_seen(folder):

@@ -27,9 +27,9 @@ def test_arguments_set_the_variant():
     ("name", "message"),
     [
         ("li3d_bilstm:ucf102", "unknown dataset 'ucf102': one of embedded, ucf101"),
-        ("li3d_bilstm:ucf101,split=x", "split=x: a whole number"),
-        ("li3d_bilstm:ucf101,augment=maybe", "augment=maybe: true or false"),
-        ("li3d_bilstm:ucf101,speed=3", "'speed=3' is not one of split=..., augment=..."),
+        ("li3d_bilstm:ucf101,split=x", "'split=x': split=NUMBER"),
+        ("li3d_bilstm:ucf101,augment=maybe", "'augment=maybe': .* augment=true.false is wanted"),
+        ("li3d_bilstm:ucf101,speed=3", "'speed=3': split=NUMBER"),
         ("li3d_blstm", "unknown config 'li3d_blstm'.*i3d_bilstm"),
         ("nowhere/x.py", "nowhere/x.py does not exist"),
     ],

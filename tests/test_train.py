@@ -66,7 +66,7 @@ def test_another_seed_gives_another_model(tiny, tmp_path, one_device):
 
 
 def test_eight_devices_give_the_losses_of_one(tiny, tmp_path, monkeypatch):
-    # Plain gradient descent: Adam's first steps turn a rounding error of a gradient into a full step.
+    # Plain gradient descent: Adam's first steps make a full step of a rounding error.
     tiny.train.optimizer = "sgd"
     tiny.train.momentum = 0.0
     eight = trainer(tiny, tmp_path / "eight").run()
@@ -109,7 +109,7 @@ def test_divergence_stops_with_a_message_and_a_good_checkpoint(tiny, tmp_path, o
 
 
 def test_the_first_steps_are_as_they_were(tiny, tmp_path, one_device):
-    """A change of these numbers means that trained results change: initial values, data or maths."""
+    """A change of this number means that results change: initial values, data or maths."""
     trainer(tiny, tmp_path).run()
     golden = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
     assert golden["step"] == 1

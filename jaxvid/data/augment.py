@@ -1,7 +1,7 @@
 """How a frame becomes the network's square: the three crops of paper A, section 3.1.2.
 
-A crop is drawn once per clip and holds for each of its frames. It is a region of the source frame, which
-is then resized to the square where it has another size.
+A crop is drawn once per clip and holds for each of its frames. It is a region of the source frame,
+which is then resized to the square where it has another size.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,8 @@ def center_crop(height: int, width: int, need: int) -> Crop:
 def random_crop(height: int, width: int, need: int, rng: np.random.Generator) -> Crop:
     """A square of `need` pixels near the middle, or the largest there is in a smaller frame.
 
-    Each side's start is uniform in [max(0, 0.8 m), min(1.2 m, origin - need)], m = (origin - need) / 2.
+    Each side's start is uniform in [max(0, 0.8 m), min(1.2 m, origin - need)], m = (origin - need)
+    / 2.
     """
     side = min(need, height, width)
 

@@ -1,9 +1,9 @@
 """From a config to its dataset, its records and how clips are cut from them."""
 
+import logging
 import os
 from pathlib import Path
 
-from absl import logging
 from ml_collections import ConfigDict
 
 from jaxvid import files
@@ -12,6 +12,8 @@ from jaxvid.data.datasets import Dataset, embedded, take_classes, ucf101
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.records import RecordSource
 from jaxvid.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 
 def cache_folder(data: ConfigDict) -> Path:
@@ -31,9 +33,9 @@ def load(data: ConfigDict) -> Dataset:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     dataset = ucf101.read(Path(data.root).expanduser(), data.split)
     for path in dataset.missing[:10]:
-        logging.warning("listed but not found: %s", dataset.folder / path)
+        logger.warning("listed but not found: %s", dataset.folder / path)
     if dataset.missing:
-        logging.warning(
+        logger.warning(
             "%d of %d listed videos are not in %s; they are skipped",
             len(dataset.missing),
             len(dataset.missing) + len(dataset.clips),

@@ -1,9 +1,9 @@
 """Batches of clips from prepared records.
 
-A stream is an endless numbered row of examples, and example `g` of it is a function of (seed, g) alone:
-which video, which frames, which crop. Batch n is examples n*B to n*B + B - 1, of which process p of P
-reads the p-th part. So a run continues at any step, on any number of processes, with what it would have
-read, and nothing about the input needs saving.
+A stream is an endless numbered row of examples, and example `g` of it is a function of (seed, g)
+alone: which video, which frames, which crop. Batch n is examples n*B to n*B + B - 1, of which
+process p of P reads the p-th part. So a run continues at any step, on any number of processes, with
+what it would have read, and nothing about the input needs saving.
 """
 
 import os
@@ -21,7 +21,7 @@ from jaxvid.data.records import Record, RecordSource
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """How clips are cut from videos. `fps`: frames per second to resample to; 0: the video's own."""
+    """How clips are cut from videos; `fps` 0 keeps the video's own frames per second."""
 
     num_frames: int
     image_size: int
@@ -51,8 +51,8 @@ def train_stream(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields the training batches `first` to `last - 1`.
 
-    Every pass over the clips has an order of its own. A batch holds `clip` (b, T, H, W, 3) uint8 and
-    `label` (b,) int32, b being this process's part of `batch_size`.
+    Every pass over the clips has an order of its own. A batch holds `clip` (b, T, H, W, 3) uint8
+    and `label` (b,) int32, b being this process's part of `batch_size`.
     """
 
     def example(g: int) -> dict[str, np.ndarray]:
@@ -78,8 +78,8 @@ def eval_stream(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields every clip once, in order, in batches.
 
-    A batch holds `clip` (b, V, T, H, W, 3) uint8; the places that the last one has too many repeat the
-    last clip. `shuffle_seed` puts each clip's frames in random order.
+    A batch holds `clip` (b, V, T, H, W, 3) uint8; the places that the last one has too many repeat
+    the last clip. `shuffle_seed` puts each clip's frames in random order.
     """
 
     def example(g: int) -> dict[str, np.ndarray]:

@@ -1,11 +1,12 @@
 """From video files to records: decode every video once, resize, store JPEG frames.
 
-The folder of a preparation is named by a fingerprint of what determines its content. A shard is written
-under a temporary name and renamed, then its `.json` beside it says what it holds: only a shard with both,
-of the size that was noted, is taken for whole. `manifest.json` comes last.
+The folder of a preparation is named by a fingerprint of what determines its content. A shard is
+written under a temporary name and renamed, then its `.json` beside it says what it holds: only a
+shard with both, of the size that was noted, is taken for whole. `manifest.json` comes last.
 """
 
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-from absl import logging
 
 from jaxvid import files, progress
 from jaxvid.data import records, video
@@ -24,6 +24,8 @@ from jaxvid.data.datasets import Dataset
 from jaxvid.errors import UserError
 
 CLIPS_PER_SHARD = 64
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,11 @@ def prepare(
     workers: int = 0,
     clips_per_shard: int = CLIPS_PER_SHARD,
 ) -> Path:
-    """Writes the records of all clips of a dataset, unless they are there, and returns their folder.
+    """Writes the records of a dataset's clips, unless they are there; returns their folder.
 
     Videos that do not decode are skipped, warned of, and listed with their reason in the manifest.
-    Shards that an earlier, interrupted call completed are kept. `workers`: processes; 0: one per core.
-    Raises UserError where no video decodes, or a worker process dies.
+    Shards that an earlier, interrupted call completed are kept. `workers`: processes; 0: one per
+    core. Raises UserError where no video decodes, or a worker process dies.
     """
     ids = sorted({clip.id for clip in dataset.clips})
     content = {
@@ -91,9 +93,9 @@ def prepare(
         files.write_json(manifest, about)
     failures = json.loads(manifest.read_text(encoding="utf-8"))["failures"]
     for failure in failures[:10]:
-        logging.warning("skipped %s: %s", failure["id"], failure["reason"])
+        logger.warning("skipped %s: %s", failure["id"], failure["reason"])
     if failures:
-        logging.warning(
+        logger.warning(
             "%d of %d videos do not decode; all are named in %s", len(failures), len(ids), manifest
         )
     return folder

@@ -1,10 +1,12 @@
 """Prepared videos: ArrayRecord shards of JPEG frames, with a manifest that says what is where.
 
-One record is one video: a msgpack map of `id`, `fps` and `frames`, a list of JPEG files. Labels and splits
-are not in it: they come from the dataset's index, so that all splits share one preparation.
+One record is one video: a msgpack map of `id`, `fps` and `frames`, a list of JPEG files. Labels and
+splits are not in it: they come from the dataset's index, so that all splits share one preparation.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,16 +51,27 @@ class ShardWriter:
 
     def __init__(self, path: Path):
         # One record a chunk: clips are read in random order, and JPEG does not compress further.
+        self._path = path
         self._writer = ArrayRecordWriter(str(path), "group_size:1,uncompressed")
 
     def __enter__(self) -> "ShardWriter":
         return self
 
     def write(self, record: Record) -> None:
-        self._writer.write(pack(record))
+        """Appends a record. Raises OSError where the disk does not take it."""
+        with self._disk_errors():
+            self._writer.write(pack(record))
 
     def __exit__(self, *_: Any) -> None:
-        self._writer.close()
+        with self._disk_errors():
+            self._writer.close()
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            raise OSError(f"{self._path} could not be written: {error}") from error
 
 
 def count(path: Path) -> int:

@@ -4,10 +4,10 @@ import numpy as np
 
 
 def resample(total: int, fps: float, target: float) -> np.ndarray:
-    """Returns the indices of the frames that a video of `total` frames shows at `target` frames a second.
+    """Returns the frames that a video shows at `target` frames a second, as indices, shape (n,).
 
-    Frame i of the slower video is the one that is on screen at time i / target. `target` of 0, or one
-    above `fps`, keeps every frame. Shape: (frames,).
+    Frame i of the slower video is the one that is on screen at time i / target. `target` of 0, or
+    one above `fps`, keeps every frame.
     """
     if target <= 0 or target >= fps:
         return np.arange(total)
@@ -18,9 +18,9 @@ def resample(total: int, fps: float, target: float) -> np.ndarray:
 def consecutive(total: int, need: int, start: int = 0) -> np.ndarray:
     """Returns `need` frame indices, shape (T,): a run from `start`, or a short video looped.
 
-    A video of fewer frames than needed is repeated whole, as often as it fits, and the rest is taken
-    from its beginning (Algorithm 1; once, at the end, as Figure 1 shows it). Raises ValueError for a
-    video without frames and for a run that leaves the video.
+    A video of fewer frames than needed is repeated whole, as often as it fits, and the rest is
+    taken from its beginning (Algorithm 1; once, at the end, as Figure 1 shows it). Raises
+    ValueError for a video without frames and for a run that leaves the video.
     """
     if total < 1:
         raise ValueError("a video without frames cannot be sampled")
@@ -33,7 +33,7 @@ def consecutive(total: int, need: int, start: int = 0) -> np.ndarray:
 
 
 def random_start(total: int, need: int, rng: np.random.Generator) -> int:
-    """Draws the start of a run uniformly from [0, total - need], both ends included (Algorithm 1)."""
+    """Draws the start of a run from [0, total - need], both ends included (Algorithm 1)."""
     return int(rng.integers(0, max(0, total - need), endpoint=True))
 
 

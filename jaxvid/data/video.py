@@ -45,7 +45,7 @@ def decode(path: Path) -> Iterator[np.ndarray]:
 
 
 def resize_short_side(frame: np.ndarray, short_side: int) -> np.ndarray:
-    """Shrinks a frame (H, W, C) so that its short side is `short_side`; a smaller one stays as it is."""
+    """Shrinks a frame (H, W, C) to a short side of `short_side`; a smaller one stays as it is."""
     height, width = frame.shape[:2]
     scale = short_side / min(height, width)
     if scale >= 1:

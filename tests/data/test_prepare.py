@@ -1,4 +1,6 @@
 import json
+import resource
+import signal
 from pathlib import Path
 
 import cv2
@@ -124,8 +126,23 @@ def test_a_damaged_shard_is_not_read(dataset, tmp_path):
     folder = run(dataset, tmp_path / "cache")
     shard = folder / "shard-00001.arrayrecord"
     shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(UserError, match="shard-00001.arrayrecord is missing or damaged"):
+    with pytest.raises(UserError, match=r"shard-00001.arrayrecord is missing or damaged"):
         records.RecordSource(folder)
+
+
+def test_a_disk_that_takes_no_more_leaves_nothing_half_written(dataset, tmp_path):
+    ids = tuple(clip.id for clip in dataset.clips)
+    shard = prepare._Shard(tmp_path / "shard-00000.arrayrecord", dataset.folder, ids, SETTINGS)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match="could not be written"):
+            prepare._write_shard(shard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [p.name for p in tmp_path.iterdir()] == ["videos"]
 
 
 def test_decoding_equals_a_sequential_read(dataset):

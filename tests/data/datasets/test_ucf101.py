@@ -93,7 +93,7 @@ def test_what_is_not_ucf101_is_said_to_be_so(root, how, message):
 
 
 def test_split_out_of_range(root):
-    with pytest.raises(UserError, match="split=4: .* has the splits 1, 2, 3"):
+    with pytest.raises(UserError, match=r"split=4: .* has the splits 1, 2, 3"):
         ucf101.read(root, 4)
 
 
