@@ -27,5 +27,6 @@ def get_config(argument: str = "") -> ConfigDict:
     config = configs.for_dataset(argument)
     config.name = "i3d_bilstm"
     config.model.backbone = "i3d"
+    config.model.factorised_stem = False
     config.model.encoder = "bilstm"
     return config

@@ -68,8 +68,9 @@ class Checkpoints:
         free = shutil.disk_usage(self.folder).free
         if free < needed:
             raise UserError(
-                f"no room for the checkpoint of step {step} in {self.folder}: {needed / 1e6:.1f} MB "
-                f"are needed, {free / 1e6:.1f} MB are free; those before it are whole"
+                f"no room for the checkpoint of step {step} in {self.folder}: "
+                f"{needed / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free; "
+                "those before it are whole"
             )
         self._saving = (step, tuple(trees))
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}

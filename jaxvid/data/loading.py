@@ -63,6 +63,6 @@ def _embedded_root(data: ConfigDict, classes: tuple[str, ...]) -> Path:
         name = f"{data.embedded.level}-{files.fingerprint(rendering)}"
         root = cache_folder(data) / "embedded" / name
     try:
-        return embedded.generate(root, workers=data.workers or None, **rendering)
+        return embedded.generate(root, workers=data.workers, **rendering)
     except ValueError as error:
         raise UserError(f"embedded dataset: {error}") from None

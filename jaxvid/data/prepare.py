@@ -7,18 +7,14 @@ shard with both, of the size that was noted, is taken for whole. `manifest.json`
 
 import json
 import logging
-import multiprocessing
-import os
-import signal
 import zlib
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 
-from jaxvid import files, progress
+from jaxvid import files, parallel, progress
 from jaxvid.data import records, video
 from jaxvid.data.datasets import Dataset
 from jaxvid.errors import UserError
@@ -102,45 +98,23 @@ def prepare(
 
 
 def _run(shards: list[_Shard], workers: int) -> list[dict]:
-    notes: dict[Path, dict] = {}
-    for shard in shards:
-        note = _finished(shard)
-        if note is not None:
-            notes[shard.path] = note
-    todo = [shard for shard in shards if shard.path not in notes]
+    notes = {shard: note for shard in shards if (note := _finished(shard)) is not None}
+    todo = [shard for shard in shards if shard not in notes]
     total = sum(len(shard.ids) for shard in shards)
-    workers = min(workers or os.cpu_count() or 1, max(1, len(todo)))
-    with (
-        progress.bar() as bar,
-        ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=quiet_worker
-        ) as pool,
-    ):
+    with progress.bar() as bar:
         done = total - sum(len(shard.ids) for shard in todo)
         task = bar.add_task("preparing videos", total=total, completed=done)
-        futures = {pool.submit(_write_shard, shard): shard for shard in todo}
         try:
-            for future in as_completed(futures):
-                shard = futures[future]
-                notes[shard.path] = future.result()
+            for shard, note in parallel.run(_write_shard, todo, workers):
+                notes[shard] = note
                 bar.advance(task, len(shard.ids))
         except BrokenProcessPool:
-            unfinished = [s for f, s in futures.items() if s.path not in notes]
+            missing = ", ".join(shard.path.name for shard in todo if shard not in notes)
             raise UserError(
                 "a process that decodes videos died (out of memory, or a video that crashes the "
-                f"decoder) at one of {', '.join(s.path.name for s in unfinished[:workers])}; "
-                "run again to continue with the rest"
+                f"decoder); these shards are missing: {missing}; run again to continue with them"
             ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return [notes[shard.path] for shard in shards]
-
-
-def quiet_worker() -> None:
-    """Sets a worker process up: one thread each, and Ctrl-C left to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return [notes[shard] for shard in shards]
 
 
 def _note_path(shard: _Shard) -> Path:

@@ -7,17 +7,15 @@ amplitude, position and direction. The folder can be read by whatever reads UCF1
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from jaxvid import files, progress
+from jaxvid import files, parallel, progress
 from jaxvid.data.rendering import clip
 from jaxvid.data.rendering.motion import ACTIONS
 from jaxvid.data.rendering.scene import LEVELS
@@ -59,25 +57,23 @@ def generate(
     groups: int = 25,
     clips_per_group: int = 6,
     seed: int = 0,
-    workers: int | None = None,
+    workers: int = 0,
 ) -> Path:
     """Write the dataset under `root` in the layout of UCF101, and return `root`.
 
-    Labels follow the order of `classes`. Clips already present are kept, so that an interrupted
-    run can be resumed; a finished dataset is returned at once. Raises ValueError on arguments
-    out of range, or if `root` holds a dataset made with other arguments, and OSError if a file
-    cannot be written.
+    Labels follow the order of `classes`. `workers`: processes; 0: one per core. Clips already
+    present are kept, so that an interrupted run can be resumed; a finished dataset is returned at
+    once. Raises ValueError on arguments out of range, or if `root` holds a dataset made with other
+    arguments, and OSError if a file cannot be written.
     """
     root = Path(root)
     request = _request(level, classes, groups, clips_per_group, seed)
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
     if _is_finished(root, request):
         return root
     files.write_json(root / UNFINISHED, request)
     # Group after group: the clips of a group share a background, which a worker keeps.
     tasks = [(root, name, g, request) for g in range(1, groups + 1) for name in classes]
-    _render_all(tasks, min(workers or os.cpu_count() or 1, os.cpu_count() or 1, len(tasks)))
+    _render_all(tasks, workers)
     _write_lists(root / LISTS, classes, groups, clips_per_group)
     (root / UNFINISHED).replace(root / RECORD)
     return root
@@ -152,42 +148,24 @@ def _is_finished(root: Path, request: dict[str, object]) -> bool:
 def _render_all(tasks: list[tuple], workers: int) -> None:
     with progress.bar() as display:
         bar = display.add_task("rendering", total=len(tasks))
-        if workers == 1:
-            for task in tasks:
-                _render_group(*task)
-                display.advance(bar)
-            return
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            futures = [pool.submit(_render_group, *task) for task in tasks]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    display.advance(bar)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        for _ in parallel.run(_render_group, tasks, workers):
+            display.advance(bar)
 
 
-def _render_group(root: Path, name: str, group: int, request: dict) -> None:
+def _render_group(task: tuple[Path, str, int, dict]) -> None:
     """Write all clips of one class in one group, unless they are there already."""
+    root, name, group, request = task
     folder = root / VIDEOS / name
-    threads = cv2.getNumThreads()
-    # Workers share the cores among themselves already.
-    cv2.setNumThreads(1)
-    try:
-        for index in range(1, request["clips_per_group"] + 1):
-            video = folder / f"{_stem(name, group, index)}.avi"
-            joints_file = video.with_suffix(".joints.npz")
-            if _is_whole(video) and _is_whole(joints_file):
-                continue
-            frames, joints = render_clip(
-                name, group, index, level=request["level"], seed=request["seed"]
-            )
-            _save(joints_file, partial(_save_joints, joints=joints))
-            _save(video, partial(_encode, path=video, frames=frames))
-    finally:
-        cv2.setNumThreads(threads)
+    for index in range(1, request["clips_per_group"] + 1):
+        video = folder / f"{_stem(name, group, index)}.avi"
+        joints_file = video.with_suffix(".joints.npz")
+        if _is_whole(video) and _is_whole(joints_file):
+            continue
+        frames, joints = render_clip(
+            name, group, index, level=request["level"], seed=request["seed"]
+        )
+        _save(joints_file, partial(_save_joints, joints=joints))
+        _save(video, partial(_encode, path=video, frames=frames))
 
 
 def _stem(name: str, group: int, index: int) -> str:

@@ -1,0 +1,36 @@
+"""Work on files in several processes."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any
+
+import cv2
+
+
+def run(
+    function: Callable[[Any], Any], tasks: Sequence[Any], workers: int = 0
+) -> Iterator[tuple[Any, Any]]:
+    """Calls a module's function on each task in a pool and yields (task, result) as they come.
+
+    `workers`: processes; 0: one per core. An interruption or an error starts no further task, waits
+    for those that run, and is raised. Raises BrokenProcessPool where a process dies.
+    """
+    workers = max(1, min(workers or os.cpu_count() or 1, len(tasks)))
+    # Not forked: the caller's process may have threads, JAX's among them.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_set_up_worker)
+    try:
+        futures = {pool.submit(function, task): task for task in tasks}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _set_up_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: left to the parent
+    cv2.setNumThreads(1)  # the workers share the cores among themselves already
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
