@@ -33,4 +33,6 @@ def run(
 def _set_up_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: left to the parent
     cv2.setNumThreads(1)  # the workers share the cores among themselves already
+    # What is wrong with a video is the task's to say, not OpenCV's and FFmpeg's on the terminal.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"

@@ -196,7 +196,7 @@ class _Report:
             "training", total=trainer.steps, completed=first, shown="compiling"
         )
         self.timed: list[float] = []
-        self.shown = ""
+        self.shown = self.left = ""
         self.last_line = time.monotonic()
 
     def step(self, step: int, metrics: dict[str, jax.Array]) -> None:
@@ -216,8 +216,8 @@ class _Report:
         if len(self.timed) > 1:
             seconds = (self.timed[-1] - self.timed[0]) / (len(self.timed) - 1)
             left = round(seconds * (trainer.steps - step))
-            rate = train.batch_size / seconds
-            self.shown += f" {rate:.1f} clips/s {left // 60}:{left % 60:02d} left"
+            self.left = f", {left // 60}:{left % 60:02d} left"
+            self.shown += f" {train.batch_size / seconds:.1f} clips/s"
         self.bar.update(self.task, completed=step, shown=self.shown)
         if self.bar.disable and self.timed[-1] - self.last_line > SECONDS_BETWEEN_LINES:
             self._line(step)
@@ -235,6 +235,6 @@ class _Report:
         self.timed = []  # the time of the evaluation is not the steps'
 
     def _line(self, step: int, more: str = "") -> None:
-        text = f"step {step} of {self.trainer.steps}: {self.shown}{more}"
+        text = f"step {step} of {self.trainer.steps}: {self.shown}{self.left}{more}"
         self.bar.console.print(text, highlight=False, soft_wrap=True)
         self.last_line = time.monotonic()
