@@ -1,4 +1,8 @@
-"""Checkpoints: written by Orbax while training goes on, checked by checksums before use."""
+"""Checkpoints: written by Orbax while training goes on, checked by checksums before use.
+
+A checkpoint is a folder named by its step. It holds named trees of arrays, each of which can be
+restored without the others, the accuracy measured at that step, and the checksums of all of it.
+"""
 
 import json
 import logging
@@ -16,46 +20,105 @@ from jaxvid import files
 from jaxvid.errors import UserError
 
 SEAL = "checksums.json"
-UNMEASURED = {"accuracy": -1.0}  # of a checkpoint that no evaluation fell on: below any other
+METRICS = "metrics"  # Orbax's name for the item, and for the file in it
+HALF = ".orbax-checkpoint-tmp"  # in Orbax's name for a checkpoint that it is writing
+UNMEASURED = -1.0  # the accuracy of a checkpoint that no evaluation fell on: below any other
 
 logger = logging.getLogger(__name__)
 
 
-class Checkpoints:
-    """The checkpoints of a workdir: the latest `keep`, and the one with the best accuracy.
+def steps(folder: Path) -> list[int]:
+    """Returns the steps that have a checkpoint, damaged or not, ascending."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
-    A checkpoint holds named trees of arrays, each of which can be restored without the others.
+
+def damage(checkpoint: Path) -> str | None:
+    """Returns what is wrong with a checkpoint's folder, or None where it is as it was written."""
+    try:
+        sums = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return f"{SEAL} is missing or unreadable"
+    if not isinstance(sums, dict) or not sums:
+        return f"{SEAL} is damaged"
+    for name, checksum in sums.items():
+        if not (checkpoint / name).is_file():
+            return f"{name} is missing"
+        if _checksum(checkpoint / name) != checksum:
+            return f"{name} has changed since it was written"
+    return None
+
+
+def best_step(folder: Path) -> int | None:
+    """Returns the whole checkpoint with the best accuracy, or None where none was measured."""
+    measured = {}
+    for step in steps(folder):
+        if damage(folder / str(step)) is None:
+            text = (folder / str(step) / METRICS / METRICS).read_text(encoding="utf-8")
+            measured[step] = json.loads(text)["accuracy"]
+    best = max(measured, key=measured.get, default=None)
+    return None if best is None or measured[best] == UNMEASURED else best
+
+
+def restore(
+    folder: Path, templates: dict[str, Any], step: int | None = None
+) -> tuple[int, dict[str, Any]] | None:
+    """Returns a step and its trees, laid out as those of the same name in `templates`.
+
+    Templates are trees of arrays, or of shapes with shardings. `step` None: the latest that is
+    whole; damaged ones are warned of. None where there is no checkpoint at all. Raises UserError
+    where the wanted one, or each of them, is damaged, and where it does not fit the templates.
+    """
+    wrong = None
+    for candidate in steps(folder)[::-1] if step is None else [step]:
+        checkpoint = folder.absolute() / str(candidate)
+        wrong = damage(checkpoint)
+        if wrong is None:
+            return candidate, _restore(checkpoint, templates)
+        logger.warning("checkpoint %s is damaged: %s", checkpoint, wrong)
+    if wrong:
+        raise UserError(f"no whole checkpoint is left to restore from {folder}")
+    return None
+
+
+def _restore(checkpoint: Path, templates: dict[str, Any]) -> dict[str, Any]:
+    shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, templates)
+    items = {name: ocp.args.StandardRestore(tree) for name, tree in shapes.items()}
+    try:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+            restored = checkpointer.restore(checkpoint, args=ocp.args.Composite(**items))
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        message = f"checkpoint {checkpoint} does not fit this config's model: {reason}"
+        raise UserError(message) from None
+    return {name: restored[name] for name in items}
+
+
+class Writer:
+    """Writes the checkpoints of a workdir; keeps the latest `keep`, and the most accurate one.
+
+    Damaged ones are set aside as `damaged-STEP-TIME`, so that their steps can be saved again;
+    what a killed run left half written is deleted.
     """
 
-    def __init__(self, folder: Path, keep: int = 1):
+    def __init__(self, folder: Path, keep: int):
         self.folder = folder.absolute()
+        for step in steps(folder):
+            if damage(folder / str(step)):
+                (folder / str(step)).rename(folder / f"damaged-{step}-{time.time_ns()}")
+        for half in folder.glob(f"*{HALF}*"):
+            shutil.rmtree(half)
         self._saving: tuple[int, tuple[str, ...]] = (0, ())
+        best = managers.BestN(get_metric_fn=_accuracy, n=1, keep_checkpoints_without_metrics=False)
         self._manager = ocp.CheckpointManager(
             self.folder,
             options=ocp.CheckpointManagerOptions(
                 best_fn=_accuracy,  # without it Orbax keeps no metrics on disk
-                preservation_policy=managers.AnyPreservationPolicy(
-                    [
-                        managers.LatestN(keep),
-                        managers.BestN(
-                            get_metric_fn=_accuracy,
-                            n=1,
-                            keep_checkpoints_without_metrics=False,
-                        ),
-                    ]
-                ),
+                preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(keep), best]),
                 async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
             ),
         )
-
-    def steps(self) -> list[int]:
-        """Returns the steps that have a checkpoint, ascending."""
-        return sorted(self._manager.all_steps())
-
-    def best_step(self) -> int | None:
-        """Returns the step with the best accuracy, or None where none was evaluated."""
-        best = self._manager.best_step()
-        return None if best is None or self._manager.metrics(best) == UNMEASURED else best
 
     def save(self, step: int, trees: dict[str, Any], accuracy: float | None = None) -> None:
         """Starts to write named trees, and returns when they may be changed.
@@ -72,9 +135,9 @@ class Checkpoints:
                 f"{needed / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free; "
                 "those before it are whole"
             )
-        self._saving = (step, tuple(trees))
+        self._saving = (step, (*trees, METRICS))
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
-        metrics = UNMEASURED if accuracy is None else {"accuracy": accuracy}
+        metrics = {"accuracy": UNMEASURED if accuracy is None else accuracy}
         self._manager.save(step, args=ocp.args.Composite(**items), metrics=metrics)
 
     def wait(self) -> None:
@@ -88,70 +151,19 @@ class Checkpoints:
                 f"{reason}; those before it are whole"
             ) from error
 
-    def restore(
-        self, templates: dict[str, Any], step: int | None = None, set_aside: bool = False
-    ) -> tuple[int, dict[str, Any]] | None:
-        """Returns a step and its trees, laid out as those of the same name in `templates`.
-
-        Templates are trees of arrays, or of shapes with shardings. `step` None: the latest that is
-        whole. A damaged one is warned of and the one before is taken; with `set_aside` it is
-        renamed to `damaged-STEP`, so that its step can be saved again. None where there is no
-        checkpoint at all. Raises UserError where the wanted one, or each of them, is damaged, and
-        where it does not fit the templates.
-        """
-        candidates = self.steps()[::-1] if step is None else [step]
-        damage = None
-        for candidate in candidates:
-            path = self.folder / str(candidate)
-            damage = self._damage(path)
-            if damage is None:
-                return candidate, self._restore(templates, candidate)
-            logger.warning("checkpoint %s is damaged (%s); taking the one before", path, damage)
-            if set_aside:
-                path.rename(self.folder / f"damaged-{candidate}-{time.time_ns()}")
-                self._manager.reload()
-        if damage:
-            raise UserError(f"no whole checkpoint is left in {self.folder}: {damage}")
-        return None
-
-    def _restore(self, templates: dict[str, Any], step: int) -> dict[str, Any]:
-        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, templates)
-        items = {name: ocp.args.StandardRestore(tree) for name, tree in shapes.items()}
-        try:
-            restored = self._manager.restore(step, args=ocp.args.Composite(**items))
-        except (ValueError, KeyError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            path = self.folder / str(step)
-            raise UserError(
-                f"checkpoint {path} does not fit this config's model: {reason}"
-            ) from None
-        return {name: restored[name] for name in items}
-
     def close(self) -> None:
         """Waits for what is being written and ends Orbax's threads."""
         self.wait()
         self._manager.close()
 
     def _seal(self) -> None:
-        # Orbax calls this from its own thread when all arrays are on disk, before the folder gets
-        # its final name: so that no checkpoint is ever without its checksums.
+        # Orbax calls this from its own thread when all is on disk, before the folder gets its final
+        # name: so that no checkpoint is ever without its checksums.
         step, names = self._saving
-        for folder in self.folder.glob(f"{step}.*"):
-            arrays = sorted(p for n in names for p in (folder / n).rglob("*") if p.is_file())
-            sums = {p.relative_to(folder).as_posix(): _checksum(p) for p in arrays}
+        for folder in self.folder.glob(f"{step}{HALF}*"):
+            content = sorted(p for n in names for p in (folder / n).rglob("*") if p.is_file())
+            sums = {p.relative_to(folder).as_posix(): _checksum(p) for p in content}
             files.write_json(folder / SEAL, sums)
-
-    def _damage(self, folder: Path) -> str | None:
-        try:
-            sums = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return f"{SEAL} is missing or unreadable"
-        for name, checksum in sums.items():
-            if not (folder / name).is_file():
-                return f"{name} is missing"
-            if _checksum(folder / name) != checksum:
-                return f"{name} has changed since it was written"
-        return None
 
 
 def _accuracy(metrics: dict[str, float]) -> float:

@@ -5,6 +5,7 @@ A config file in `configs/` starts from `for_dataset(argument)` and changes what
 
 import importlib.util
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ FREE_TO_CHANGE = (
     "eval",
     "checkpoint",
     "train.log_every",
+)
+
+POSITIVE = (
+    "train.epochs",
+    "train.learning_rate",
+    "train.step_factor",
+    "model.width",
+    "checkpoint.every",
 )
 
 
@@ -152,6 +161,13 @@ SCALES = {"embedded": _embedded, "ucf101": _ucf101}
 
 def check(config: ConfigDict) -> None:
     """Raises UserError where a field's value cannot be meant, naming the field."""
+    for field, value in flatten(config).items():
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            raise UserError(f"config.{field}={value}: a finite value is wanted")
+    if not all(isinstance(name, str) for name in config.data.classes):
+        raise UserError(f"config.data.classes={config.data.classes}: names are wanted")
+    if not all(isinstance(epoch, int | float) for epoch in config.train.step_epochs):
+        raise UserError(f"config.train.step_epochs={config.train.step_epochs}: numbers are wanted")
     one_of = {
         "data.dataset": tuple(SCALES),
         "data.embedded.level": ("easy", "hard"),
@@ -191,7 +207,7 @@ def check(config: ConfigDict) -> None:
     for field, least in at_least.items():
         if get(config, field) < least:
             raise UserError(f"config.{field}={get(config, field)}: at least {least} is wanted")
-    for field in ("train.epochs", "train.learning_rate", "model.width", "checkpoint.every"):
+    for field in POSITIVE:
         if not get(config, field) > 0:
             raise UserError(f"config.{field}={get(config, field)}: more than 0 is wanted")
     for field in ("model.dropout", "model.bn_momentum", "train.label_smoothing", "train.momentum"):

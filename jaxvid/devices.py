@@ -1,7 +1,6 @@
 """Devices: the mesh, how arrays lie on it, the type to compute in, the compilation cache."""
 
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -58,8 +57,3 @@ def keep_compiled(folder: Path) -> None:
 def scale_pixels(clips: jax.Array) -> jax.Array:
     """Returns uint8 pixels as float32 in [-1, 1]."""
     return clips.astype(jnp.float32) / 127.5 - 1.0
-
-
-def on_host(tree: Any) -> Any:
-    """Returns a tree of arrays as NumPy arrays."""
-    return jax.tree.map(np.asarray, tree)

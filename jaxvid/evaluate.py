@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxvid import files, metrics
-from jaxvid.checkpoints import Checkpoints
+from jaxvid import checkpoints, files, metrics
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.devices import scale_pixels
@@ -63,8 +63,11 @@ class Scorer:
         self._forward = jax.jit(forward, out_shardings=experiment.devices.replicated)
         self._compiled = False
 
-    def score(self, variables: Any) -> Scores:
-        """Returns the scores under a model's variables; the views of a clip are averaged."""
+    def score(self, variables: Any, stop: Callable[[], bool] = lambda: False) -> Scores | None:
+        """Returns the scores under a model's variables; the views of a clip are averaged.
+
+        `stop` is asked before every batch; None where it says yes.
+        """
         experiment, config = self.experiment, self.experiment.config
         clips = experiment.clips(config.eval.split)
         stream = pipeline.eval_stream(
@@ -79,6 +82,8 @@ class Scorer:
         scored: list[np.ndarray] = []
         timed: list[float] = []
         for batch in stream:
+            if stop():
+                return None
             if not self._compiled:  # once more than needed, so that no timed batch compiles
                 self._score_batch(variables, batch)
                 self._compiled = True
@@ -135,12 +140,9 @@ def restore(experiment: Experiment, workdir: Path) -> tuple[int, dict[str, Any]]
     Raises UserError where there is none.
     """
     folder = workdir / "checkpoints"
-    if not folder.is_dir():
-        raise UserError(f"{workdir} has no checkpoints: train there first")
-    checkpoints = Checkpoints(folder)
     wanted = None
     if experiment.config.eval.checkpoint == "best":
-        wanted = checkpoints.best_step()
+        wanted = checkpoints.best_step(folder)
         if wanted is None:
             raise UserError(f"no checkpoint in {folder} was evaluated: config.eval.checkpoint=last")
     layout = experiment.devices.replicated
@@ -148,10 +150,9 @@ def restore(experiment: Experiment, workdir: Path) -> tuple[int, dict[str, Any]]
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout),
         experiment.shapes,
     )
-    restored = checkpoints.restore({"variables": template}, wanted)
-    checkpoints.close()
+    restored = checkpoints.restore(folder, {"variables": template}, wanted)
     if restored is None:
-        raise UserError(f"{folder} is empty: train there first")
+        raise UserError(f"{workdir} has no checkpoint: train there first")
     step, trees = restored
     return step, trees["variables"]
 

@@ -31,6 +31,9 @@ class Experiment:
     model: nn.Module
     devices: Devices
 
+    def _usable(self, split: str) -> int:
+        return sum(clip.id in self.source.position for clip in self.dataset.split(split))
+
     def clips(self, split: str) -> list[Clip]:
         """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
         clips = [c for c in self.dataset.split(split) if c.id in self.source.position]
@@ -73,14 +76,13 @@ class Experiment:
 
     def describe(self) -> str:
         """Returns what a user wants to see before hours are spent."""
-        config, counts = self.config, self.parameters
+        config, counts, size = self.config, self.parameters, self.config.data.image_size
         steps = models.sequence_length(config.model, config.data.num_frames)
         return "\n".join(
             [
                 f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
-                f"{len(self.dataset.split('train'))} training and "
-                f"{len(self.dataset.split('test'))} test videos; clips of "
-                f"{config.data.num_frames}x{config.data.image_size}x{config.data.image_size}",
+                f"{self._usable('train')} training and {self._usable('test')} test videos; "
+                f"clips of {config.data.num_frames}x{size}x{size}",
                 f"model    {config.name or config.model.backbone}: {counts['parameters']:,} "
                 f"parameters, {counts['parameters_without_classifier']:,} without the classifier; "
                 f"{steps} feature steps",

@@ -1,12 +1,16 @@
 """Writing files whole or not at all, and naming folders by what they hold."""
 
+import fcntl
 import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from jaxvid.errors import UserError
 
 
 def write(path: Path, save: Callable[[Path], Any]) -> None:
@@ -33,6 +37,29 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Writes a value as indented JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON. Raises UserError where it is none, OSError where there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from None
+
+
+@contextmanager
+def locked(folder: Path, waits: bool) -> Iterator[None]:
+    """Holds a folder against other processes of this machine that ask for the same.
+
+    Where another one holds it: waits for it, or raises UserError. The lock ends with the process.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f".{folder.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another process is at work in {folder}") from None
+        yield
 
 
 def fingerprint(content: Any) -> str:

@@ -1,10 +1,13 @@
 """What a run writes down while it goes: metrics.jsonl and TensorBoard events."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
 from jaxvid import files
 
@@ -12,16 +15,18 @@ METRICS = "metrics.jsonl"
 
 
 def read_metrics(workdir: Path) -> list[dict[str, Any]]:
-    """Returns the lines of a workdir's metrics.jsonl, but for one that a kill cut short."""
+    """Returns the lines of a workdir's metrics.jsonl, but for any that a kill or a disk spoilt."""
     path = workdir / METRICS
     if not path.is_file():
         return []
     lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            lines.append(json.loads(line))
+            line = json.loads(text)
         except ValueError:
-            break
+            continue
+        if isinstance(line, dict) and "step" in line:
+            lines.append(line)
     return lines
 
 
@@ -33,17 +38,23 @@ class Logs:
         text = "".join(json.dumps(line) + "\n" for line in kept)
         files.write_text(workdir / METRICS, text)
         self._file = (workdir / METRICS).open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(workdir / "tensorboard"), purge_step=first + 1)
+        # Written in this thread: the library's own writer hangs where the disk is full.
+        (workdir / "tensorboard").mkdir(exist_ok=True)
+        self._events = EventsWriter(str(workdir / "tensorboard" / "events"))
+        start = SessionLog(status=SessionLog.START)  # hides what stands after `first` elsewhere
+        self._events.write_event(Event(step=first + 1, session_log=start))
 
     def __enter__(self) -> "Logs":
         return self
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        """Writes named numbers of one step."""
+        """Writes named numbers of one step. Raises OSError where the disk does not take them."""
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
         for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+            event = Event(step=step, wall_time=time.time(), summary=scalar(name, value))
+            self._events.write_event(event)
+        self._events.flush()
 
     def __exit__(self, *_: Any) -> None:
         self._file.close()

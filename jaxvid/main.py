@@ -8,6 +8,7 @@ python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --co
 import difflib
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxvid import config as configs
+from jaxvid import files
 from jaxvid import workdir as workdirs
 from jaxvid.errors import UserError
 
@@ -33,7 +35,7 @@ FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config
 def main(argv: Sequence[str]) -> int:
     """Runs a mode. Returns the exit status: 0 done, 2 wrong input, 128 + n left upon signal n."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, force=True)
-    for library in ("absl", "asyncio", "jax"):  # what matters of theirs comes as an exception
+    for library in ("absl", "asyncio"):  # what Orbax says there comes as an exception too
         logging.getLogger(library).setLevel(logging.CRITICAL)
     signals = _Signals()
     try:
@@ -58,25 +60,28 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
     from jaxvid.data import loading
     from jaxvid.devices import keep_compiled
 
-    cache = loading.cache_folder(config.data)
     if mode == "prepare":
         source = loading.open_records(loading.load(config.data), config.data)
         print(f"{len(source)} videos are prepared in {source.folder}")
         return 0
-    keep_compiled(cache / "compiled")
+    if mode == "train":
+        workdirs.check(workdir, config)
+    else:
+        workdirs.evaluation_folder(workdir, config)
+    keep_compiled(loading.cache_folder(config.data) / "compiled")
     from jaxvid.evaluate import evaluate
     from jaxvid.experiment import open_experiment
     from jaxvid.train import Trainer
 
-    if mode == "train":
-        workdirs.check(workdir, config)
     experiment = open_experiment(config)
     print(experiment.describe(), flush=True)
     if mode == "train":
-        workdirs.claim(workdir, config)
-        with signals.deferred():
-            finished = Trainer(experiment, workdir).run(lambda: bool(signals.received))
-        if not finished:
+        trainer = Trainer(experiment, workdir)
+        with files.locked(workdir, waits=False), signals.deferred():
+            class_names = experiment.dataset.class_names
+            workdirs.claim(workdir, config, class_names, trainer.clips)
+            trainer.run(lambda: bool(signals.received))
+        if signals.received:
             print(f"stopped and saved in {workdir}; the same command continues", file=sys.stderr)
             return 128 + signals.received
     output = workdirs.evaluation_folder(workdir, config)
@@ -88,6 +93,7 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
 
 
 def _parse(argv: list[str]) -> tuple[str, ConfigDict, Path]:
+    argv = _joined(argv)
     values = flags.FlagValues()
     usage = "; ".join(f"{mode}: {meaning}" for mode, meaning in MODES.items())
     mode = flags.DEFINE_enum("mode", "train", list(MODES), usage, flag_values=values)
@@ -113,6 +119,18 @@ def _parse(argv: list[str]) -> tuple[str, ConfigDict, Path]:
         raise UserError(f"unexpected argument '{rest[0]}': --mode={mode.value} takes none")
     folder = workdir.value or f"runs/{config.name}-{config.data.dataset}"
     return mode.value, values.config, Path(folder)
+
+
+def _joined(argv: list[str]) -> list[str]:
+    """Returns the arguments with `-flag value` as `--flag=value`, for the flags that take one."""
+    joined: list[str] = []
+    for argument in argv:
+        before = joined[-1] if joined else ""
+        if re.fullmatch(r"--?(mode|workdir|config(\.[\w.]+)?)", before):
+            joined[-1] = f"--{before.lstrip('-')}={argument}"
+        else:
+            joined.append(re.sub(r"^--?(?=(mode|workdir|config)\b)", "--", argument))
+    return joined
 
 
 def _config(argv: list[str]) -> ConfigDict | None:

@@ -13,16 +13,14 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxvid import losses, optimizers, progress
-from jaxvid.checkpoints import Checkpoints
+from jaxvid import checkpoints, losses, optimizers
 from jaxvid.data import pipeline
 from jaxvid.devices import scale_pixels
 from jaxvid.errors import UserError
 from jaxvid.evaluate import Scorer
 from jaxvid.experiment import Experiment
 from jaxvid.logs import Logs
-
-SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal to show progress on
+from jaxvid.progress import Bar
 
 
 class TrainState(struct.PyTreeNode):
@@ -84,12 +82,16 @@ def train_step(
 
 
 class Trainer:
-    """The training of an experiment in a workdir, from where an earlier run of it stopped."""
+    """The training of an experiment in a workdir, from where an earlier run of it stopped.
+
+    Raises UserError where the split to train on or the one to evaluate on has no usable video.
+    """
 
     def __init__(self, experiment: Experiment, workdir: Path):
         config = experiment.config
         self.experiment, self.workdir, self.config = experiment, workdir, config
         self.clips = experiment.clips("train")
+        experiment.clips(config.eval.split)
         self.steps_per_epoch = len(self.clips) / config.train.batch_size
         self.steps = max(1, round(config.train.epochs * self.steps_per_epoch))
         self.learning_rate = optimizers.schedule(config.train, self.steps, self.steps_per_epoch)
@@ -98,7 +100,6 @@ class Trainer:
         self.key = jax.random.key(config.seed)
         shapes = jax.eval_shape(self._create, self.key)
         self.layout = jax.tree.map(lambda _: experiment.devices.replicated, shapes)
-        self.checkpoints = Checkpoints(workdir / "checkpoints", config.checkpoint.keep)
 
     def _create(self, key: jax.Array) -> TrainState:
         variables = self.experiment.init(key)
@@ -115,7 +116,7 @@ class Trainer:
         quickly = {"xla_backend_optimization_level": 0}
         create = jax.jit(self._create, out_shardings=self.layout, compiler_options=quickly)
         state = create(self.key)
-        restored = self.checkpoints.restore(state.trees, set_aside=True)
+        restored = checkpoints.restore(self.workdir / "checkpoints", state.trees)
         if restored is None:
             return state
         _, trees = restored
@@ -132,16 +133,22 @@ class Trainer:
     def run(self, stop: Callable[[], bool] = lambda: False) -> TrainState | None:
         """Trains to the end and returns the state, or None where `stop` asked to leave before.
 
-        `stop` is asked after every step; the state is saved before leaving. Raises UserError where
-        the loss or the gradient is no longer finite; the checkpoints then hold the last good state.
+        `stop` is asked after every step and every batch of an evaluation; the state is saved before
+        leaving. Raises UserError where the loss or the gradient is no longer finite; the
+        checkpoints then hold the last good state.
         """
+        state = self.start()
+        if int(state.step) == self.steps:
+            return state
+        writer = checkpoints.Writer(self.workdir / "checkpoints", self.config.checkpoint.keep)
         try:
-            state = self.start()
-            return self._run(state, stop) if int(state.step) < self.steps else state
+            return self._run(state, writer, stop)
         finally:
-            self.checkpoints.close()
+            writer.close()
 
-    def _run(self, state: TrainState, stop: Callable[[], bool]) -> TrainState | None:
+    def _run(
+        self, state: TrainState, writer: checkpoints.Writer, stop: Callable[[], bool]
+    ) -> TrainState | None:
         config, first = self.config, int(state.step)
         batches = pipeline.train_stream(
             self.experiment.source,
@@ -157,8 +164,11 @@ class Trainer:
         scorer = Scorer(self.experiment)
         if first:
             print(f"continues after step {first} of {self.steps}", flush=True)
-        with Logs(self.workdir, first) as logs, progress.bar("shown") as bar:
-            report = _Report(self, logs, bar, first)
+        with (
+            Logs(self.workdir, first) as logs,
+            Bar("training, step", self.steps, first, shown="compiling") as bar,
+        ):
+            report = _Report(self, logs, bar)
             unread: tuple[int, dict[str, jax.Array]] | None = None
             for step in range(first + 1, self.steps + 1):
                 state, metrics = step_fn(state, put_batch(next(batches)), self.key)
@@ -167,44 +177,38 @@ class Trainer:
                     report.step(*unread)
                 unread = (step, metrics)
                 evaluates = self._is_due(step, config.train.eval_every)
-                leaves = stop() and step < self.steps
-                if not (evaluates or leaves or self._is_due(step, config.checkpoint.every)):
+                if not (evaluates or stop() or self._is_due(step, config.checkpoint.every)):
                     continue
                 report.step(*unread)
-                unread, accuracy = None, None
-                if evaluates:
-                    scores = scorer.score(state.variables)
-                    accuracy = scores.accuracy
-                    report.evaluation(step, accuracy, scores.loss)
-                self.checkpoints.save(step, state.trees, accuracy)
-                if leaves:
-                    self.checkpoints.wait()
+                unread = None
+                # A run that is asked to leave has no time to evaluate: that point is then missing.
+                scores = scorer.score(state.variables, stop) if evaluates else None
+                if scores:
+                    report.evaluation(step, scores.accuracy, scores.loss)
+                writer.save(step, state.trees, scores.accuracy if scores else None)
+                if stop():
+                    writer.wait()
                     return None
         return state
 
     def _is_due(self, step: int, epochs: float) -> bool:
         every = max(1, round(epochs * self.steps_per_epoch))
-        return (epochs > 0 and (step % every == 0)) or step == self.steps
+        return (epochs > 0 and step % every == 0) or step == self.steps
 
 
 class _Report:
     """Tells of steps and evaluations: checks, logs, and shows them."""
 
-    def __init__(self, trainer: Trainer, logs: Logs, bar: progress.Progress, first: int):
+    def __init__(self, trainer: Trainer, logs: Logs, bar: Bar):
         self.trainer, self.logs, self.bar = trainer, logs, bar
-        self.task = bar.add_task(
-            "training", total=trainer.steps, completed=first, shown="compiling"
-        )
         self.timed: list[float] = []
-        self.shown = self.left = ""
-        self.last_line = time.monotonic()
+        self.shown = ""
 
     def step(self, step: int, metrics: dict[str, jax.Array]) -> None:
         trainer, train = self.trainer, self.trainer.config.train
         values = {name: float(value) for name, value in metrics.items()}
         if not (math.isfinite(values["loss"]) and math.isfinite(values["grad_norm"])):
-            trainer.checkpoints.wait()
-            saved = trainer.checkpoints.steps()
+            saved = checkpoints.steps(trainer.workdir / "checkpoints")
             raise UserError(
                 f"training diverged: at step {step} the loss is {values['loss']}, the gradient's "
                 f"norm {values['grad_norm']}; "
@@ -216,11 +220,9 @@ class _Report:
         if len(self.timed) > 1:
             seconds = (self.timed[-1] - self.timed[0]) / (len(self.timed) - 1)
             left = round(seconds * (trainer.steps - step))
-            self.left = f", {left // 60}:{left % 60:02d} left"
-            self.shown += f" {train.batch_size / seconds:.1f} clips/s"
-        self.bar.update(self.task, completed=step, shown=self.shown)
-        if self.bar.disable and self.timed[-1] - self.last_line > SECONDS_BETWEEN_LINES:
-            self._line(step)
+            rate = train.batch_size / seconds
+            self.shown += f" {rate:.1f} clips/s {left // 60}:{left % 60:02d} left"
+        self.bar.advance(shown=self.shown)
         if step % train.log_every == 0 or step == trainer.steps:
             values["epoch"] = step / trainer.steps_per_epoch
             values["learning_rate"] = float(trainer.learning_rate(step - 1))
@@ -231,10 +233,5 @@ class _Report:
         split, epoch = trainer.config.eval.split, step / trainer.steps_per_epoch
         values = {f"{split}_accuracy": accuracy, f"{split}_loss": loss, "epoch": epoch}
         self.logs.write(step, values)
-        self._line(step, f"; {split} accuracy {accuracy:.3f}")
+        self.bar.line(f"{self.shown}; {split} accuracy {accuracy:.3f}")
         self.timed = []  # the time of the evaluation is not the steps'
-
-    def _line(self, step: int, more: str = "") -> None:
-        text = f"step {step} of {self.trainer.steps}: {self.shown}{self.left}{more}"
-        self.bar.console.print(text, highlight=False, soft_wrap=True)
-        self.last_line = time.monotonic()

@@ -1,4 +1,4 @@
-"""A workdir belongs to one config: the folder of a run, which the same command continues."""
+"""A workdir belongs to one config and one set of clips: the same command continues its run."""
 
 from pathlib import Path
 
@@ -6,9 +6,11 @@ from ml_collections import ConfigDict
 
 from jaxvid import config as configs
 from jaxvid import files
+from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
 
 CONFIG = "config.json"
+DATASET = "dataset.json"
 
 
 def check(workdir: Path, config: ConfigDict) -> None:
@@ -16,40 +18,66 @@ def check(workdir: Path, config: ConfigDict) -> None:
 
     Raises UserError where another config was trained there, naming the fields that differ.
     """
-    path = workdir / CONFIG
-    if path.is_file():
-        changes = configs.differences(configs.read(path), config)
+    if (workdir / CONFIG).is_file():
+        changes = configs.differences(configs.read(workdir / CONFIG), config)
         if changes:
-            listed = "; ".join(
-                f"{field}: {old!r} there, {new!r} now" for field, (old, new) in changes.items()
-            )
             raise UserError(
-                f"{workdir} holds a run of another config ({listed}); choose another --workdir"
+                f"{workdir} holds a run of another config ({_listed(changes)}); "
+                "choose another --workdir"
             )
     elif (workdir / "checkpoints").is_dir():
         raise UserError(f"{workdir} has checkpoints but no {CONFIG}; choose another --workdir")
 
 
-def claim(workdir: Path, config: ConfigDict) -> None:
-    """Makes a folder the workdir of a config."""
-    files.write_text(workdir / CONFIG, configs.to_json(config))
+def claim(
+    workdir: Path, config: ConfigDict, class_names: tuple[str, ...], clips: list[Clip]
+) -> None:
+    """Makes a folder the workdir of a config and the clips it trains on.
+
+    Raises UserError where a run there began with other clips: no batch would be what it was.
+    """
+    about = {
+        "class_names": list(class_names),
+        "training_clips": len(clips),
+        "fingerprint": files.fingerprint([(clip.id, clip.label) for clip in clips]),
+    }
+    if (workdir / DATASET).is_file():
+        before = files.read_json(workdir / DATASET)
+        if before != about:
+            raise UserError(
+                f"the training clips have changed since the run in {workdir} began "
+                f"({before.get('training_clips')} then, {len(clips)} now); choose another --workdir"
+            )
+    else:
+        files.write_json(workdir / DATASET, about)
+    if not (workdir / CONFIG).is_file():
+        files.write_text(workdir / CONFIG, configs.to_json(config))
 
 
 def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
     """Returns where an evaluation's results go: the workdir, or a folder for what differs from it.
 
     An evaluation under other settings than the run's own never replaces the run's results.
+    Raises UserError where the model is not the run's.
     """
-    saved = configs.flatten(configs.read(workdir / CONFIG))
+    old, new = (configs.flatten(c) for c in (configs.read(workdir / CONFIG), config))
+    changed = {field: (old.get(field), new[field]) for field in new if new[field] != old.get(field)}
+    models = {field: values for field, values in changed.items() if field.startswith("model.")}
+    if models:
+        raise UserError(f"the model in {workdir} is another one ({_listed(models)})")
     changed = {
         field: value
-        for field, value in configs.flatten(config).items()
-        if saved.get(field) != value
-        and field.startswith(("data.", "eval."))
-        and field not in configs.FREE_TO_CHANGE
-        and field != "eval.batch_size"
+        for field, (_, value) in changed.items()
+        if field.startswith(("data.", "eval.", "train.dtype"))
+        and field not in (*configs.FREE_TO_CHANGE, "eval.batch_size")
     }
     if not changed:
         return workdir
     name = ",".join(f"{field.removeprefix('eval.')}={value}" for field, value in changed.items())
     return workdir / "evaluations" / name.replace("/", "-")[:200]
+
+
+def _listed(changes: dict[str, tuple]) -> str:
+    return "; ".join(
+        f"{field}: {old!r} there, {new!r} now" for field, (old, new) in changes.items()
+    )

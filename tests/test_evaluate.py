@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("shallow")
 
 @pytest.fixture
 def trained(tiny, tmp_path):
-    """An experiment whose eight training steps are over, and its workdir."""
+    """An experiment whose six training steps are over, and its workdir."""
     experiment = experiments.open_experiment(tiny)
     Trainer(experiment, tmp_path).run()
     return experiment, tmp_path
@@ -87,5 +87,5 @@ def test_the_best_checkpoint_can_be_asked_for(trained):
 
 def test_a_workdir_without_checkpoints_is_said(tiny, tmp_path):
     experiment = experiments.open_experiment(tiny)
-    with pytest.raises(UserError, match="has no checkpoints: train there first"):
+    with pytest.raises(UserError, match="has no checkpoint: train there first"):
         restore(experiment, tmp_path)

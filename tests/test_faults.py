@@ -12,9 +12,9 @@ import jax
 import numpy as np
 import pytest
 
+from jaxvid import checkpoints
 from jaxvid import config as configs
 from jaxvid import experiment as experiments
-from jaxvid.checkpoints import Checkpoints
 from jaxvid.evaluate import restore
 from jaxvid.logs import read_metrics
 
@@ -108,4 +108,4 @@ def test_asked_to_stop_it_saves_and_leaves(tiny_file, tmp_path, number):
     assert "stopped and saved" in printed
     assert "Traceback" not in printed
     # The step that was running is finished, saved, and the last in the log.
-    assert Checkpoints(run.workdir / "checkpoints").steps()[-1] == max(run.losses()) >= 4
+    assert checkpoints.steps(run.workdir / "checkpoints")[-1] == max(run.losses()) >= 4

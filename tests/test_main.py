@@ -39,8 +39,21 @@ def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys)
     assert (workdir / "evaluations" / "shuffle_frames=True" / "results.json").is_file()
     assert json.loads((workdir / "results.json").read_text()) == again
 
+    assert command.main([*arguments, "--config.train.epochs=2.0", "--config.eval.views=2"]) == 0
+    assert (workdir / "evaluations" / "views=2" / "results.json").is_file()
+    assert json.loads((workdir / "results.json").read_text()) == again
+
+    capsys.readouterr()
     assert command.main([*arguments, "--config.train.epochs=3.0"]) == 2
     assert "train.epochs: 2.0 there, 3.0 now" in capsys.readouterr().err
+    assert run("--mode=eval", "--workdir", str(workdir), "--config.model.pooling=last") == 2
+    assert "model.pooling: 'mean' there, 'last' now" in capsys.readouterr().err
+
+    about = json.loads((workdir / "dataset.json").read_text())
+    assert about["class_names"] == ["SitDown", "StandUp"]
+    (workdir / "dataset.json").write_text(json.dumps(about | {"training_clips": 11}))
+    assert command.main([*arguments, "--config.train.epochs=2.0"]) == 2
+    assert "clips have changed since the run in" in capsys.readouterr().err
 
 
 def test_prepare_says_where(arguments, capsys):
@@ -61,6 +74,10 @@ def test_prepare_says_where(arguments, capsys):
         (["--config.model.backbone=i4d"], "unknown backbone 'i4d': one of i3d, li3d"),
         (["--config.model.temporal_stride=3"], "unknown temporal_stride 3"),
         (["--config.data.classes=Fly"], "has no class Fly"),
+        (["--config.data.classes=3"], "data.classes=.*: names are wanted"),
+        (["--config.train.epochs=inf"], "train.epochs=inf: a finite value"),
+        (["--config.train.step_epochs=('a',)"], "step_epochs=.*: numbers are wanted"),
+        (["--config.train.batch_size", "0"], "train.batch_size=0: at least 1"),
         (["--mode=trian"], "one of <train.eval.prepare>"),
         (["clip.mp4"], "unexpected argument 'clip.mp4'"),
         (["--mode=eval"], "run/config.json does not exist"),
@@ -80,18 +97,19 @@ def test_no_config_is_said(capsys):
     assert "--config=configs/NAME.py is wanted" in capsys.readouterr().err
 
 
-def test_listed_videos_that_are_missing_are_named_and_skipped(arguments, tiny, tmp_path, caplog):
+def test_listed_videos_that_are_missing_are_named_and_skipped(arguments, tiny, tmp_path, capsys):
     root = shutil.copytree(tiny.data.root, tmp_path / "data")
     video = next((root / "UCF-101" / "SitDown").glob("*g01_c01.avi"))
     video.unlink()
     assert command.main([*arguments, f"--config.data.root={root}", "--mode=prepare"]) == 0
-    assert f"listed but not found: {video}" in caplog.text
-    assert "1 of 16 listed videos are not in" in caplog.text
+    said = capsys.readouterr().err
+    assert f"listed but not found: {video}" in said
+    assert "1 of 16 listed videos are not in" in said
 
 
-def test_a_video_that_does_not_decode_is_named_and_skipped(arguments, tiny, tmp_path, caplog):
+def test_a_video_that_does_not_decode_is_named_and_skipped(arguments, tiny, tmp_path, capsys):
     root = shutil.copytree(tiny.data.root, tmp_path / "data")
     video = next((root / "UCF-101" / "SitDown").glob("*g01_c01.avi"))
     video.write_bytes(b"\0" * 5000)
     assert command.main([*arguments, f"--config.data.root={root}", "--mode=prepare"]) == 0
-    assert f"skipped SitDown/{video.name}: not a video" in caplog.text
+    assert f"skipped SitDown/{video.name}: not a video" in capsys.readouterr().err

@@ -1,9 +1,9 @@
 import os
-from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from jaxvid import parallel
+from jaxvid.errors import UserError
 
 
 def square(number: int) -> tuple[int, int]:
@@ -34,5 +34,5 @@ def test_errors_come_back():
 
 
 def test_a_process_that_dies_is_an_error_not_a_hang():
-    with pytest.raises(BrokenProcessPool):
-        list(parallel.run(die, [1, 2], workers=1))
+    with pytest.raises(UserError, match=r"a worker process died: .* in work were first, second;"):
+        list(parallel.run(die, [1, 2], 1, name={1: "first", 2: "second"}.get))

@@ -4,6 +4,7 @@ A crop is drawn once per clip and holds for each of its frames. It is a region o
 which is then resized to the square where it has another size.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -34,15 +35,18 @@ def center_crop(height: int, width: int, need: int) -> Crop:
 def random_crop(height: int, width: int, need: int, rng: np.random.Generator) -> Crop:
     """A square of `need` pixels near the middle, or the largest there is in a smaller frame.
 
-    Each side's start is uniform in [max(0, 0.8 m), min(1.2 m, origin - need)], m = (origin - need)
-    / 2.
+    Each side's start is uniform among the whole pixels of [max(0, 0.8 m), min(1.2 m, origin -
+    need)], m = (origin - need) / 2.
     """
     side = min(need, height, width)
 
     def start(origin: int) -> int:
         margin = (origin - side) / 2
-        low, high = max(0, 0.8 * margin), min(1.2 * margin, origin - side)
-        return int(rng.integers(round(low), round(high), endpoint=True))
+        low = math.ceil(max(0, 0.8 * margin))
+        high = math.floor(min(1.2 * margin, origin - side))
+        if low > high:  # no whole pixel in it
+            return round(margin)
+        return int(rng.integers(low, high, endpoint=True))
 
     return Crop(start(height), start(width), side, side)
 

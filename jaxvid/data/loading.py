@@ -28,10 +28,11 @@ def load(data: ConfigDict) -> Dataset:
     """Reads the index of the dataset that a config's `data` names. Raises UserError."""
     classes = tuple(name for entry in data.classes for name in entry.split(","))
     if data.dataset == "embedded":
-        return ucf101.read(_embedded_root(data, classes), data.split, name="embedded")
-    if not data.root:
+        dataset = ucf101.read(_embedded_root(data, classes), data.split, name="embedded")
+    elif not data.root:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
-    dataset = ucf101.read(Path(data.root).expanduser(), data.split)
+    else:
+        dataset = ucf101.read(Path(data.root).expanduser(), data.split)
     for path in dataset.missing[:10]:
         logger.warning("listed but not found: %s", dataset.folder / path)
     if dataset.missing:
@@ -60,7 +61,7 @@ def _embedded_root(data: ConfigDict, classes: tuple[str, ...]) -> Path:
     rendering = dict(data.embedded.items(), classes=list(classes or embedded.DEFAULT_CLASSES))
     root = Path(data.root).expanduser() if data.root else None
     if root is None:
-        name = f"{data.embedded.level}-{files.fingerprint(rendering)}"
+        name = f"{data.embedded.level}-{files.fingerprint([embedded.FORMAT, rendering])}"
         root = cache_folder(data) / "embedded" / name
     try:
         return embedded.generate(root, workers=data.workers, **rendering)

@@ -103,8 +103,10 @@ def train_clip(record: Record, settings: ClipSettings, rng: np.random.Generator)
     times = sampling.resample(len(record.frames), record.fps, settings.fps)
     start = sampling.random_start(len(times), settings.num_frames, rng)
     run = times[sampling.consecutive(len(times), settings.num_frames, start)]
-    height, width = record.decode(int(run[0])).shape[:2]
-    crop = augment.any_crop(height, width, settings.image_size, rng)
+
+    def crop(height: int, width: int) -> augment.Crop:
+        return augment.any_crop(height, width, settings.image_size, rng)
+
     return _decode(record, run, crop, settings.image_size)
 
 
@@ -114,11 +116,12 @@ def eval_clip(record: Record, settings: ClipSettings, views: int) -> np.ndarray:
     The middle square where training augments, else the whole frame scaled: what training sees most.
     """
     times = sampling.resample(len(record.frames), record.fps, settings.fps)
-    height, width = record.decode(0).shape[:2]
-    if settings.augment:
-        crop = augment.center_crop(height, width, settings.image_size)
-    else:
-        crop = augment.key_frame_scaling(height, width)
+
+    def crop(height: int, width: int) -> augment.Crop:
+        if settings.augment:
+            return augment.center_crop(height, width, settings.image_size)
+        return augment.key_frame_scaling(height, width)
+
     need = settings.num_frames
     starts = sampling.view_starts(len(times), need, views)
     runs = [times[sampling.consecutive(len(times), need, start)] for start in starts]
@@ -126,10 +129,13 @@ def eval_clip(record: Record, settings: ClipSettings, views: int) -> np.ndarray:
     return clips.reshape(views, need, *clips.shape[1:])
 
 
-def _decode(record: Record, indices: np.ndarray, crop: augment.Crop, size: int) -> np.ndarray:
+def _decode(
+    record: Record, indices: np.ndarray, crop: Callable[[int, int], augment.Crop], size: int
+) -> np.ndarray:
     distinct, inverse = np.unique(indices, return_inverse=True)
-    frames = [augment.apply(record.decode(int(i)), crop, size) for i in distinct]
-    return np.stack(frames)[inverse]
+    frames = [record.decode(int(i)) for i in distinct]
+    region = crop(*frames[0].shape[:2])
+    return np.stack([augment.apply(frame, region, size) for frame in frames])[inverse]
 
 
 @lru_cache(maxsize=4)
@@ -151,9 +157,11 @@ def _batches(
         batch, place = divmod(i, part)
         return example(batch * batch_size + reading.process_index * part + place)
 
-    dataset = grain.MapDataset.range(first * part, last * part).map(local).batch(part)
-    options = grain.ReadOptions(
-        num_threads=reading.threads or os.cpu_count() or 1,
-        prefetch_buffer_size=reading.prefetch,
+    # Threads share the examples of a batch; one more stacks them, ahead of the training loop.
+    threads = reading.threads or os.cpu_count() or 1
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, part))
+    examples = grain.MapDataset.range(first * part, last * part).map(local)
+    stacked = examples.to_iter_dataset(options).batch(part)
+    return iter(
+        grain.experimental.ThreadPrefetchIterDataset(stacked, prefetch_buffer_size=reading.prefetch)
     )
-    return iter(dataset.to_iter_dataset(options))

@@ -7,8 +7,6 @@ shard with both, of the size that was noted, is taken for whole. `manifest.json`
 
 import json
 import logging
-import zlib
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,61 +58,64 @@ def prepare(
         "videos": [(i, (s := (dataset.folder / i).stat()).st_size, s.st_mtime_ns) for i in ids],
     }
     folder = cache / f"{dataset.name}-{files.fingerprint(content)}"
-    manifest = folder / records.MANIFEST
-    if not manifest.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        shards = [
-            _Shard(
-                folder / f"shard-{n:05d}.arrayrecord",
-                dataset.folder,
-                tuple(ids[start : start + clips_per_shard]),
-                settings,
-            )
-            for n, start in enumerate(range(0, len(ids), clips_per_shard))
-        ]
-        notes = _run(shards, workers)
-        failures = [failure for note in notes for failure in note.pop("failures")]
-        if len(failures) == len(ids):
-            raise UserError(
-                f"none of the {len(ids)} videos in {dataset.folder} decodes; "
-                f"{failures[0]['id']}: {failures[0]['reason']}"
-            )
-        about = {
-            "format": records.FORMAT,
-            "dataset": dataset.name,
-            "settings": vars(settings),
-            "shards": notes,
-            "failures": failures,
-        }
-        files.write_json(manifest, about)
-    failures = json.loads(manifest.read_text(encoding="utf-8"))["failures"]
+    starts = range(0, len(ids), clips_per_shard)
+    shards = [
+        _Shard(
+            folder / f"shard-{number:05d}.arrayrecord",
+            dataset.folder,
+            tuple(ids[start : start + clips_per_shard]),
+            settings,
+        )
+        for number, start in enumerate(starts)
+    ]
+    if not (folder / records.MANIFEST).is_file():
+        with files.locked(folder, waits=True):
+            _prepare(dataset, shards, folder, workers)
+    failures = files.read_json(folder / records.MANIFEST)["failures"]
     for failure in failures[:10]:
         logger.warning("skipped %s: %s", failure["id"], failure["reason"])
     if failures:
         logger.warning(
-            "%d of %d videos do not decode; all are named in %s", len(failures), len(ids), manifest
+            "%d of %d videos do not decode; all are named in %s",
+            len(failures),
+            len(ids),
+            folder / records.MANIFEST,
         )
     return folder
+
+
+def _prepare(dataset: Dataset, shards: list[_Shard], folder: Path, workers: int) -> None:
+    notes = _run(shards, workers)
+    failures = [failure for note in notes for failure in note.pop("failures")]
+    if all(not note["clips"] for note in notes):
+        raise UserError(
+            f"none of the {len(failures)} videos in {dataset.folder} decodes; "
+            f"{failures[0]['id']}: {failures[0]['reason']}"
+        )
+    about = {
+        "format": records.FORMAT,
+        "dataset": dataset.name,
+        "settings": vars(shards[0].settings),
+        "shards": notes,
+        "failures": failures,
+    }
+    files.write_json(folder / records.MANIFEST, about)
 
 
 def _run(shards: list[_Shard], workers: int) -> list[dict]:
     notes = {shard: note for shard in shards if (note := _finished(shard)) is not None}
     todo = [shard for shard in shards if shard not in notes]
-    total = sum(len(shard.ids) for shard in shards)
-    with progress.bar() as bar:
-        done = total - sum(len(shard.ids) for shard in todo)
-        task = bar.add_task("preparing videos", total=total, completed=done)
-        try:
-            for shard, note in parallel.run(_write_shard, todo, workers):
-                notes[shard] = note
-                bar.advance(task, len(shard.ids))
-        except BrokenProcessPool:
-            missing = ", ".join(shard.path.name for shard in todo if shard not in notes)
-            raise UserError(
-                "a process that decodes videos died (out of memory, or a video that crashes the "
-                f"decoder); these shards are missing: {missing}; run again to continue with them"
-            ) from None
+    done = sum(len(shard.ids) for shard in notes)
+    total = done + sum(len(shard.ids) for shard in todo)
+    with progress.Bar("preparing videos", total, done) as bar:
+        for shard, note in parallel.run(_write_shard, todo, workers, name=_range):
+            notes[shard] = note
+            bar.advance(len(shard.ids))
     return [notes[shard] for shard in shards]
+
+
+def _range(shard: _Shard) -> str:
+    return f"{shard.ids[0]} to {shard.ids[-1]}"
 
 
 def _note_path(shard: _Shard) -> Path:
@@ -124,10 +125,12 @@ def _note_path(shard: _Shard) -> Path:
 def _finished(shard: _Shard) -> dict | None:
     try:
         note = json.loads(_note_path(shard).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
-    whole = shard.path.is_file() and shard.path.stat().st_size == note["bytes"]
-    return note if whole else None
+    known = isinstance(note, dict) and {"file", "bytes", "clips", "failures"} <= note.keys()
+    if not known or not shard.path.is_file() or shard.path.stat().st_size != note["bytes"]:
+        return None
+    return note
 
 
 def _write_shard(shard: _Shard) -> dict:
@@ -152,7 +155,6 @@ def _write_shard(shard: _Shard) -> dict:
     note = {
         "file": shard.path.name,
         "bytes": shard.path.stat().st_size,
-        "crc32": zlib.crc32(shard.path.read_bytes()),
         "clips": clips,
         "failures": failures,
     }

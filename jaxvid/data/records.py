@@ -4,7 +4,6 @@ One record is one video: a msgpack map of `id`, `fps` and `frames`, a list of JP
 splits are not in it: they come from the dataset's index, so that all splits share one preparation.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
+from jaxvid import files
 from jaxvid.errors import UserError
 
 FORMAT = 1
@@ -90,7 +90,7 @@ class RecordSource:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        self.manifest = files.read_json(folder / MANIFEST)
         paths = []
         self.position: dict[str, int] = {}
         for shard in self.manifest["shards"]:
@@ -109,4 +109,10 @@ class RecordSource:
         return len(self.position)
 
     def __getitem__(self, position: int) -> Record:
-        return unpack(self._source[position])
+        try:
+            return unpack(self._source[position])
+        except (RuntimeError, ValueError) as error:
+            raise UserError(
+                f"a prepared shard in {self.folder} is damaged ({str(error).splitlines()[0]}); "
+                "delete that folder to prepare anew"
+            ) from None

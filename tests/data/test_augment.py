@@ -22,9 +22,15 @@ def test_random_crop_stays_in_the_papers_interval():
     rng = np.random.default_rng(0)
     crops = [augment.random_crop(240, 320, 224, rng) for _ in range(2000)]
     # margin = 8 and 48: the starts lie in [6.4, 9.6] and [38.4, 57.6].
-    assert {c.top for c in crops} == {6, 7, 8, 9, 10}
-    assert {c.left for c in crops} == set(range(38, 59))
+    assert {c.top for c in crops} == {7, 8, 9}
+    assert {c.left for c in crops} == set(range(39, 58))
     assert {(c.height, c.width) for c in crops} == {(224, 224)}
+
+
+def test_random_crop_where_the_interval_has_no_whole_pixel():
+    rng = np.random.default_rng(0)
+    crops = {augment.random_crop(225, 224, 224, rng) for _ in range(20)}
+    assert crops == {augment.Crop(0, 0, 224, 224)}
 
 
 @pytest.mark.parametrize("size", [(20, 50), (50, 20), (32, 32), (31, 33)])

@@ -68,15 +68,22 @@ def generate(
     """
     root = Path(root)
     request = _request(level, classes, groups, clips_per_group, seed)
-    if _is_finished(root, request):
-        return root
+    if not _is_finished(root, request):
+        with files.locked(root, waits=True):
+            if not _is_finished(root, request):
+                _generate(root, request, workers)
+    return root
+
+
+def _generate(root: Path, request: dict, workers: int) -> None:
+    classes, groups = request["classes"], request["groups"]
     files.write_json(root / UNFINISHED, request)
     # Group after group: the clips of a group share a background, which a worker keeps.
     tasks = [(root, name, g, request) for g in range(1, groups + 1) for name in classes]
     _render_all(tasks, workers)
-    _write_lists(root / LISTS, classes, groups, clips_per_group)
+    _write_lists(root / LISTS, classes, groups, request["clips_per_group"])
+    os.sync()  # the clips were not, one by one: it would take longer than rendering them
     (root / UNFINISHED).replace(root / RECORD)
-    return root
 
 
 def held_out_groups(split: int, groups: int) -> range:
@@ -126,8 +133,10 @@ def _is_finished(root: Path, request: dict[str, object]) -> bool:
             continue
         try:
             present = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is not a readable record of a dataset") from error
+        except ValueError:
+            present = None
+        if not isinstance(present, dict):
+            raise ValueError(f"{path} is damaged; delete {root} to render it anew")
         if present != request:
             differences = [
                 f"{key} is {present.get(key)!r}, requested {value!r}"
@@ -146,10 +155,9 @@ def _is_finished(root: Path, request: dict[str, object]) -> bool:
 
 
 def _render_all(tasks: list[tuple], workers: int) -> None:
-    with progress.bar() as display:
-        bar = display.add_task("rendering", total=len(tasks))
-        for _ in parallel.run(_render_group, tasks, workers):
-            display.advance(bar)
+    with progress.Bar("rendering", len(tasks)) as bar:
+        for _ in parallel.run(_render_group, tasks, workers, name=lambda t: f"{t[1]} g{t[2]:02d}"):
+            bar.advance()
 
 
 def _render_group(task: tuple[Path, str, int, dict]) -> None:
@@ -174,8 +182,7 @@ def _stem(name: str, group: int, index: int) -> str:
 
 def _save(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file under another name and rename it; OSError naming `path` if that fails."""
-    # Without a sync, unlike `files.write`: for thousands of small files that takes longer than
-    # rendering them, and what a power failure leaves empty is rendered again.
+    # Without a sync, unlike `files.write`: all of them are synced together at the end.
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:

@@ -73,5 +73,8 @@ def _class_names(path: Path) -> tuple[str, ...]:
 def _lines(path: Path) -> list[tuple[int, str]]:
     if not path.is_file():
         raise UserError(f"{path} does not exist: it is part of UCF101's ucfTrainTestlist")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not text in UTF-8: {error}") from None
     return [(i, line.strip()) for i, line in enumerate(lines, 1) if line.strip()]

@@ -126,7 +126,7 @@ def test_foreign_folder_is_refused(tmp_path):
 def in_this_process(monkeypatch):
     """Calls what the worker processes would, here, where it can be patched."""
 
-    def run(function, tasks, workers):
+    def run(function, tasks, workers, name):
         return ((task, function(task)) for task in tasks)
 
     monkeypatch.setattr(embedded.parallel, "run", run)
