@@ -6,15 +6,16 @@
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 4.2, Tables 1 and 2.
 
 What to expect. Embedded dataset (first command): @M@
-UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
-64x224x224, 12,279,984 parameters without the classifier. Accuracy not measured here;
-the paper reports 0.82 without and 0.85 with augmentation.
 
-The paper's choices: frame sampling, the three crops, 50 epochs; Inception v1's channel widths
-with batch norm (it says "Inception-v2"; its parameter count is v1's); the classifier acts on the
-mean of the feature steps. Ours
-besides, where the paper is silent: 64 frames, optimiser, rates, batch, dropout, and the evaluation
-(centred run, centre crop). The paper starts from Kinetics weights; this config starts from scratch.
+UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
+64x224x224, 12,279,984 parameters without the classifier. Accuracy not measured here; the paper
+reports 0.82 without and 0.85 with augmentation.
+
+The paper's choices: frame sampling, the three crops, 50 epochs; Inception v1's channel widths with
+batch norm (it says "Inception-v2"; its parameter count is v1's). Ours, where it is silent: the
+classifier acts on the mean of the feature steps; 64 frames, optimiser, rates, batch, dropout;
+evaluation on the centred run and the centre crop. The paper starts from Kinetics weights, this
+config from scratch.
 """
 
 from ml_collections import ConfigDict

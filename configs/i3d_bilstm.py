@@ -3,18 +3,19 @@
     python -m jaxvid.main --config=configs/i3d_bilstm.py
     python -m jaxvid.main --config=configs/i3d_bilstm.py:ucf101 --config.data.root=/data/UCF101
 
-Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, section 3.3; not one of its
-rows, but the base of a later paper's.
+Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, section 3.3; not one of its rows, but the
+base of a later paper's.
 
 What to expect. Embedded dataset (first command): @M@
+
 UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
-64x224x224, 12,837,552 parameters without the classifier. Accuracy not measured here;
-the paper does not report it.
+64x224x224, 12,837,552 parameters without the classifier. Accuracy not measured here; the paper does
+not report it.
 
 The paper's choices: frame sampling, the three crops, 50 epochs; the backbone and a bidirectional
-LSTM over its 1024-wide steps. Ours: 64 units per direction, mean over time, then a linear layer. Ours
-besides, where the paper is silent: 64 frames, optimiser, rates, batch, dropout, and the evaluation
-(centred run, centre crop). The paper starts from Kinetics weights; this config starts from scratch.
+LSTM over its 1024-wide steps. Ours, where it is silent: 64 units per direction, mean over time,
+then a linear layer; 64 frames, optimiser, rates, batch, dropout; evaluation on the centred run and
+the centre crop. The paper starts from Kinetics weights, this config from scratch.
 """
 
 from ml_collections import ConfigDict

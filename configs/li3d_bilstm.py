@@ -6,14 +6,17 @@
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 3.3, Table 3.
 
 What to expect. Embedded dataset (first command): @M@
+
 UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
-64x224x224, 8,595,120 parameters without the classifier. Accuracy not measured here;
-the paper reports 0.90 with augmentation.
+64x224x224, 8,595,120 parameters without the classifier. Accuracy not measured here; the paper
+reports 0.90 with augmentation.
 
 The paper's choices: frame sampling, the three crops, 50 epochs; the backbone and a bidirectional
-LSTM over its 1024-wide steps. Ours: 64 units per direction, mean over time, then a linear layer. Ours
-besides, where the paper is silent: 64 frames, optimiser, rates, batch, dropout, and the evaluation
-(centred run, centre crop). The paper starts from Kinetics weights; this config starts from scratch.
+LSTM over its 1024-wide steps. Ours, where it is silent: 64 units per direction, mean over time,
+then a linear layer; 64 frames, optimiser, rates, batch, dropout; evaluation on the centred run and
+the centre crop. The paper starts from Kinetics weights, this config from scratch. The first
+command's network also factorises the 7x7x7 and 3x3x3 kernels before the modules, which learns
+faster at its size.
 """
 
 from ml_collections import ConfigDict

@@ -34,6 +34,7 @@ class Logs:
     """Writes metrics from a step on; what an interrupted run wrote after that step is forgotten."""
 
     def __init__(self, workdir: Path, first: int):
+        self._workdir = workdir
         kept = [line for line in read_metrics(workdir) if line["step"] <= first]
         text = "".join(json.dumps(line) + "\n" for line in kept)
         files.write_text(workdir / METRICS, text)
@@ -49,12 +50,15 @@ class Logs:
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Writes named numbers of one step. Raises OSError where the disk does not take them."""
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
-        for name, value in values.items():
-            event = Event(step=step, wall_time=time.time(), summary=scalar(name, value))
-            self._events.write_event(event)
-        self._events.flush()
+        try:
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
+            self._file.flush()
+            for name, value in values.items():
+                event = Event(step=step, wall_time=time.time(), summary=scalar(name, value))
+                self._events.write_event(event)
+            self._events.flush()
+        except OSError as error:  # which does not say by itself where
+            raise OSError(error.errno, error.strerror, str(self._workdir)) from None
 
     def __exit__(self, *_: Any) -> None:
         self._file.close()

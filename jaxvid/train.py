@@ -168,7 +168,7 @@ class Trainer:
             Logs(self.workdir, first) as logs,
             Bar("training, step", self.steps, first, shown="compiling") as bar,
         ):
-            report = _Report(self, logs, bar)
+            report = _Report(self, writer, logs, bar)
             unread: tuple[int, dict[str, jax.Array]] | None = None
             for step in range(first + 1, self.steps + 1):
                 state, metrics = step_fn(state, put_batch(next(batches)), self.key)
@@ -199,8 +199,8 @@ class Trainer:
 class _Report:
     """Tells of steps and evaluations: checks, logs, and shows them."""
 
-    def __init__(self, trainer: Trainer, logs: Logs, bar: Bar):
-        self.trainer, self.logs, self.bar = trainer, logs, bar
+    def __init__(self, trainer: Trainer, writer: checkpoints.Writer, logs: Logs, bar: Bar):
+        self.trainer, self.writer, self.logs, self.bar = trainer, writer, logs, bar
         self.timed: list[float] = []
         self.shown = ""
 
@@ -208,7 +208,8 @@ class _Report:
         trainer, train = self.trainer, self.trainer.config.train
         values = {name: float(value) for name, value in metrics.items()}
         if not (math.isfinite(values["loss"]) and math.isfinite(values["grad_norm"])):
-            saved = checkpoints.steps(trainer.workdir / "checkpoints")
+            self.writer.wait()
+            saved = checkpoints.steps(self.writer.folder)
             raise UserError(
                 f"training diverged: at step {step} the loss is {values['loss']}, the gradient's "
                 f"norm {values['grad_norm']}; "
