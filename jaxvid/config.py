@@ -71,7 +71,10 @@ def default() -> ConfigDict:
     model.encoder = "bilstm"  # none, lstm or bilstm
     model.hidden = 64  # width of the recurrent encoder, per direction
     model.encoder_layers = 1  # recurrent layers, one on the other
-    model.pooling = "mean"  # over time: mean or last
+    model.pooling = "mean"  # over time: mean, last, soft_bof, soft_fv, soft_vlad or soft_concat
+    model.clusters = 128  # K of the soft aggregations (paper B)
+    model.aggregated = 64  # O, width of their output
+    model.cluster_start = "data"  # fitted to training clips before the first step, or random
     model.dropout = 0.5  # before the classifier
     model.bn_momentum = 0.99  # of the running batch statistics
     model.lowering = "auto"  # of convolutions: auto, native or decomposed
@@ -174,6 +177,7 @@ def check(config: ConfigDict) -> None:
         "train.dtype": ("auto", "float32", "bfloat16"),
         "train.optimizer": ("sgd", "adam"),
         "train.schedule": ("cosine", "step", "constant"),
+        "model.cluster_start": ("data", "random"),
         "eval.split": ("train", "test"),
         "eval.checkpoint": ("last", "best"),
     }
@@ -194,6 +198,8 @@ def check(config: ConfigDict) -> None:
         "data.threads": 0,
         "model.encoder_layers": 1,
         "model.hidden": 1,
+        "model.clusters": 1,
+        "model.aggregated": 1,
         "train.batch_size": 1,
         "train.log_every": 1,
         "train.eval_every": 0,

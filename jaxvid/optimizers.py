@@ -27,8 +27,11 @@ def schedule(train: ConfigDict, steps: int, steps_per_epoch: float) -> Callable[
 
 
 def decays(params: Any) -> Any:
-    """Returns a tree of booleans: weight decay is for kernels, not for biases and batch norm."""
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+    """Returns a tree of booleans: weight decay is for kernels.
+
+    Biases, batch norm and the clusters of soft aggregations are spared: they do not tend to zero.
+    """
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key.endswith("kernel"), params)
 
 
 def build(train: ConfigDict, learning_rate: Callable[[int], float]) -> optax.GradientTransformation:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxvid import checkpoints, losses, optimizers
+from jaxvid import checkpoints, clusters, losses, optimizers
 from jaxvid.data import pipeline
 from jaxvid.devices import scale_pixels
 from jaxvid.errors import UserError
@@ -117,6 +117,9 @@ class Trainer:
         create = jax.jit(self._create, out_shardings=self.layout, compiler_options=quickly)
         state = create(self.key)
         restored = checkpoints.restore(self.workdir / "checkpoints", state.trees)
+        if restored is None and clusters.are_fitted(self.config.model):
+            fitted = clusters.fit(self.experiment, state.variables, self.clips)
+            return state.replace(params=jax.device_put(fitted, self.layout.params))
         if restored is None:
             return state
         _, trees = restored

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models import inception, pooling, recurrent
+from jaxvid.models import aggregation, inception, pooling, recurrent
 from jaxvid.models.recognizer import Outputs, Recognizer
 
 __all__ = ["Outputs", "Recognizer", "build", "count_parameters", "sequence_length"]
@@ -34,6 +34,10 @@ def _inception3d(model: Any, dtype: DTypeLike, *, factorised: bool) -> inception
     )
 
 
+def _soft(encoding: Callable[..., nn.Module], model: Any, dtype: DTypeLike) -> nn.Module:
+    return encoding(clusters=model.clusters, features=model.aggregated, dtype=dtype)
+
+
 BACKBONES: Mapping[str, Part] = {
     "i3d": lambda model, dtype: _inception3d(model, dtype, factorised=False),
     "li3d": lambda model, dtype: _inception3d(model, dtype, factorised=True),
@@ -48,6 +52,10 @@ ENCODERS: Mapping[str, Part] = {
 POOLINGS: Mapping[str, Part] = {
     "mean": lambda model, dtype: pooling.Mean(),
     "last": lambda model, dtype: pooling.Last(),
+    "soft_bof": lambda model, dtype: _soft(aggregation.SoftBoF, model, dtype),
+    "soft_fv": lambda model, dtype: _soft(aggregation.SoftFV, model, dtype),
+    "soft_vlad": lambda model, dtype: _soft(aggregation.SoftVLAD, model, dtype),
+    "soft_concat": lambda model, dtype: _soft(aggregation.SoftConcat, model, dtype),
 }
 
 

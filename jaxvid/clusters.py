@@ -1,0 +1,58 @@
+"""Fits the clusters of a soft aggregation to features of training clips, before the first step."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxvid.data import pipeline
+from jaxvid.data.datasets import Clip
+from jaxvid.devices import scale_pixels
+from jaxvid.errors import UserError
+from jaxvid.experiment import Experiment
+from jaxvid.models.aggregation_init import initialize_from_features
+
+STEPS_PER_CLUSTER = 32  # feature steps that the fit sees; more change its result little
+
+
+def are_fitted(model: ConfigDict) -> bool:
+    """Tells whether a model config's clusters start from data."""
+    return model.pooling.startswith("soft_") and model.cluster_start == "data"
+
+
+def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) -> dict[str, Any]:
+    """Returns the model's parameters with its pooling's clusters fitted to features of clips.
+
+    The features are the pooling's input under `variables`; clips are drawn by the config's seed.
+    Raises UserError where the clips have too few feature steps for the clusters. Source: paper B,
+    section 4.
+    """
+    config = experiment.config
+
+    @jax.jit
+    def sequences(variables: dict[str, Any], pixels: jax.Array) -> jax.Array:
+        return experiment.model.apply(variables, scale_pixels(pixels), train=False).sequence
+
+    order = np.random.default_rng(config.seed).permutation(len(clips))
+    stream = pipeline.eval_stream(
+        experiment.source,
+        [clips[i] for i in order],
+        experiment.clip_settings,
+        config.eval.batch_size,
+        views=1,
+        reading=experiment.reading,
+    )
+    wanted = STEPS_PER_CLUSTER * config.model.clusters
+    features: list[np.ndarray] = []  # of each clip, (τ, D)
+    for batch in stream:
+        pixels = experiment.devices.put_batch(batch)["clip"][:, 0]
+        features.extend(np.asarray(sequences(variables, pixels)))
+        if len(features) * len(features[0]) >= wanted:
+            break
+    steps = np.concatenate(features[: len(clips)])[:wanted]
+    try:
+        fitted = initialize_from_features(variables["params"]["pooling"], steps, config.seed)
+    except ValueError as error:
+        raise UserError(f"config.model.clusters={config.model.clusters}: {error}") from None
+    return {**variables["params"], "pooling": fitted}

@@ -1,0 +1,169 @@
+"""Soft aggregation: poolings that encode a clip's steps by their relation to K learned clusters.
+
+The classical encodings assign a feature to its nearest centre; these share it out by a softmax, so
+that the centres train with the network. They start at random; `initialize_from_features` in
+`aggregation_init` fits them to data. Source ("the paper" below): Wang, Yi: Spatio-temporal Feature
+Soft Correlation Concatenation Aggregation Structure for Video Action Recognition Networks, 2024,
+section 4; the family is that of NetVLAD (Arandjelović et al. 2016) and of learnable pooling (Miech
+et al. 2017).
+"""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+
+# The upper end of the paper's range (0, 1): on BiLSTM states, whose squared distances are about 1,
+# assignments are then neither uniform nor saturated.
+ALPHA = 1.0
+
+# On a squared length: a cluster that no step is near keeps a short code instead of having the
+# remains of a softmax blown up to length one, and gradients grow by at most 1 / sqrt(1e-6) = 1000.
+_EPSILON = 1e-6
+
+# Residuals are differences of large sums: the shortened products that GPUs and TPUs default to
+# would leave little of them.
+_PRECISION = jax.lax.Precision.HIGHEST
+
+
+def soft_assignment(sequence: jax.Array, weights: jax.Array, biases: jax.Array) -> jax.Array:
+    """Shares out each step among the clusters: a = softmax over k of x·w[k] + b[k].
+
+    Shapes: sequence (B,τ,D), weights (K,D), biases (K,) -> (B,τ,K). Source: the paper's eq. 2.
+    """
+    products = jnp.einsum("bnd,kd->bnk", sequence, weights, precision=_PRECISION)
+    return nn.softmax(products + biases, axis=-1)
+
+
+class _SoftEncoding(nn.Module):
+    clusters: int
+    features: int
+    alpha: float = ALPHA
+    dtype: DTypeLike = jnp.float32
+
+    def encode(self, sequence: jax.Array, assigned: jax.Array, start: jax.Array) -> jax.Array:
+        """Turns steps (B,τ,D) with their shares (B,τ,K) into a code of length one (B,·).
+
+        `start` (K,D) is where a parameter for the centres starts: where weights and biases do.
+        """
+        raise NotImplementedError
+
+    @nn.compact
+    def __call__(
+        self, sequence: jax.Array, final: jax.Array, train: bool
+    ) -> tuple[jax.Array, jax.Array | None]:
+        sequence = sequence.astype(jnp.float32)
+        shape = (self.clusters, sequence.shape[-1])
+        scale = 2 * self.alpha / np.sqrt(shape[1])
+        weights = self.param("weights", nn.initializers.normal(scale), shape, jnp.float32)
+        start = weights / (2 * self.alpha)
+        biases = self.param("biases", lambda key: -self.alpha * jnp.sum(start**2, axis=1))
+        code = self.encode(sequence, soft_assignment(sequence, weights, biases), start)
+        # The code has length one whatever its width, and so has the embedding, about, at first.
+        keep_length = nn.initializers.variance_scaling(1.0, "fan_out", "normal")
+        projection = nn.Dense(
+            self.features, dtype=self.dtype, kernel_init=keep_length, name="projection"
+        )
+        return projection(code).astype(jnp.float32), None
+
+
+class SoftBoF(_SoftEncoding):
+    """Counts the steps near each cluster, softly: (B,τ,D) -> (B,O).
+
+    Sum over n of a[n,k], L2-normalised, projected; K = `clusters`, O = `features`, a from
+    `soft_assignment`. All float32 but the projection's product, which runs in `dtype`.
+    Parameters: `weights` (K,D) and `biases` (K,), which start from random centres c as
+    w = 2 alpha c, b = -alpha ‖c‖², where eq. 2 equals eq. 1; `projection`. Source: the paper,
+    section 4.
+    """
+
+    def encode(self, sequence: jax.Array, assigned: jax.Array, start: jax.Array) -> jax.Array:
+        return _normalise(assigned.sum(axis=1))
+
+
+class SoftVLAD(_SoftEncoding):
+    """Sums the steps' differences from each cluster's centre, softly: (B,τ,D) -> (B,O).
+
+    v[k] = sum over n of a[n,k] (x[n] - c[k]), L2-normalised per cluster, then as one vector,
+    projected. Parameters: those of `SoftBoF` and `centres` (K,D), which start where weights and
+    biases do and then move on their own. Source: the paper's eq. 3; normalised as in Arandjelović
+    et al. 2016, section 3.1.
+    """
+
+    def encode(self, sequence: jax.Array, assigned: jax.Array, start: jax.Array) -> jax.Array:
+        centres = self.param("centres", lambda key: start)
+        sums = jnp.einsum("bnk,bnd->bkd", assigned, sequence, precision=_PRECISION)
+        return _normalise_twice(sums - assigned.sum(axis=1)[..., None] * centres)
+
+
+class SoftFV(_SoftEncoding):
+    """Compares the steps' mean and variance with each cluster's, softly: (B,τ,D) -> (B,O).
+
+    With z = (x[n] - c[k]) / exp(log_scales[k]) per element: sums over n of a[n,k] z (first order)
+    and of a[n,k] (z² - 1) (second order), each L2-normalised per cluster, then both as one vector,
+    projected. Parameters: those of `SoftVLAD` and `log_scales` (K,D), the logarithm of the standard
+    deviations, which so stay positive. Their squares start at 1 / (2 alpha), for which eq. 1 is
+    the posterior of a Gaussian mixture with equal shares. Source: the paper, sections 3.1.2 and 4;
+    the form is that of Miech et al. 2017.
+    """
+
+    def encode(self, sequence: jax.Array, assigned: jax.Array, start: jax.Array) -> jax.Array:
+        centres = self.param("centres", lambda key: start)
+        isotropic = nn.initializers.constant(-0.5 * np.log(2 * self.alpha))
+        log_scales = self.param("log_scales", isotropic, centres.shape, jnp.float32)
+        # Multiplied out, the square would need no (B,τ,K,D), but cancels where scales are small.
+        z = (sequence[:, :, None] - centres) * jnp.exp(-log_scales)
+        assigned = assigned[..., None]
+        orders = [(assigned * z).sum(axis=1), (assigned * (z**2 - 1)).sum(axis=1)]
+        return _normalise_twice(jnp.stack(orders, axis=1))
+
+
+ENCODINGS: Mapping[str, type[_SoftEncoding]] = {
+    "bof": SoftBoF,
+    "fv": SoftFV,
+    "vlad": SoftVLAD,
+}
+
+
+class SoftConcat(nn.Module):
+    """Averages the soft encodings of a clip: (B,τ,D) -> (B,M,O) -> (B,O), M = len(`methods`).
+
+    Parameters: a tree per method under its name, each with clusters of its own. The mean is the
+    one in the text around eq. 4 (the equation itself sums); the paper's reshape of (M·B,O) to
+    (B,M,O) would average over different clips, so the methods are stacked on an axis of their own.
+
+    Raises ValueError where `methods` is empty, repeats one or names an unknown one.
+    """
+
+    clusters: int
+    features: int
+    methods: tuple[str, ...] = tuple(ENCODINGS)
+    alpha: float = ALPHA
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, sequence: jax.Array, final: jax.Array, train: bool
+    ) -> tuple[jax.Array, jax.Array | None]:
+        known = set(self.methods) <= set(ENCODINGS)
+        if not self.methods or not known or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods {self.methods}: one or more different of {list(ENCODINGS)}")
+        encoded = []
+        for method in self.methods:
+            encoding = ENCODINGS[method](
+                self.clusters, self.features, self.alpha, self.dtype, name=method
+            )
+            embedding, _ = encoding(sequence, final, train)
+            encoded.append(embedding)
+        return jnp.stack(encoded, axis=1).mean(axis=1), None
+
+
+def _normalise(x: jax.Array) -> jax.Array:
+    return x * jax.lax.rsqrt(jnp.sum(x**2, axis=-1, keepdims=True) + _EPSILON)
+
+
+def _normalise_twice(x: jax.Array) -> jax.Array:
+    return _normalise(_normalise(x).reshape(len(x), -1))

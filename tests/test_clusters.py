@@ -1,0 +1,57 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxvid import clusters
+from jaxvid import experiment as experiments
+from jaxvid.errors import UserError
+from jaxvid.train import Trainer
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+@pytest.fixture
+def soft(tiny, monkeypatch):
+    """`tiny` with a soft concatenation of four clusters, on one device."""
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
+    tiny.model.pooling = "soft_concat"
+    tiny.model.clusters = 4
+    tiny.model.aggregated = 8
+    return tiny
+
+
+def test_clusters_start_from_the_features_of_training_clips(soft, tmp_path):
+    experiment = experiments.open_experiment(soft)
+    trainer = Trainer(experiment, tmp_path)
+    state = trainer.start()
+    pooling = jax.device_get(state.params["pooling"])
+    centres, weights = pooling["vlad"]["centres"], pooling["vlad"]["weights"]
+    np.testing.assert_allclose(weights, 2 * centres, rtol=1e-6)
+    # k-means centres are means of features: an LSTM's lie well inside (-1, 1).
+    assert np.abs(centres).max() < 1
+    again = jax.device_get(Trainer(experiment, tmp_path).start().params)
+    jax.tree.map(np.testing.assert_array_equal, again, jax.device_get(state.params))
+    soft.model.cluster_start = "random"
+    random = Trainer(experiment, tmp_path).start().params["pooling"]["vlad"]["centres"]
+    assert not np.allclose(random, centres)
+
+
+def test_a_soft_aggregation_trains_and_continues(soft, tmp_path):
+    experiment = experiments.open_experiment(soft)
+    whole = Trainer(experiment, tmp_path / "whole").run()
+    stops = iter([False, True])
+    assert Trainer(experiment, tmp_path / "parts").run(lambda: next(stops, True)) is None
+    parts = Trainer(experiment, tmp_path / "parts").run()
+    jax.tree.map(np.testing.assert_array_equal, parts, whole)
+
+
+def test_too_few_clips_for_the_clusters_are_said(soft, tmp_path):
+    soft.model.clusters = 500
+    experiment = experiments.open_experiment(soft)
+    with pytest.raises(UserError, match=r"model.clusters=500: \d+ different features are too few"):
+        Trainer(experiment, tmp_path).start()
+
+
+def test_other_poolings_have_none(tiny):
+    assert not clusters.are_fitted(tiny.model)
