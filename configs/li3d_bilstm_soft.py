@@ -1,7 +1,8 @@
 """LI3D-BiLSTM(*): soft concatenation aggregation of the BiLSTM's feature steps.
 
     python -m jaxvid.main --config=configs/li3d_bilstm_soft.py
-    python -m jaxvid.main --config=configs/li3d_bilstm_soft.py:ucf101 --config.data.root=/data/UCF101
+    python -m jaxvid.main --config=configs/li3d_bilstm_soft.py:ucf101 \\
+        --config.data.root=/data/UCF101
 
 Source: Wang, Yi: Spatio-temporal Feature Soft Correlation Concatenation Aggregation Structure for
 Video Action Recognition Networks, ICCK TSCC 1(1), 2024, section 4. One encoding alone:
