@@ -1,0 +1,49 @@
+import multiprocessing
+
+import pytest
+
+from jaxvid import files
+from jaxvid.errors import UserError
+
+
+def hold(folder, taken, released):
+    with files.locked(folder, waits=True):
+        taken.set()
+        released.wait(60)
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    def fails(path):
+        path.write_text("half")
+        raise RuntimeError
+
+    files.write_text(tmp_path / "a.txt", "before")
+    with pytest.raises(RuntimeError):
+        files.write(tmp_path / "a.txt", fails)
+    assert (tmp_path / "a.txt").read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_damaged_json_is_named(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": ')
+    with pytest.raises(UserError, match=r"a\.json is damaged"):
+        files.read_json(tmp_path / "a.json")
+
+
+def test_a_folder_is_held_against_another_process(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    taken, released = context.Event(), context.Event()
+    process = context.Process(target=hold, args=(tmp_path / "run", taken, released))
+    process.start()
+    assert taken.wait(60)
+    with pytest.raises(UserError, match="another process is at work in"):
+        files.locked(tmp_path / "run", waits=False).__enter__()
+    released.set()
+    process.join(60)
+    with files.locked(tmp_path / "run", waits=False):
+        pass
+
+
+def test_fingerprints_tell_content_apart():
+    assert files.fingerprint({"a": 1, "b": 2}) == files.fingerprint({"b": 2, "a": 1})
+    assert files.fingerprint({"a": 1}) != files.fingerprint({"a": 2})
