@@ -5,7 +5,8 @@
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 4.2, Tables 1 and 2.
 
-What to expect. Embedded dataset (first command): @M@
+What to expect. Embedded dataset (first command): 97.4 % top-1 on 420 test clips of seven actors
+never seen in training (one seed), in four minutes on two busy CPU cores.
 
 UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
 64x224x224, 12,279,984 parameters without the classifier. Accuracy not measured here; the paper

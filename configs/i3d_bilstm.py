@@ -6,7 +6,8 @@
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, section 3.3; not one of its rows, but the
 base of a later paper's.
 
-What to expect. Embedded dataset (first command): @M@
+What to expect. Embedded dataset (first command): 87.1 % top-1 on 420 test clips of seven actors
+never seen in training (one seed), in four minutes on two busy CPU cores.
 
 UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
 64x224x224, 12,837,552 parameters without the classifier. Accuracy not measured here; the paper does

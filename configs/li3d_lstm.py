@@ -5,7 +5,8 @@
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 3.3, Table 3.
 
-What to expect. Embedded dataset (first command): @M@
+What to expect. Embedded dataset (first command): 96.0 % top-1 on 420 test clips of seven actors
+never seen in training (one seed), in three to five minutes on two busy CPU cores.
 
 UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
 64x224x224, 8,316,336 parameters without the classifier. Accuracy not measured here; the paper

@@ -63,19 +63,19 @@ def default() -> ConfigDict:
     embedded.seed = 0  # of the rendered videos
 
     model = config.model = ConfigDict()
-    model.backbone = "li3d"  # i3d or li3d
+    model.backbone = "li3d"  # i3d, li3d, c3d; per frame: vgg16, inception2d
     model.width = 1.0  # multiplies the channels of the backbone
-    model.temporal_stride = 8  # T / 8 feature steps before the final average; 8, 4, 2 or 1
+    model.temporal_stride = 8  # T / 8 feature steps (c3d: also 16); no part of a per-frame backbone
     model.kernel_order = "spatial_first"  # LI3D: 1x3x3 then 3x1x1, or temporal_first
     model.factorised_stem = False  # the kernels before the Inception modules too
-    model.encoder = "bilstm"  # none, lstm or bilstm
-    model.hidden = 64  # width of the recurrent encoder, per direction
-    model.encoder_layers = 1  # recurrent layers, one on the other
-    model.pooling = "mean"  # over time: mean, last, soft_bof, soft_fv, soft_vlad or soft_concat
+    model.encoder = "bilstm"  # none, lstm, bilstm, gru, ln_lstm or transformer
+    model.hidden = 64  # width of the encoder, per direction
+    model.encoder_layers = 1  # layers of the encoder, one on the other
+    model.pooling = "mean"  # mean, last, attention, soft_bof, soft_fv, soft_vlad or soft_concat
     model.clusters = 128  # K of the soft aggregations (paper B)
     model.aggregated = 64  # O, width of their output
     model.cluster_start = "data"  # fitted to training clips before the first step, or random
-    model.dropout = 0.5  # before the classifier
+    model.dropout = 0.5  # before the classifier, and inside c3d, ln_lstm and transformer
     model.bn_momentum = 0.99  # of the running batch statistics
     model.lowering = "auto"  # of convolutions: auto, native or decomposed
 

@@ -55,10 +55,10 @@ class Experiment:
         )
 
     def init(self, key: jax.Array) -> Any:
-        """Returns the model's variables before training."""
+        """Returns the model's variables before training: `params` and `batch_stats`."""
         size = self.config.data.image_size
         clip = jnp.zeros((1, self.config.data.num_frames, size, size, 3))
-        return self.model.init(key, clip, train=False)
+        return {"batch_stats": {}} | self.model.init(key, clip, train=False)
 
     @cached_property
     def shapes(self) -> Any:

@@ -67,7 +67,7 @@ def train_step(
             mutable=["batch_stats"],
         )
         loss = losses.cross_entropy(outputs.logits, batch["label"], smoothing).mean()
-        return loss, (outputs.logits, updated["batch_stats"])
+        return loss, (outputs.logits, updated.get("batch_stats", {}))
 
     gradient_of = jax.value_and_grad(loss_of, has_aux=True)
     (loss, (logits, batch_stats)), gradient = gradient_of(state.params)
@@ -106,7 +106,7 @@ class Trainer:
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=variables["params"],
-            batch_stats=variables.get("batch_stats", {}),
+            batch_stats=variables["batch_stats"],
             opt_state=self.optimizer.init(variables["params"]),
         )
 

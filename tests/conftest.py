@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from jaxvid import config as configs
 from jaxvid.data.datasets import embedded
 from jaxvid.devices import keep_compiled
-from jaxvid.models import inception
+from jaxvid.models import inception, inception2d
 
 CLASSES = ("SitDown", "StandUp")
 
@@ -43,7 +43,8 @@ def dataset_root(cache: Path) -> Path:
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves three of the nine Inception modules: a third of the time to compile."""
     kept = {name: inception.BRANCH_WIDTHS[name] for name in ("mixed_3b", "mixed_4b", "mixed_5b")}
-    monkeypatch.setattr(inception, "BRANCH_WIDTHS", kept)
+    for module in (inception, inception2d):
+        monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
 
 
 @pytest.fixture

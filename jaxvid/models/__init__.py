@@ -13,7 +13,19 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models import aggregation, inception, pooling, recurrent
+from jaxvid.models import (
+    aggregation,
+    attention,
+    c3d,
+    gru,
+    inception,
+    inception2d,
+    ln_lstm,
+    pooling,
+    recurrent,
+    transformer,
+    vgg,
+)
 from jaxvid.models.recognizer import Outputs, Recognizer
 
 __all__ = ["Outputs", "Recognizer", "build", "count_parameters", "sequence_length"]
@@ -41,17 +53,38 @@ def _soft(encoding: Callable[..., nn.Module], model: Any, dtype: DTypeLike) -> n
 BACKBONES: Mapping[str, Part] = {
     "i3d": lambda model, dtype: _inception3d(model, dtype, factorised=False),
     "li3d": lambda model, dtype: _inception3d(model, dtype, factorised=True),
+    "c3d": lambda model, dtype: c3d.C3D(
+        width=model.width,
+        temporal_stride=model.temporal_stride,
+        dropout=model.dropout,
+        lowering=model.lowering,
+        dtype=dtype,
+    ),
+    "vgg16": lambda model, dtype: vgg.VGG16(
+        width=model.width, lowering=model.lowering, dtype=dtype
+    ),
+    "inception2d": lambda model, dtype: inception2d.Inception2D(
+        width=model.width, bn_momentum=model.bn_momentum, lowering=model.lowering, dtype=dtype
+    ),
 }
 
 ENCODERS: Mapping[str, Part] = {
     "none": lambda model, dtype: None,
     "lstm": lambda model, dtype: recurrent.LSTM(model.hidden, model.encoder_layers, dtype),
     "bilstm": lambda model, dtype: recurrent.BiLSTM(model.hidden, model.encoder_layers, dtype),
+    "gru": lambda model, dtype: gru.GRU(model.hidden, model.encoder_layers, dtype),
+    "ln_lstm": lambda model, dtype: ln_lstm.LNLSTM(
+        model.hidden, model.encoder_layers, dropout=model.dropout, dtype=dtype
+    ),
+    "transformer": lambda model, dtype: transformer.Transformer(
+        model.hidden, model.encoder_layers, dropout=model.dropout, dtype=dtype
+    ),
 }
 
 POOLINGS: Mapping[str, Part] = {
     "mean": lambda model, dtype: pooling.Mean(),
     "last": lambda model, dtype: pooling.Last(),
+    "attention": lambda model, dtype: attention.Attention(dtype=dtype),
     "soft_bof": lambda model, dtype: _soft(aggregation.SoftBoF, model, dtype),
     "soft_fv": lambda model, dtype: _soft(aggregation.SoftFV, model, dtype),
     "soft_vlad": lambda model, dtype: _soft(aggregation.SoftVLAD, model, dtype),

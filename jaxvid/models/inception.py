@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, ConvUnit, Triple, max_pool
+from jaxvid.models.layers import scale_channels
 
 # Stride in time of the stem, of the pooling before Mixed 4b and of the one before Mixed 5b.
 TEMPORAL_STRIDES = {8: (2, 2, 2), 4: (2, 2, 1), 2: (2, 1, 1), 1: (1, 1, 1)}
@@ -127,19 +128,20 @@ class Inception3D(nn.Module):
         factors = functools.partial(FactorisedUnit, order=self.kernel_order, unit=unit)
         stem = factors if self.factorised_stem else functools.partial(_cube, unit=unit)
         cube = factors if self.factorised else functools.partial(_cube, unit=unit)
+        channels = functools.partial(scale_channels, width=self.width)
         early, middle, late = TEMPORAL_STRIDES[self.temporal_stride]
 
-        x = stem(self._channels(64), 7, strides=(early, 2, 2), name="conv_1a")(x, train)
+        x = stem(channels(64), 7, strides=(early, 2, 2), name="conv_1a")(x, train)
         x = max_pool(x, (1, 3, 3), (1, 2, 2))
-        x = unit(self._channels(64), (1, 1, 1), name="conv_2b")(x, train)
-        x = stem(self._channels(192), 3, name="conv_2c")(x, train)
+        x = unit(channels(64), (1, 1, 1), name="conv_2b")(x, train)
+        x = stem(channels(192), 3, name="conv_2c")(x, train)
         x = max_pool(x, (1, 3, 3), (1, 2, 2))
         for name, widths in BRANCH_WIDTHS.items():
             if name == "mixed_4b":
                 x = max_pool(x, (3, 3, 3), (middle, 2, 2))
             elif name == "mixed_5b":
                 x = max_pool(x, (2, 2, 2), (late, 2, 2))
-            widths = tuple(self._channels(width) for width in widths)
+            widths = tuple(channels(width) for width in widths)
             x = InceptionBlock(widths, unit, cube, name=name)(x, train)
 
         x = x.mean(axis=(2, 3), dtype=jnp.float32)
@@ -148,9 +150,6 @@ class Inception3D(nn.Module):
     def sequence_length(self, num_frames: int) -> int:
         """Counts the feature steps τ that a clip of T frames gives."""
         return max(-(-num_frames // self.temporal_stride) - 1, 1)
-
-    def _channels(self, published: int) -> int:
-        return max(8, round(published * self.width / 8) * 8)
 
 
 def _cube(

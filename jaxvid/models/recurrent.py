@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxvid.models.cells import orthogonal_gates, product
+
 
 class LSTMLayer(nn.Module):
     """One direction of one LSTM layer: (B,τ,C) -> (B,τ,D) float32, D = `hidden`, from a zero state.
@@ -29,25 +31,20 @@ class LSTMLayer(nn.Module):
         shape = (sequence.shape[-1], 4 * self.hidden)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
         shape = (self.hidden, 4 * self.hidden)
-        recurrent = self.param("recurrent_kernel", _orthogonal_gates, shape, jnp.float32)
+        recurrent = self.param("recurrent_kernel", orthogonal_gates, shape, jnp.float32)
         bias = self.param("bias", _open_forget_gate, shape[1:], jnp.float32)
-
-        # The matrix products run in the compute dtype; the state, which accumulates, is float32.
-        def product(x: jax.Array, weights: jax.Array) -> jax.Array:
-            x, weights = x.astype(self.dtype), weights.astype(self.dtype)
-            return jnp.matmul(x, weights, preferred_element_type=jnp.float32)
 
         def step(
             state: tuple[jax.Array, jax.Array], projected: jax.Array
         ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
             cell, output = state
-            i, f, g, o = jnp.split(projected + product(output, recurrent), 4, axis=-1)
+            i, f, g, o = jnp.split(projected + product(output, recurrent, self.dtype), 4, axis=-1)
             cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
             output = nn.sigmoid(o) * jnp.tanh(cell)
             return (cell, output), output
 
         # One product for all steps: only the recurrent one has to wait for the step before.
-        projected = product(sequence, kernel) + bias
+        projected = product(sequence, kernel, self.dtype) + bias
         zeros = jnp.zeros((len(sequence), self.hidden), jnp.float32)
         _, outputs = jax.lax.scan(
             step, (zeros, zeros), projected.swapaxes(0, 1), reverse=self.reverse
@@ -107,13 +104,6 @@ class _BothWays(nn.Module):
         forward = LSTMLayer(self.hidden, dtype=self.dtype, name="forward")
         backward = LSTMLayer(self.hidden, reverse=True, dtype=self.dtype, name="backward")
         return jnp.concatenate([forward(sequence), backward(sequence)], axis=-1)
-
-
-def _orthogonal_gates(key: jax.Array, shape: tuple[int, int], dtype: DTypeLike) -> jax.Array:
-    hidden, _ = shape
-    orthogonal = nn.initializers.orthogonal()
-    gates = [orthogonal(k, (hidden, hidden), dtype) for k in jax.random.split(key, 4)]
-    return jnp.concatenate(gates, axis=1)
 
 
 def _open_forget_gate(key: jax.Array, shape: tuple[int], dtype: DTypeLike) -> jax.Array:

@@ -8,6 +8,11 @@ from matplotlib.figure import Figure
 
 from jaxvid import files
 
+_TRAINING = {
+    "loss": "training batches (label smoothing included)",
+    "accuracy": "training batches, running mean",
+}
+
 
 def confusion_matrix(
     labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...], path: Path
@@ -60,7 +65,7 @@ def training_curves(lines: list[dict[str, Any]], path: Path) -> None:
         if steps:
             epochs, values = np.array(steps).T
             axes.plot(epochs, values, color="C0", alpha=0.25, linewidth=1)
-            axes.plot(epochs, _smooth(values), color="C0", label="training batches, smoothed")
+            axes.plot(epochs, _smooth(values), color="C0", label=_TRAINING[name])
         evaluations = {key for line in lines for key in line if key.endswith(f"_{name}")}
         for number, key in enumerate(sorted(evaluations)):
             points = [(line["epoch"], line[key]) for line in lines if key in line]

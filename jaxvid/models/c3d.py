@@ -1,0 +1,79 @@
+"""C3D backbone: plain 3x3x3 convolutions over short clips, two fully connected layers on top."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxvid.models.conv import LOWERINGS, max_pool
+from jaxvid.models.layers import ConvReLU, scale_channels
+
+# Stride in time of the four poolings after the first, which has none.
+TEMPORAL_STRIDES = {
+    16: (2, 2, 2, 2),
+    8: (2, 2, 2, 1),
+    4: (2, 2, 1, 1),
+    2: (2, 1, 1, 1),
+    1: (1, 1, 1, 1),
+}
+
+# Per stage, which ends with a pooling, the widths of its convolutions.
+STAGES = ((64,), (128,), (256, 256), (512, 512), (512, 512))
+
+
+class C3D(nn.Module):
+    """C3D: clips (B,T,H,W,C) in [-1, 1] -> features (B,τ,C') in float32, C' 4096 at width 1.
+
+    Five poolings divide space by 32 and, but for the first, time by `temporal_stride`. Each step
+    that is left goes through `fc6` and `fc7`, each with ReLU and dropout: at stride 16 a clip of
+    16 frames gives one feature, as published, and a longer one a feature per 16 frames, whose
+    convolutions see beyond these. `fc6` takes a whole map, so that the clip size at initialisation
+    holds afterwards. At 112x112 from RGB: 77,995,776 parameters.
+
+    - width: factor on every channel count, rounded to a multiple of 8.
+    - temporal_stride: 16, or 8, 4, 2, 1 so that short clips keep a sequence; the latest poolings
+      lose their extent in time first.
+    - dropout: in training, from the random stream "dropout".
+
+    Parameters: `conv1a`, `conv2a`, `conv3a`, `conv3b` to `conv5b`, `fc6`, `fc7`.
+    Raises ValueError for an unknown temporal stride or lowering. Source: Tran et al. 2015,
+    section 3.3 and figure 3.
+    """
+
+    width: float = 1.0
+    temporal_stride: int = 16
+    dropout: float = 0.5
+    lowering: str = "auto"
+    dtype: DTypeLike = jnp.float32
+
+    def __post_init__(self) -> None:
+        for field, known in {"temporal_stride": TEMPORAL_STRIDES, "lowering": LOWERINGS}.items():
+            if getattr(self, field) not in known:
+                names = ", ".join(map(str, known))
+                raise ValueError(f"unknown {field} {getattr(self, field)!r}: one of {names}")
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
+        for stage, (widths, stride) in enumerate(zip(STAGES, strides, strict=True), start=1):
+            for letter, published in zip("ab", widths, strict=False):
+                features = scale_channels(published, self.width)
+                name = f"conv{stage}{letter}"
+                x = ConvReLU(features, (3, 3, 3), self.lowering, self.dtype, name=name)(x)
+            x = max_pool(x, (stride, 2, 2), (stride, 2, 2))
+
+        x = x.reshape(*x.shape[:2], -1)
+        for name in ("fc6", "fc7"):
+            x = nn.Dense(
+                scale_channels(4096, self.width),
+                dtype=self.dtype,
+                kernel_init=nn.initializers.he_normal(),
+                name=name,
+            )(x)
+            x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(x))
+        return x.astype(jnp.float32)
+
+    def sequence_length(self, num_frames: int) -> int:
+        """Counts the feature steps τ that a clip of T frames gives."""
+        return -(-num_frames // self.temporal_stride)

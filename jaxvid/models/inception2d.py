@@ -1,0 +1,73 @@
+"""Inception-v1 backbone, on every frame by itself."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxvid.models.conv import LOWERINGS, ConvUnit, max_pool
+from jaxvid.models.inception import BRANCH_WIDTHS, InceptionBlock
+from jaxvid.models.layers import scale_channels
+
+
+class Inception2D(nn.Module):
+    """Inception-v1 with batch norm per frame: clips (B,T,H,W,C) in [-1, 1] ->
+    features (B,T,C') in float32.
+
+    C' is 1024 at width 1; space is divided by 32 and averaged away. The network that I3D inflates:
+    its widths, poolings and names, with every kernel flat in time. Like there, the fourth
+    branch's 5x5 is a 3x3. Batch statistics are over all frames. With C = 3 and width 1 there are
+    5,592,624 parameters.
+
+    - width: factor on every channel count, rounded to a multiple of 8.
+
+    Parameters: `conv_1a`, `conv_2b`, `conv_2c`, `mixed_3b` to `mixed_5c`.
+    Raises ValueError for an unknown lowering. Source: Szegedy et al. 2015, table 1; batch norm:
+    Ioffe and Szegedy 2015.
+    """
+
+    width: float = 1.0
+    bn_momentum: float = 0.9
+    lowering: str = "auto"
+    dtype: DTypeLike = jnp.float32
+
+    def __post_init__(self) -> None:
+        if self.lowering not in LOWERINGS:
+            names = ", ".join(LOWERINGS)
+            raise ValueError(f"unknown lowering {self.lowering!r}: one of {names}")
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        unit = functools.partial(
+            ConvUnit, momentum=self.bn_momentum, lowering=self.lowering, dtype=self.dtype
+        )
+        cube = functools.partial(_square, unit=unit)
+        channels = functools.partial(scale_channels, width=self.width)
+        batch, frames = x.shape[:2]
+        # As a clip of its own, a frame is all that a block's pooling over time can see.
+        x = x.reshape(-1, 1, *x.shape[2:])
+
+        x = unit(channels(64), (1, 7, 7), (1, 2, 2), name="conv_1a")(x, train)
+        x = max_pool(x, (1, 3, 3), (1, 2, 2))
+        x = unit(channels(64), (1, 1, 1), name="conv_2b")(x, train)
+        x = unit(channels(192), (1, 3, 3), name="conv_2c")(x, train)
+        x = max_pool(x, (1, 3, 3), (1, 2, 2))
+        for name, widths in BRANCH_WIDTHS.items():
+            if name == "mixed_4b":
+                x = max_pool(x, (1, 3, 3), (1, 2, 2))
+            elif name == "mixed_5b":
+                x = max_pool(x, (1, 2, 2), (1, 2, 2))
+            x = InceptionBlock(tuple(map(channels, widths)), unit, cube, name=name)(x, train)
+
+        return x.mean(axis=(2, 3), dtype=jnp.float32).reshape(batch, frames, -1)
+
+    def sequence_length(self, num_frames: int) -> int:
+        """Counts the feature steps τ that a clip of T frames gives: one per frame."""
+        return num_frames
+
+
+def _square(features: int, size: int, *, name: str, unit: functools.partial) -> ConvUnit:
+    return unit(features, (1, size, size), name=name)

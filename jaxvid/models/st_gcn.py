@@ -1,0 +1,178 @@
+"""ST-GCN backbone: convolutions over the graph of a skeleton and over time."""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+
+from jaxvid.models.conv import LOWERINGS, Conv3D, same_padding
+from jaxvid.models.layers import scale_channels
+
+# Stride in time of the first unit of the second and of the third stage.
+TEMPORAL_STRIDES = {4: (2, 2), 2: (2, 1), 1: (1, 1)}
+
+STAGES = (64, 128, 256)
+
+TEMPORAL_KERNEL = 9
+
+Bones = tuple[tuple[int, int], ...]
+
+
+def partition(bones: Sequence[tuple[int, int]], centre: int) -> np.ndarray:
+    """Splits every joint's neighbours by where they lie as seen from `centre`.
+
+    Returns weights (3,V,V) float32, V = the highest joint in `bones` + 1: entry [k,i,j] is 1 / the
+    size of joint i's subset k where j belongs to it, else 0. Subset 0 holds the joint itself and
+    neighbours as far from the centre as it is, in bones; 1 the nearer ones; 2 the farther ones.
+
+    Raises ValueError for a joint that no bones connect with the centre.
+    Source: Yan et al. 2018, eq. 8, weighted as in eq. 4. Its eq. 10 divides by the root of 0.001
+    for every bone that leads to the centre, whose own subset 1 is empty.
+    """
+    joints = max(max(bone) for bone in bones) + 1
+    near = np.eye(joints, dtype=bool)
+    for a, b in bones:
+        near[a, b] = near[b, a] = True
+    distance = np.full(joints, -1)
+    reached = np.arange(joints) == centre
+    for steps in range(joints):
+        distance[reached & (distance < 0)] = steps
+        reached = near @ reached
+    if lost := np.flatnonzero(distance < 0).tolist():
+        raise ValueError(f"no bones connect the joints {lost} with the centre {centre}")
+
+    own, other = distance[:, None], distance[None, :]
+    subsets = near & np.stack([other == own, other < own, other > own])
+    sizes = subsets.sum(axis=2, keepdims=True)
+    return (subsets / np.maximum(sizes, 1)).astype(np.float32)
+
+
+class STGCNUnit(nn.Module):
+    """One graph convolution and one over time, added to the input: (B,T,V,C) -> (B,T',V,D).
+
+    y[i] = sum over k, j of edges[k,i,j] A[k,i,j] W[k] x[j], A = `adjacency` (K,V,V); batch norm,
+    ReLU; convolution over 9 steps at `stride`; batch norm, dropout; plus x, through a linear layer
+    and batch norm where its shape differs; ReLU. Parameters: `spatial` (C,KD), `edges` (K,V,V,
+    from 1), `spatial_norm`, `temporal` (9,1,1,D,D), `temporal_norm`, `shortcut`, `shortcut_norm`.
+    Source: Yan et al. 2018, eq. 10 and section 3.6.
+    """
+
+    features: int
+    stride: int
+    dropout: float
+    momentum: float
+    lowering: str
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: jax.Array, adjacency: np.ndarray, train: bool) -> jax.Array:
+        subsets = len(adjacency)
+        y = self._linear(subsets * self.features, "spatial")(x)
+        y = y.reshape(*x.shape[:3], subsets, self.features)
+        edges = self.param("edges", nn.initializers.ones, adjacency.shape, jnp.float32)
+        y = jnp.einsum("kij,btjkd->btid", (edges * adjacency).astype(self.dtype), y)
+        y = nn.relu(self._norm("spatial_norm", train)(y))
+
+        temporal = Conv3D(
+            self.features,
+            (TEMPORAL_KERNEL, 1, 1),
+            (self.stride, 1, 1),
+            lowering=self.lowering,
+            dtype=self.dtype,
+            name="temporal",
+        )
+        y = temporal(y[:, :, :, None])[:, :, :, 0]
+        y = self._norm("temporal_norm", train)(y)
+        y = nn.Dropout(self.dropout, deterministic=not train)(y)
+
+        if self.stride > 1 or x.shape[-1] != self.features:
+            # The steps at the middle of the convolution's windows.
+            before, _ = same_padding(x.shape[1], TEMPORAL_KERNEL, self.stride)
+            x = x[:, TEMPORAL_KERNEL // 2 - before :: self.stride]
+            x = self._norm("shortcut_norm", train)(self._linear(self.features, "shortcut")(x))
+        return nn.relu(x + y)
+
+    def _linear(self, features: int, name: str) -> nn.Dense:
+        return nn.Dense(
+            features,
+            use_bias=False,
+            dtype=self.dtype,
+            kernel_init=nn.initializers.he_normal(),
+            name=name,
+        )
+
+    def _norm(self, name: str, train: bool) -> nn.BatchNorm:
+        return nn.BatchNorm(
+            use_running_average=not train, momentum=self.momentum, dtype=self.dtype, name=name
+        )
+
+
+class STGCN(nn.Module):
+    """ST-GCN: joints (B,T,M,V,C) -> features (B,τ,C') in float32, C' 256 at width 1.
+
+    M people, V joints, C coordinates (and confidence, if any), zeros for a person who is not
+    there. Batch norm per joint and coordinate, then three stages of `layers_per_stage` units 64,
+    128 and 256 wide, then the mean over people and joints.
+
+    - bones, centre: the graph, as pairs of joints, and the joint that divides inward from outward.
+    - width: factor on every channel count, rounded to a multiple of 8.
+    - layers_per_stage: 3, nine units, as published.
+    - temporal_stride: 4 as published, or 2, 1 so that short clips keep a sequence.
+    - dropout: on each unit's convolutions, in training, from the random stream "dropout".
+
+    Parameters: `norm`, `unit_0`, ... Raises ValueError for joints that no bones connect with the
+    centre, for another V than the bones', for an unknown temporal stride or lowering. Source: Yan
+    et al. 2018, section 3.6; dropout leaves each unit's input alone, as in the authors' code.
+    """
+
+    bones: Bones
+    centre: int = 0
+    width: float = 1.0
+    layers_per_stage: int = 3
+    temporal_stride: int = 4
+    dropout: float = 0.5
+    bn_momentum: float = 0.9
+    lowering: str = "auto"
+    dtype: DTypeLike = jnp.float32
+
+    def __post_init__(self) -> None:
+        for field, known in {"temporal_stride": TEMPORAL_STRIDES, "lowering": LOWERINGS}.items():
+            if getattr(self, field) not in known:
+                names = ", ".join(map(str, known))
+                raise ValueError(f"unknown {field} {getattr(self, field)!r}: one of {names}")
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        adjacency = partition(self.bones, self.centre)
+        batch, frames, people, joints, channels = x.shape
+        if joints != adjacency.shape[1]:
+            raise ValueError(f"{joints} joints, but the bones connect {adjacency.shape[1]}")
+        x = x.reshape(batch, frames, people, joints * channels)
+        norm = nn.BatchNorm(
+            use_running_average=not train, momentum=self.bn_momentum, dtype=jnp.float32, name="norm"
+        )
+        x = norm(x).swapaxes(1, 2).reshape(batch * people, frames, joints, channels)
+
+        strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
+        for stage, (published, stride) in enumerate(zip(STAGES, strides, strict=True)):
+            for n in range(self.layers_per_stage):
+                unit = STGCNUnit(
+                    scale_channels(published, self.width),
+                    stride if n == 0 else 1,
+                    self.dropout,
+                    self.bn_momentum,
+                    self.lowering,
+                    self.dtype,
+                    name=f"unit_{stage * self.layers_per_stage + n}",
+                )
+                x = unit(x, adjacency, train)
+        x = x.reshape(batch, people, *x.shape[1:])
+        return x.mean(axis=(1, 3), dtype=jnp.float32)
+
+    def sequence_length(self, num_frames: int) -> int:
+        """Counts the feature steps τ that a clip of T frames gives."""
+        return -(-num_frames // self.temporal_stride)

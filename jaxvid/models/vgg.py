@@ -1,0 +1,56 @@
+"""VGG-16 backbone: the convolutional part, on every frame by itself."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxvid.models.conv import LOWERINGS, max_pool
+from jaxvid.models.layers import ConvReLU, scale_channels
+
+# Per stage, the number of its convolutions and their width. A pooling stands between stages.
+STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+
+
+class VGG16(nn.Module):
+    """VGG-16 per frame: clips (B,T,H,W,C) in [-1, 1] -> features (B,T,C') in float32.
+
+    C' is 512 at width 1: the average over space of `maps`. C is any, as for stacked optical flow.
+    With C = 3 and width 1 there are 14,714,688 parameters.
+
+    - width: factor on every channel count, rounded to a multiple of 8.
+
+    Parameters: `conv1_1`, `conv1_2`, `conv2_1` to `conv5_3`, each with `conv/kernel` (1,3,3,C,D)
+    and `conv/bias`; Flax's `capture_intermediates` reaches each one's map after its ReLU.
+    Raises ValueError for an unknown lowering. Source: Simonyan and Zisserman 2015, table 1,
+    column D.
+    """
+
+    width: float = 1.0
+    lowering: str = "auto"
+    dtype: DTypeLike = jnp.float32
+
+    def __post_init__(self) -> None:
+        if self.lowering not in LOWERINGS:
+            names = ", ".join(LOWERINGS)
+            raise ValueError(f"unknown lowering {self.lowering!r}: one of {names}")
+        super().__post_init__()
+
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return self.maps(x).mean(axis=(2, 3), dtype=jnp.float32)
+
+    @nn.compact
+    def maps(self, x: jax.Array) -> jax.Array:
+        """Computes the maps of conv5_3 after its ReLU: (B,T,H,W,C) -> (B,T,H/16,W/16,C')."""
+        for stage, (count, published) in enumerate(STAGES, start=1):
+            if stage > 1:
+                x = max_pool(x, (1, 2, 2), (1, 2, 2))
+            features = scale_channels(published, self.width)
+            for n in range(1, count + 1):
+                name = f"conv{stage}_{n}"
+                x = ConvReLU(features, (1, 3, 3), self.lowering, self.dtype, name=name)(x)
+        return x
+
+    def sequence_length(self, num_frames: int) -> int:
+        """Counts the feature steps τ that a clip of T frames gives: one per frame."""
+        return num_frames

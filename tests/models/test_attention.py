@@ -1,0 +1,76 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxvid.models.attention import Attention
+
+
+def draw(*shape):
+    return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+
+
+def written_out(params, sequence, mask):
+    """Attention by its equations, one clip and one step at a time."""
+    kernel, bias = (np.asarray(params["keys"][name], np.float64) for name in ("kernel", "bias"))
+    vector = np.asarray(params["scores"]["kernel"], np.float64)[:, 0]
+    weights = np.zeros(mask.shape)
+    for b, n in np.argwhere(mask):
+        weights[b, n] = np.exp(vector @ np.tanh(sequence[b, n] @ kernel + bias))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("bn,bnd->bd", weights, sequence), weights
+
+
+@pytest.mark.parametrize("hidden, width", [(None, 6), (4, 4)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_pooling_equals_the_written_out_equations(hidden, width, masked, initialise):
+    sequence, module = draw(3, 5, 6), Attention(hidden)
+    mask = np.ones((3, 5), bool)
+    if masked:
+        mask[0, 2:] = mask[1, 0] = False
+    variables = initialise(module, sequence, sequence[:, -1], False)
+    params = variables["params"]
+    assert jax.tree.map(jnp.shape, params) == {
+        "keys": {"kernel": (6, width), "bias": (width,)},
+        "scores": {"kernel": (width, 1)},
+    }
+    params["scores"]["kernel"] *= 5
+    given = (mask,) if masked else ()
+    embedding, weights = module.apply(variables, sequence, sequence[:, -1], False, *given)
+    expected, expected_weights = written_out(params, sequence, mask)
+    np.testing.assert_allclose(weights, expected_weights, atol=1e-6)
+    np.testing.assert_allclose(embedding, expected, atol=1e-6)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+    assert np.ptp(np.asarray(weights)[2]) > 0.05
+
+
+def test_masked_steps_change_nothing(initialise):
+    sequence, module = draw(2, 5, 6), Attention()
+    mask = np.array([[True, True, True, False, False], [False] * 5])
+    variables = initialise(module, sequence, sequence[:, -1], False)
+    embedding, weights = module.apply(variables, sequence, sequence[:, -1], False, mask)
+    short, _ = module.apply(variables, sequence[:, :3], sequence[:, 2], False)
+    np.testing.assert_allclose(embedding[0], short[0], atol=1e-6)
+    assert not weights[0, 3:].any()
+    assert not weights[1].any() and not embedding[1].any()
+
+
+def test_gradients_are_finite_where_a_clip_has_no_real_step(initialise):
+    sequence, module = draw(2, 3, 4), Attention()
+    variables = initialise(module, sequence, sequence[:, -1], False)
+    mask = np.array([[True, False, True], [False] * 3])
+
+    def loss(variables, sequence):
+        return module.apply(variables, sequence, sequence[:, -1], False, mask)[0].sum()
+
+    for gradient in jax.tree.leaves(jax.grad(loss, (0, 1))(variables, sequence)):
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
+
+
+def test_weights_and_sum_stay_float32_in_half_precision(initialise):
+    sequence = draw(2, 5, 6)
+    variables = initialise(Attention(), sequence, sequence[:, -1], False)
+    module = Attention(dtype=jnp.bfloat16)
+    embedding, weights = module.apply(variables, sequence, sequence[:, -1], False)
+    assert embedding.dtype == weights.dtype == jnp.float32
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)

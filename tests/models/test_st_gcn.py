@@ -1,0 +1,208 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxvid.models import count_parameters
+from jaxvid.models.st_gcn import STGCN, STGCNUnit, partition
+
+# A chain 0-1-2 with a fork at 1.
+BONES = ((0, 1), (1, 2), (3, 1))
+
+# A body of 18 joints with arms, legs and a head.
+BODY = (
+    *((0, 1), (1, 2), (2, 3), (2, 4), (4, 5), (5, 6), (2, 7), (7, 8), (8, 9)),
+    *((0, 10), (10, 11), (11, 12), (12, 13), (0, 14), (14, 15), (15, 16), (16, 17)),
+)
+
+
+def draw(*shape):
+    return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+
+
+def shapes(module, *clips):
+    """Shapes of the features and of the variables, without computing either."""
+    clips = jax.ShapeDtypeStruct(clips, jnp.float32)
+    return jax.eval_shape(lambda x: module.init_with_output(jax.random.key(0), x, False), clips)
+
+
+def batch_norm(params, stats, x):
+    x = (x - stats["mean"]) / np.sqrt(stats["var"] + 1e-5)
+    return x * params["scale"] + params["bias"]
+
+
+def test_partition_of_a_small_graph():
+    own, nearer, farther = partition(BONES, centre=0)
+    np.testing.assert_array_equal(own, np.eye(4))
+    expected = np.zeros((4, 4))
+    expected[1, 0] = expected[2, 1] = expected[3, 1] = 1
+    np.testing.assert_array_equal(nearer, expected)
+    expected = np.zeros((4, 4))
+    expected[0, 1] = 1
+    expected[1, 2] = expected[1, 3] = 0.5
+    np.testing.assert_array_equal(farther, expected)
+
+
+def test_neighbours_as_far_from_the_centre_share_the_own_subset():
+    own, nearer, farther = partition(((0, 1), (0, 2), (1, 2)), centre=0)
+    np.testing.assert_array_equal(own, [[1, 0, 0], [0, 0.5, 0.5], [0, 0.5, 0.5]])
+    np.testing.assert_array_equal(nearer, [[0, 0, 0], [1, 0, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(farther, [[0, 0.5, 0.5], [0, 0, 0], [0, 0, 0]])
+
+
+def test_joint_without_bones_to_the_centre_raises():
+    with pytest.raises(ValueError, match=r"no bones connect the joints \[2, 3\] with the centre 0"):
+        partition(((0, 1), (2, 3)), centre=0)
+
+
+def written_out(variables, x, adjacency, stride):
+    """A unit by its equations, one clip, step and joint at a time."""
+    params, stats = (
+        jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables[name])
+        for name in ("params", "batch_stats")
+    )
+    batch, steps, joints, channels = x.shape
+    kernels = params["spatial"]["kernel"].reshape(channels, len(adjacency), -1)
+    features = kernels.shape[-1]
+
+    spatial = np.zeros((batch, steps, joints, features))
+    for b, t, i in np.ndindex(batch, steps, joints):
+        for k, j in np.ndindex(len(adjacency), joints):
+            weight = params["edges"][k, i, j] * adjacency[k, i, j]
+            spatial[b, t, i] += weight * (x[b, t, j] @ kernels[:, k])
+    spatial = np.maximum(batch_norm(params["spatial_norm"], stats["spatial_norm"], spatial), 0)
+
+    # The middles of the windows: with an even number of steps SAME padding centres on odd ones.
+    middles = range(stride - 1 if steps % 2 == 0 else 0, steps, stride)
+    temporal = np.zeros((batch, len(middles), joints, features))
+    taps = params["temporal"]["kernel"][:, 0, 0]
+    for n, middle in enumerate(middles):
+        for k in range(9):
+            if 0 <= middle + k - 4 < steps:
+                temporal[:, n] += spatial[:, middle + k - 4] @ taps[k]
+    y = batch_norm(params["temporal_norm"], stats["temporal_norm"], temporal)
+
+    if "shortcut" in params:
+        x = x[:, list(middles)] @ params["shortcut"]["kernel"]
+        x = batch_norm(params["shortcut_norm"], stats["shortcut_norm"], x)
+    return np.maximum(x + y, 0)
+
+
+@pytest.mark.parametrize("channels, stride", [(8, 1), (3, 1), (8, 2)])
+@pytest.mark.parametrize("steps", [1, 6, 11])
+def test_unit_equals_the_written_out_equations(channels, stride, steps, initialise):
+    if steps == 1 and stride == 2:
+        steps = 2
+    x, adjacency = draw(2, steps, 4, channels), partition(BONES, centre=0)
+    unit = STGCNUnit(8, stride, 0.5, 0.9, "auto", jnp.float32)
+    variables = initialise(unit, x, adjacency, False)
+    assert ("shortcut" in variables["params"]) == (channels != 8 or stride != 1)
+    variables = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: leaf + (path[-1].key in ("scale", "edges")), variables
+    )
+    y = jax.jit(lambda v, x: unit.apply(v, x, adjacency, False))(variables, x)
+    np.testing.assert_allclose(y, written_out(variables, x, adjacency, stride), atol=2e-5)
+
+
+def test_edges_start_at_one_and_learn_on_bones_alone():
+    x, adjacency = draw(1, 3, 4, 3), partition(BONES, centre=0)
+    unit = STGCNUnit(8, 1, 0.0, 0.9, "auto", jnp.float32)
+    variables = jax.jit(lambda key: unit.init(key, x, adjacency, False))(jax.random.key(0))
+    np.testing.assert_array_equal(variables["params"]["edges"], np.ones((3, 4, 4)))
+
+    def loss(params):
+        return jnp.sum(unit.apply({**variables, "params": params}, x, adjacency, False) ** 3)
+
+    gradient = jax.jit(jax.grad(loss))(variables["params"])["edges"]
+    np.testing.assert_array_equal(gradient != 0, adjacency != 0)
+
+
+def test_published_size():
+    features, variables = shapes(STGCN(BODY), 2, 64, 2, 18, 3)
+    assert count_parameters(variables["params"]) == 3_018_264
+    assert features.shape == (2, 16, 256) and features.dtype == jnp.float32
+    assert len([name for name in variables["params"] if name.startswith("unit")]) == 9
+
+
+@pytest.mark.parametrize("stride", [4, 2, 1])
+@pytest.mark.parametrize("frames", [1, 8, 9, 15])
+def test_sequence_length_is_the_number_of_steps(stride, frames):
+    module = STGCN(BONES, width=0.1, layers_per_stage=1, temporal_stride=stride)
+    features, _ = shapes(module, 1, frames, 2, 4, 2)
+    assert features.shape[1:] == (module.sequence_length(frames), 24)
+
+
+def test_people_count_the_same_and_are_averaged(initialise):
+    module, clips = STGCN(BONES, width=0.1, layers_per_stage=1), draw(2, 8, 2, 4, 2)
+    variables = initialise(module, clips, False)
+    apply = jax.jit(module.apply, static_argnums=2)
+    features = apply(variables, clips, False)
+    np.testing.assert_allclose(apply(variables, clips[:, :, ::-1], False), features, atol=1e-6)
+    alone = [apply(variables, clips[:, :, m : m + 1], False) for m in (0, 1)]
+    assert np.ptp(features) > 0
+    np.testing.assert_allclose(features, np.mean(alone, axis=0), atol=1e-6)
+
+
+def test_input_is_normalised_per_joint_and_coordinate(initialise):
+    module, clips = STGCN(BONES, width=0.1, layers_per_stage=1, dropout=0.0), draw(4, 8, 2, 4, 2)
+    variables = initialise(module, clips, False)
+    moved = clips * np.arange(1, 9).reshape(4, 2) + 100 * np.arange(4)[:, None]
+
+    @jax.jit
+    def train(clips):
+        features, updates = module.apply(variables, clips, True, mutable=["batch_stats"])
+        return features, updates["batch_stats"]["norm"]["mean"]
+
+    (features, _), (after, mean) = train(clips), train(moved)
+    np.testing.assert_allclose(after, features, atol=1e-3)
+    expected = 0.1 * moved.mean((0, 1, 2)).reshape(-1)
+    expected += 0.9 * variables["batch_stats"]["norm"]["mean"]
+    np.testing.assert_allclose(mean, expected, rtol=1e-4)
+
+
+def test_gradients_reach_every_parameter_and_dropout_is_random(initialise):
+    module, clips = STGCN(BONES, width=0.1, layers_per_stage=1), draw(2, 8, 1, 4, 2)
+    variables = initialise(module, clips, False)
+
+    @jax.jit
+    def gradients_and_features(params, key):
+        def loss(params):
+            features, _ = module.apply(
+                {**variables, "params": params},
+                clips,
+                True,
+                rngs={"dropout": key},
+                mutable=["batch_stats"],
+            )
+            return jnp.sum(features**3), features
+
+        return jax.grad(loss, has_aux=True)(params)
+
+    gradients, features = gradients_and_features(variables["params"], jax.random.key(0))
+    for gradient in jax.tree.leaves(gradients):
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
+    _, others = gradients_and_features(variables["params"], jax.random.key(1))
+    assert not np.allclose(features, others)
+
+
+def test_half_precision_gives_float32_features(initialise):
+    clips = draw(1, 8, 1, 4, 2)
+    fields = {"bones": BONES, "width": 0.1, "layers_per_stage": 1}
+    variables = initialise(STGCN(**fields), clips, False)
+    exact, features = (
+        jax.jit(STGCN(**fields, dtype=dtype).apply, static_argnums=2)(variables, clips, False)
+        for dtype in (jnp.float32, jnp.bfloat16)
+    )
+    assert features.dtype == jnp.float32
+    np.testing.assert_allclose(features, exact, atol=0.05 * np.abs(exact).max())
+
+
+def test_other_number_of_joints_raises():
+    with pytest.raises(ValueError, match="5 joints, but the bones connect 4"):
+        shapes(STGCN(BONES), 1, 4, 1, 5, 2)
+
+
+@pytest.mark.parametrize("field, known", [("temporal_stride", "4, 2, 1"), ("lowering", "auto")])
+def test_unknown_choice_raises_and_names_the_known_ones(field, known):
+    with pytest.raises(ValueError, match=f"unknown {field} 'x': one of {known}"):
+        STGCN(BONES, **{field: "x"})
