@@ -20,7 +20,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxvid import config as configs
-from jaxvid import files
+from jaxvid import config_files, files
 from jaxvid import workdir as workdirs
 from jaxvid.errors import UserError
 
@@ -136,9 +136,9 @@ def _joined(argv: list[str]) -> list[str]:
 def _config(argv: list[str]) -> ConfigDict | None:
     given = {name: value for name, _, value in (a.partition("=") for a in argv)}
     if "--config" in given:
-        return configs.load(given["--config"])
+        return config_files.load(given["--config"])
     if "--workdir" in given:
-        return configs.read(Path(given["--workdir"]) / workdirs.CONFIG)
+        return config_files.read(Path(given["--workdir"]) / workdirs.CONFIG)
     return None
 
 

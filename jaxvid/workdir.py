@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from jaxvid import config as configs
-from jaxvid import files
+from jaxvid import config_files, files
+from jaxvid.config import flatten
 from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
 
@@ -19,7 +19,7 @@ def check(workdir: Path, config: ConfigDict) -> None:
     Raises UserError where another config was trained there, naming the fields that differ.
     """
     if (workdir / CONFIG).is_file():
-        changes = configs.differences(configs.read(workdir / CONFIG), config)
+        changes = config_files.differences(config_files.read(workdir / CONFIG), config)
         if changes:
             raise UserError(
                 f"{workdir} holds a run of another config ({_listed(changes)}); "
@@ -51,7 +51,7 @@ def claim(
     else:
         files.write_json(workdir / DATASET, about)
     if not (workdir / CONFIG).is_file():
-        files.write_text(workdir / CONFIG, configs.to_json(config))
+        files.write_text(workdir / CONFIG, config_files.to_json(config))
 
 
 def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
@@ -60,7 +60,7 @@ def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
     An evaluation under other settings than the run's own never replaces the run's results.
     Raises UserError where the model is not the run's.
     """
-    old, new = (configs.flatten(c) for c in (configs.read(workdir / CONFIG), config))
+    old, new = (flatten(c) for c in (config_files.read(workdir / CONFIG), config))
     changed = {field: (old.get(field), new[field]) for field in new if new[field] != old.get(field)}
     models = {field: values for field, values in changed.items() if field.startswith("model.")}
     if models:
@@ -69,7 +69,7 @@ def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
         field: value
         for field, (_, value) in changed.items()
         if field.startswith(("data.", "eval.", "train.dtype"))
-        and field not in (*configs.FREE_TO_CHANGE, "eval.batch_size")
+        and field not in (*config_files.FREE_TO_CHANGE, "eval.batch_size")
     }
     if not changed:
         return workdir

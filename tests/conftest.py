@@ -15,6 +15,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
+from jaxvid import config_files
 from jaxvid.data.datasets import embedded
 from jaxvid.devices import keep_compiled
 from jaxvid.models import inception, inception2d
@@ -78,9 +79,9 @@ def tiny_file(tiny: ConfigDict, tmp_path: Path) -> Path:
     file = tmp_path / "tiny.py"
     file.write_text(
         "from pathlib import Path\n"
-        "from jaxvid import config\n"
+        "from jaxvid import config_files\n"
         "def get_config(argument=''):\n"
-        "    return config.read(Path(__file__).with_suffix('.json'))\n"
+        "    return config_files.read(Path(__file__).with_suffix('.json'))\n"
     )
-    file.with_suffix(".json").write_text(configs.to_json(tiny))
+    file.with_suffix(".json").write_text(config_files.to_json(tiny))
     return file

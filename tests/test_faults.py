@@ -12,8 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxvid import checkpoints
-from jaxvid import config as configs
+from jaxvid import checkpoints, config_files
 from jaxvid import experiment as experiments
 from jaxvid.evaluate import restore
 from jaxvid.logs import read_metrics
@@ -73,7 +72,7 @@ class Run:
         return moment
 
     def parameters(self) -> dict:
-        experiment = experiments.open_experiment(configs.read(self.workdir / "config.json"))
+        experiment = experiments.open_experiment(config_files.read(self.workdir / "config.json"))
         return restore(experiment, self.workdir)[1]
 
     def losses(self) -> dict[int, float]:

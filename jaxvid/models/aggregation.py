@@ -39,17 +39,13 @@ def soft_assignment(sequence: jax.Array, weights: jax.Array, biases: jax.Array) 
 
 
 class _SoftEncoding(nn.Module):
+    # Each encoding defines `encode`, which turns steps (B,τ,D) with their shares (B,τ,K) into a
+    # code of length one (B,·); `start` (K,D) is where a parameter for the centres starts: where
+    # weights and biases do.
     clusters: int
     features: int
     alpha: float = ALPHA
     dtype: DTypeLike = jnp.float32
-
-    def encode(self, sequence: jax.Array, assigned: jax.Array, start: jax.Array) -> jax.Array:
-        """Turns steps (B,τ,D) with their shares (B,τ,K) into a code of length one (B,·).
-
-        `start` (K,D) is where a parameter for the centres starts: where weights and biases do.
-        """
-        raise NotImplementedError
 
     @nn.compact
     def __call__(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, max_pool
-from jaxvid.models.layers import ConvReLU, scale_channels
+from jaxvid.models.layers import ConvReLU, check_choices, scale_channels
 
 # Stride in time of the four poolings after the first, which has none.
 TEMPORAL_STRIDES = {
@@ -47,10 +47,7 @@ class C3D(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        for field, known in {"temporal_stride": TEMPORAL_STRIDES, "lowering": LOWERINGS}.items():
-            if getattr(self, field) not in known:
-                names = ", ".join(map(str, known))
-                raise ValueError(f"unknown {field} {getattr(self, field)!r}: one of {names}")
+        check_choices(self, temporal_stride=TEMPORAL_STRIDES, lowering=LOWERINGS)
         super().__post_init__()
 
     @nn.compact

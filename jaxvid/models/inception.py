@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, ConvUnit, Triple, max_pool
-from jaxvid.models.layers import scale_channels
+from jaxvid.models.layers import check_choices, scale_channels
 
 # Stride in time of the stem, of the pooling before Mixed 4b and of the one before Mixed 5b.
 TEMPORAL_STRIDES = {8: (2, 2, 2), 4: (2, 2, 1), 2: (2, 1, 1), 1: (1, 1, 1)}
@@ -110,14 +110,12 @@ class Inception3D(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        for field, known in {
-            "temporal_stride": TEMPORAL_STRIDES,
-            "kernel_order": KERNEL_ORDERS,
-            "lowering": LOWERINGS,
-        }.items():
-            if getattr(self, field) not in known:
-                names = ", ".join(map(str, known))
-                raise ValueError(f"unknown {field} {getattr(self, field)!r}: one of {names}")
+        check_choices(
+            self,
+            temporal_stride=TEMPORAL_STRIDES,
+            kernel_order=KERNEL_ORDERS,
+            lowering=LOWERINGS,
+        )
         super().__post_init__()
 
     @nn.compact

@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, ConvUnit, max_pool
 from jaxvid.models.inception import BRANCH_WIDTHS, InceptionBlock
-from jaxvid.models.layers import scale_channels
+from jaxvid.models.layers import check_choices, scale_channels
 
 
 class Inception2D(nn.Module):
@@ -34,9 +34,7 @@ class Inception2D(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        if self.lowering not in LOWERINGS:
-            names = ", ".join(LOWERINGS)
-            raise ValueError(f"unknown lowering {self.lowering!r}: one of {names}")
+        check_choices(self, lowering=LOWERINGS)
         super().__post_init__()
 
     @nn.compact

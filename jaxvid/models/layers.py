@@ -1,4 +1,7 @@
-"""Small pieces that several backbones share."""
+"""Small pieces that several models share."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -30,6 +33,14 @@ class ConvReLU(nn.Module):
             name="conv",
         )(x)
         return nn.relu(x)
+
+
+def check_choices(module: nn.Module, **known: Iterable[Any]) -> None:
+    """Raises ValueError where a module's field is not one of its known values, naming them."""
+    for field, values in known.items():
+        if getattr(module, field) not in values:
+            names = ", ".join(map(str, values))
+            raise ValueError(f"unknown {field} {getattr(module, field)!r}: one of {names}")
 
 
 def scale_channels(published: int, width: float) -> int:

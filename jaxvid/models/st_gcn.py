@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, Conv3D, same_padding
-from jaxvid.models.layers import scale_channels
+from jaxvid.models.layers import check_choices, scale_channels
 
 # Stride in time of the first unit of the second and of the third stage.
 TEMPORAL_STRIDES = {4: (2, 2), 2: (2, 1), 1: (1, 1)}
@@ -139,10 +139,7 @@ class STGCN(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        for field, known in {"temporal_stride": TEMPORAL_STRIDES, "lowering": LOWERINGS}.items():
-            if getattr(self, field) not in known:
-                names = ", ".join(map(str, known))
-                raise ValueError(f"unknown {field} {getattr(self, field)!r}: one of {names}")
+        check_choices(self, temporal_stride=TEMPORAL_STRIDES, lowering=LOWERINGS)
         super().__post_init__()
 
     @nn.compact

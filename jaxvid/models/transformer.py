@@ -6,6 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
+from jaxvid.models.layers import check_choices
+
 NORMS = ("pre", "post")
 
 POSITIONS = ("sinusoidal", "learned", "none")
@@ -75,10 +77,7 @@ class Transformer(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        for field, known in {"norm": NORMS, "positions": POSITIONS}.items():
-            if getattr(self, field) not in known:
-                names = ", ".join(known)
-                raise ValueError(f"unknown {field} {getattr(self, field)!r}: one of {names}")
+        check_choices(self, norm=NORMS, positions=POSITIONS)
         if self.hidden % self.num_heads:
             raise ValueError(f"hidden {self.hidden} is no multiple of {self.num_heads} heads")
         if self.positions == "sinusoidal" and self.hidden % 2:

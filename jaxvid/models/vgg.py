@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, max_pool
-from jaxvid.models.layers import ConvReLU, scale_channels
+from jaxvid.models.layers import ConvReLU, check_choices, scale_channels
 
 # Per stage, the number of its convolutions and their width. A pooling stands between stages.
 STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
@@ -31,9 +31,7 @@ class VGG16(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        if self.lowering not in LOWERINGS:
-            names = ", ".join(LOWERINGS)
-            raise ValueError(f"unknown lowering {self.lowering!r}: one of {names}")
+        check_choices(self, lowering=LOWERINGS)
         super().__post_init__()
 
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:

@@ -15,8 +15,7 @@ import time
 import jax
 import numpy as np
 
-from jaxvid import config as configs
-from jaxvid import models, optimizers
+from jaxvid import config_files, models, optimizers
 from jaxvid.devices import compute_dtype
 from jaxvid.train import TrainState, train_step
 
@@ -29,7 +28,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3)
     arguments = parser.parse_args()
-    config = configs.load(arguments.config)
+    config = config_files.load(arguments.config)
     dtype = compute_dtype(config.train.dtype)
     model = models.build(config.model, CLASSES, dtype)
     optimizer = optimizers.build(config.train, lambda step: config.train.learning_rate)
