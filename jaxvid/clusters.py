@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
-from jaxvid.devices import scale_pixels
+from jaxvid.devices import network_input
 from jaxvid.errors import UserError
 from jaxvid.experiment import Experiment
 from jaxvid.models.aggregation_init import initialize_from_features
@@ -31,8 +31,8 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) ->
     config = experiment.config
 
     @jax.jit
-    def sequences(variables: dict[str, Any], pixels: jax.Array) -> jax.Array:
-        return experiment.model.apply(variables, scale_pixels(pixels), train=False).sequence
+    def sequences(variables: dict[str, Any], clips: Any) -> jax.Array:
+        return experiment.model.apply(variables, network_input(clips), train=False).sequence
 
     order = np.random.default_rng(config.seed).permutation(len(clips))
     stream = pipeline.eval_stream(
@@ -46,8 +46,9 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) ->
     wanted = STEPS_PER_CLUSTER * config.model.clusters
     features: list[np.ndarray] = []  # of each clip, (τ, D)
     for batch in stream:
-        pixels = experiment.devices.put_batch(batch)["clip"][:, 0]
-        features.extend(np.asarray(sequences(variables, pixels)))
+        first_view = jax.tree.map(lambda views: views[:, 0], batch["clip"])
+        on_devices = experiment.devices.put_batch(first_view)
+        features.extend(np.asarray(sequences(variables, on_devices)))
         if len(features) * len(features[0]) >= wanted:
             break
     steps = np.concatenate(features[: len(clips)])[:wanted]

@@ -9,12 +9,14 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
+from jaxvid.skeletons import SKELETONS
 
 POSITIVE = (
     "train.epochs",
     "train.learning_rate",
     "train.step_factor",
     "model.width",
+    "data.flow.bound",
     "checkpoint.every",
 )
 
@@ -31,15 +33,25 @@ def default() -> ConfigDict:
     data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
     data.split = 1  # which of the official train/test splits, from 1
     data.classes = ()  # names of the classes to use; empty: all
+    data.streams = "rgb"  # what a clip shows: rgb, flow (optical), rgb+flow or skeleton
     data.short_side = 256  # pixels of the short side of stored frames; smaller videos keep theirs
     data.jpeg_quality = 90  # of stored frames
     data.fps = 0.0  # frames per second to resample to before sampling; 0: the video's own
     data.num_frames = 64  # T, frames of a clip
     data.image_size = 224  # H and W of a clip, pixels
-    data.augment = True  # one of the three crops and a random start, drawn per clip (paper A)
+    data.augment = True  # one of the three crops and random frames, drawn per clip (paper A)
+    data.mirror = False  # with augment: mirror half of the training clips
+    data.sampling = "consecutive"  # frames of a clip: consecutive, or one each interval (paper C)
+    data.intervals = (2, 10)  # sampling=interval: range of the training clips' interval, frames
+    data.people = 2  # M, people read from a frame's skeletons
     data.workers = 0  # processes that prepare videos; 0: one per core
     data.threads = 0  # threads that decode clips while training; 0: one per core
     data.prefetch = 4  # batches decoded ahead
+
+    flow = data.flow = ConfigDict()
+    flow.method = "dis"  # dis, farneback, or tvl1 (with OpenCV's contrib modules)
+    flow.bound = 20.0  # where flow is cut before it is stored in 8 bits, pixels of stored frames
+    flow.stack = 1  # L, flow frames around each frame of a clip, as 2 L channels (paper C)
 
     embedded = data.embedded = ConfigDict()
     embedded.level = "easy"  # easy (muted backgrounds) or hard (busy backgrounds, distractors)
@@ -48,11 +60,20 @@ def default() -> ConfigDict:
     embedded.seed = 0  # of the rendered videos
 
     model = config.model = ConfigDict()
-    model.backbone = "li3d"  # i3d, li3d, c3d; per frame: vgg16, inception2d
+    model.system = "recognizer"  # recognizer (backbone, encoder, pooling) or deep_fusion (paper C)
+    model.backbone = "li3d"  # i3d, li3d, c3d; per frame: vgg16, inception2d; of rgb+flow:
+    # two_stream, conv_fusion; of skeletons: st_gcn
+    model.rgb_backbone = "i3d"  # of two_stream
+    model.flow_backbone = "i3d"  # of two_stream
+    model.fusion = "concat"  # of two_stream's features: concat or sum
+    model.skeleton = "figure18"  # the graph of st_gcn: an entry of jaxvid/skeletons.py
+    model.layers_per_stage = 3  # units in each of st_gcn's three stages
     model.width = 1.0  # multiplies the channels of the backbone
-    model.temporal_stride = 8  # T / 8 feature steps (c3d: also 16); no part of a per-frame backbone
+    model.temporal_stride = 8  # T / 8 feature steps (c3d: also 16); per-frame backbones have none
     model.kernel_order = "spatial_first"  # LI3D: 1x3x3 then 3x1x1, or temporal_first
     model.factorised_stem = False  # the kernels before the Inception modules too
+    model.fc_features = 4096  # units of conv_fusion's fully connected layers
+    model.fuse_fc = False  # conv_fusion at the fully connected layer too (paper C, figure 3, right)
     model.encoder = "bilstm"  # none, lstm, bilstm, gru, ln_lstm or transformer
     model.hidden = 64  # width of the encoder, per direction
     model.encoder_layers = 1  # layers of the encoder, one on the other
@@ -60,7 +81,9 @@ def default() -> ConfigDict:
     model.clusters = 128  # K of the soft aggregations (paper B)
     model.aggregated = 64  # O, width of their output
     model.cluster_start = "data"  # fitted to training clips before the first step, or random
-    model.dropout = 0.5  # before the classifier, and inside c3d, ln_lstm and transformer
+    model.lstm_dropout = 0.25  # of the outputs of LN-LSTMs
+    model.direct_logits = False  # of deep_fusion: the last state is the logits (paper C, eq. 12)
+    model.dropout = 0.5  # before the classifier, and inside c3d, conv_fusion and transformer
     model.bn_momentum = 0.99  # of the running batch statistics
     model.lowering = "auto"  # of convolutions: auto, native or decomposed
 
@@ -77,6 +100,8 @@ def default() -> ConfigDict:
     train.momentum = 0.9  # sgd; adam takes 0.9 and 0.999
     train.weight_decay = 1e-4  # on kernels; biases and batch norm are spared
     train.label_smoothing = 0.0
+    train.center_loss = 0.0  # weight of the center loss on the embedding; 0: none
+    train.center_rate = 0.5  # of the centres' own update
     train.clip_norm = 1.0  # of the global gradient; 0: no clipping
     train.log_every = 10  # steps between lines of metrics.jsonl
     train.eval_every = 1.0  # epochs between evaluations while training; 0: only at the end
@@ -101,23 +126,36 @@ def for_dataset(argument: str = "") -> ConfigDict:
     Without it: the embedded dataset at a scale that two CPU cores train in minutes.
     Raises UserError.
     """
+    config, _ = with_options(argument)
+    return config
+
+
+def with_options(argument: str, **options: tuple[str, ...]) -> tuple[ConfigDict, dict[str, str]]:
+    """Returns `for_dataset`'s config and the values of a config file's own options.
+
+    `options` are the values that each one may have in `argument`, its default first: `encoder=vlad`
+    after the dataset chooses one. Raises UserError.
+    """
     dataset, *pairs = argument.split(",") if argument else ["embedded"]
     if dataset not in SCALES:
         raise UserError(f"unknown dataset '{dataset}': one of {', '.join(SCALES)}")
     config = default()
     config.data.dataset = dataset
     SCALES[dataset](config)
+    chosen = {name: values[0] for name, values in options.items()}
     for pair in pairs:
         key, _, value = pair.partition("=")
         if key == "split" and value.isdigit():
             config.data.split = int(value)
         elif key == "augment" and value in ("true", "false"):
             config.data.augment = value == "true"
+        elif value in options.get(key, ()):
+            chosen[key] = value
         else:
-            raise UserError(
-                f"config argument '{pair}': split=NUMBER or augment=true|false is wanted"
-            )
-    return config
+            known = {"split": ("NUMBER",), "augment": ("true", "false"), **options}
+            wanted = ", ".join(f"{name}={'|'.join(values)}" for name, values in known.items())
+            raise UserError(f"config argument '{pair}': one of {wanted} is wanted")
+    return config, chosen
 
 
 def _embedded(config: ConfigDict) -> None:
@@ -125,6 +163,7 @@ def _embedded(config: ConfigDict) -> None:
     config.data.fps = 8.0
     config.data.num_frames = 16
     config.data.image_size = 48
+    config.data.flow.bound = 5.0  # the fastest limbs move 4 pixels a frame
     config.model.width = 0.25
     config.model.temporal_stride = 2
     config.model.factorised_stem = True  # learns faster at this size
@@ -159,6 +198,11 @@ def check(config: ConfigDict) -> None:
     one_of = {
         "data.dataset": tuple(SCALES),
         "data.embedded.level": ("easy", "hard"),
+        "data.streams": ("rgb", "flow", "rgb+flow", "skeleton"),
+        "data.sampling": ("consecutive", "interval"),
+        "data.flow.method": ("dis", "farneback", "tvl1"),
+        "model.skeleton": tuple(SKELETONS),
+        "model.system": ("recognizer", "deep_fusion"),
         "train.dtype": ("auto", "float32", "bfloat16"),
         "train.optimizer": ("sgd", "adam"),
         "train.schedule": ("cosine", "step", "constant"),
@@ -178,11 +222,15 @@ def check(config: ConfigDict) -> None:
         "data.image_size": 32,
         "data.split": 1,
         "data.fps": 0,
+        "data.people": 1,
+        "data.flow.stack": 1,
         "data.prefetch": 1,
         "data.workers": 0,
         "data.threads": 0,
         "model.encoder_layers": 1,
+        "model.layers_per_stage": 1,
         "model.hidden": 1,
+        "model.fc_features": 1,
         "model.clusters": 1,
         "model.aggregated": 1,
         "train.batch_size": 1,
@@ -190,6 +238,7 @@ def check(config: ConfigDict) -> None:
         "train.eval_every": 0,
         "train.weight_decay": 0,
         "train.clip_norm": 0,
+        "train.center_loss": 0,
         "train.warmup_epochs": 0,
         "checkpoint.keep": 1,
         "eval.batch_size": 1,
@@ -201,9 +250,19 @@ def check(config: ConfigDict) -> None:
     for field in POSITIVE:
         if not get(config, field) > 0:
             raise UserError(f"config.{field}={get(config, field)}: more than 0 is wanted")
-    for field in ("model.dropout", "model.bn_momentum", "train.label_smoothing", "train.momentum"):
+    if not 0 < config.train.center_rate <= 1:
+        raise UserError(f"config.train.center_rate={config.train.center_rate}: in (0, 1] is wanted")
+    shares = ("model.dropout", "model.lstm_dropout", "model.bn_momentum")
+    for field in (*shares, "train.label_smoothing", "train.momentum"):
         if not 0 <= get(config, field) < 1:
             raise UserError(f"config.{field}={get(config, field)}: from 0 to below 1 is wanted")
+    limits = config.data.intervals
+    if (
+        len(limits) != 2
+        or not all(isinstance(n, int) for n in limits)
+        or not 1 <= limits[0] <= limits[1]
+    ):
+        raise UserError(f"config.data.intervals={limits}: (LEAST, MOST) in frames is wanted")
     if config.data.jpeg_quality > 100:
         raise UserError(f"config.data.jpeg_quality={config.data.jpeg_quality}: at most 100")
     if config.train.schedule == "step" and not config.train.step_epochs:

@@ -1,6 +1,7 @@
 """Devices: the mesh, how arrays lie on it, the type to compute in, the compilation cache."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,12 +30,11 @@ class Devices:
                 f"a multiple of {self.mesh.size} is wanted"
             )
 
-    def put_batch(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+    def put_batch(self, batch: Any) -> Any:
         """Sends this process's part of a batch to its devices and returns the whole batch."""
-        return {
-            name: jax.make_array_from_process_local_data(self.batch, part)
-            for name, part in batch.items()
-        }
+        return jax.tree.map(
+            lambda part: jax.make_array_from_process_local_data(self.batch, part), batch
+        )
 
     def __str__(self) -> str:
         kind = jax.devices()[0].device_kind
@@ -54,6 +54,11 @@ def keep_compiled(folder: Path) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
 
 
-def scale_pixels(clips: jax.Array) -> jax.Array:
-    """Returns uint8 pixels as float32 in [-1, 1]."""
-    return clips.astype(jnp.float32) / 127.5 - 1.0
+def network_input(clips: Any) -> Any:
+    """Returns clips, an array or a map of them, as float32: uint8 ones scaled to [-1, 1]."""
+
+    def scaled(array: jax.Array) -> jax.Array:
+        whole = array.astype(jnp.float32)
+        return whole / 127.5 - 1.0 if array.dtype == jnp.uint8 else whole
+
+    return jax.tree.map(scaled, clips)

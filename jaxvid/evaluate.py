@@ -15,7 +15,7 @@ import numpy as np
 from jaxvid import checkpoints, files, metrics
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
-from jaxvid.devices import scale_pixels
+from jaxvid.devices import network_input
 from jaxvid.errors import UserError
 from jaxvid.experiment import Experiment
 from jaxvid.logs import read_metrics
@@ -53,10 +53,10 @@ class Scorer:
         self.experiment = experiment
         model = experiment.model
 
-        def forward(variables: Any, clips: jax.Array) -> jax.Array:
-            batch, views = clips.shape[:2]
-            pixels = scale_pixels(clips.reshape(batch * views, *clips.shape[2:]))
-            logits = model.apply(variables, pixels, train=False).logits
+        def forward(variables: Any, clips: Any) -> jax.Array:
+            batch, views = jax.tree.leaves(clips)[0].shape[:2]
+            merged = jax.tree.map(lambda x: x.reshape(batch * views, *x.shape[2:]), clips)
+            logits = model.apply(variables, network_input(merged), train=False).logits
             probabilities = jax.nn.softmax(logits.astype(jnp.float32))
             return probabilities.reshape(batch, views, -1).mean(axis=1)
 

@@ -8,13 +8,14 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from ml_collections import ConfigDict
 
 from jaxvid import models
 from jaxvid.data import loading
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.data.pipeline import ClipSettings, Reading
-from jaxvid.data.records import RecordSource
+from jaxvid.data.records import Videos
 from jaxvid.devices import Devices, compute_dtype
 from jaxvid.errors import UserError
 
@@ -27,16 +28,16 @@ class Experiment:
 
     config: ConfigDict
     dataset: Dataset
-    source: RecordSource
+    source: Videos
     model: nn.Module
     devices: Devices
 
     def _usable(self, split: str) -> int:
-        return sum(clip.id in self.source.position for clip in self.dataset.split(split))
+        return sum(clip.id in self.source for clip in self.dataset.split(split))
 
     def clips(self, split: str) -> list[Clip]:
         """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
-        clips = [c for c in self.dataset.split(split) if c.id in self.source.position]
+        clips = [c for c in self.dataset.split(split) if c.id in self.source]
         if not clips:
             raise UserError(f"{self.dataset.name} has no usable video in its {split} split")
         return clips
@@ -54,16 +55,32 @@ class Experiment:
             jax.process_count(),
         )
 
+    @property
+    def _blank_clip(self) -> Any:
+        clips = {name: jnp.zeros((1, *shape)) for name, shape in self.clip_shapes.items()}
+        return clips if len(clips) > 1 else next(iter(clips.values()))
+
+    @property
+    def clip_shapes(self) -> dict[str, tuple[int, ...]]:
+        return loading.clip_shapes(self.config.data, self.config.model.skeleton)
+
     def init(self, key: jax.Array) -> Any:
         """Returns the model's variables before training: `params` and `batch_stats`."""
-        size = self.config.data.image_size
-        clip = jnp.zeros((1, self.config.data.num_frames, size, size, 3))
-        return {"batch_stats": {}} | self.model.init(key, clip, train=False)
+        return {"batch_stats": {}} | self.model.init(key, self._blank_clip, train=False)
 
     @cached_property
     def shapes(self) -> Any:
         """The shapes and types of the model's variables."""
         return jax.eval_shape(self.init, jax.random.key(0))
+
+    @cached_property
+    def centers_shape(self) -> tuple[int, int]:
+        """The shape of the center loss's centres: classes and the embedding's width (N, E)."""
+        outputs = jax.eval_shape(
+            lambda variables: self.model.apply(variables, self._blank_clip, train=False),
+            self.shapes,
+        )
+        return len(self.dataset.class_names), outputs.embedding.shape[-1]
 
     @cached_property
     def parameters(self) -> dict[str, int]:
@@ -76,13 +93,16 @@ class Experiment:
 
     def describe(self) -> str:
         """Returns what a user wants to see before hours are spent."""
-        config, counts, size = self.config, self.parameters, self.config.data.image_size
+        config, counts = self.config, self.parameters
+        clips = " and ".join(
+            f"{name} {'x'.join(map(str, shape))}" for name, shape in self.clip_shapes.items()
+        )
         steps = models.sequence_length(config.model, config.data.num_frames)
         return "\n".join(
             [
                 f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
                 f"{self._usable('train')} training and {self._usable('test')} test videos; "
-                f"clips of {config.data.num_frames}x{size}x{size}",
+                f"clips of {clips}",
                 f"model    {config.name or config.model.backbone}: {counts['parameters']:,} "
                 f"parameters, {counts['parameters_without_classifier']:,} without the classifier; "
                 f"{steps} feature steps",
@@ -100,11 +120,16 @@ def open_experiment(config: ConfigDict) -> Experiment:
     devices.check_batch_size("train.batch_size", config.train.batch_size)
     devices.check_batch_size("eval.batch_size", config.eval.batch_size)
     dtype = compute_dtype(config.train.dtype)
-    try:
-        models.build(config.model, num_classes=2, dtype=dtype)
-        steps = models.sequence_length(config.model, config.data.num_frames)
-    except ValueError as error:
-        raise UserError(f"config.model: {error}") from None
+    # What is wrong with the parts should be said before any video is decoded, and the number of
+    # classes is not yet known: the one that fits a network without a classifier.
+    _build(config, config.model.hidden, dtype)
+    steps = models.sequence_length(config.model, config.data.num_frames)
+    if config.data.streams not in models.streams(config.model):
+        raise UserError(
+            f"config.model.backbone={config.model.backbone} reads "
+            f"{' or '.join(models.streams(config.model))}, not what config.data.streams="
+            f"{config.data.streams} gives"
+        )
     if steps == 1 and config.model.encoder != "none":
         logger.warning(
             "%d frames at temporal stride %d leave one feature step: a recurrent encoder has "
@@ -113,6 +138,19 @@ def open_experiment(config: ConfigDict) -> Experiment:
             config.model.temporal_stride,
         )
     dataset = loading.load(config.data)
+    if config.data.streams == "skeleton" and dataset.skeleton not in ("", config.model.skeleton):
+        raise UserError(
+            f"config.model.skeleton={config.model.skeleton}: {dataset.name} has the joints of "
+            f"{dataset.skeleton}"
+        )
+    model = _build(config, len(dataset.class_names), dtype)
     source = loading.open_records(dataset, config.data)
-    model = models.build(config.model, len(dataset.class_names), dtype)
     return Experiment(config, dataset, source, model, devices)
+
+
+def _build(config: ConfigDict, num_classes: int, dtype: DTypeLike) -> nn.Module:
+    try:
+        models.sequence_length(config.model, config.data.num_frames)
+        return models.build(config.model, num_classes, dtype)
+    except ValueError as error:
+        raise UserError(f"config.model: {error}") from None

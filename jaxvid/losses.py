@@ -1,4 +1,4 @@
-"""Losses on logits."""
+"""Losses on logits and on embeddings."""
 
 import jax
 import jax.numpy as jnp
@@ -13,3 +13,29 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float = 0.0) 
     """
     targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
     return optax.softmax_cross_entropy(logits.astype(jnp.float32), targets)
+
+
+def center_loss(embeddings: jax.Array, labels: jax.Array, centers: jax.Array) -> jax.Array:
+    """Returns half of each clip's squared distance from the centre of its class.
+
+    Shapes: embeddings (B, E), labels (B,), centers (N, E) -> (B,). The centres are not trained by
+    it: `move_centers` moves them. Source: Wen et al. 2016, eq. 2, divided by the batch's size
+    where the mean is taken over B.
+    """
+    differences = embeddings.astype(jnp.float32) - jax.lax.stop_gradient(centers)[labels]
+    return 0.5 * jnp.sum(differences**2, axis=-1)
+
+
+def move_centers(
+    centers: jax.Array, embeddings: jax.Array, labels: jax.Array, rate: float
+) -> jax.Array:
+    """Returns the centres after a batch: each moves towards its class's embeddings.
+
+    Shapes: centers (N, E), embeddings (B, E), labels (B,) -> (N, E). By `rate` times the sum of
+    (x - c) over the n clips of its class, divided by 1 + n: a class that the batch lacks stays
+    where it is. Source: Wen et al. 2016, eq. 4 and algorithm 1.
+    """
+    chosen = jax.nn.one_hot(labels, len(centers), dtype=jnp.float32)
+    counts = chosen.sum(axis=0)[:, None]
+    sums = jnp.matmul(chosen.T, embeddings.astype(jnp.float32), precision="highest")
+    return centers + rate * (sums - counts * centers) / (1 + counts)

@@ -61,8 +61,10 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
     from jaxvid.devices import keep_compiled
 
     if mode == "prepare":
-        source = loading.open_records(loading.load(config.data), config.data)
-        print(f"{len(source)} videos are prepared in {source.folder}")
+        videos = loading.open_records(loading.load(config.data), config.data)
+        for source in videos.sources:
+            count = len(source.position)
+            print(f"{source.stream.name} of {count} videos is prepared in {source.folder}")
         return 0
     if mode == "train":
         workdirs.check(workdir, config)

@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
+from ml_collections import ConfigDict
 
 from jaxvid import checkpoints, clusters, losses, optimizers
 from jaxvid.data import pipeline
-from jaxvid.devices import scale_pixels
+from jaxvid.devices import network_input
 from jaxvid.errors import UserError
 from jaxvid.evaluate import Scorer
 from jaxvid.experiment import Experiment
@@ -30,6 +31,7 @@ class TrainState(struct.PyTreeNode):
     params: Any
     batch_stats: Any
     opt_state: Any
+    centers: jax.Array | None = None  # of the center loss (N, E)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -40,45 +42,53 @@ class TrainState(struct.PyTreeNode):
     def trees(self) -> dict[str, Any]:
         """What a checkpoint holds: `variables` can be restored without the rest."""
         training = {"step": self.step, "opt_state": self.opt_state}
+        if self.centers is not None:
+            training["centers"] = self.centers
         return {"variables": self.variables, "training": training}
 
 
 def train_step(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
-    smoothing: float,
+    train: ConfigDict,
     state: TrainState,
     batch: dict[str, jax.Array],
     key: jax.Array,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Takes one step on a batch of `clip` (B, T, H, W, C) uint8 and `label` (B,).
+    """Takes one step on a batch of `clip`, as the pipeline makes it, and `label` (B,).
 
-    `key` is the run's: each step draws its own randomness from it. Returns the next state, and the
-    batch's loss, top-1 accuracy and the norm of its gradient.
+    `train` is the config's; `key` is the run's: each step draws its own randomness from it. Returns
+    the next state, and the batch's loss, top-1 accuracy and the norm of its gradient.
     """
-    dropout = jax.random.fold_in(key, state.step)
+    dropout, labels = jax.random.fold_in(key, state.step), batch["label"]
 
     def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
         outputs, updated = model.apply(
             {"params": params, "batch_stats": state.batch_stats},
-            scale_pixels(batch["clip"]),
+            network_input(batch["clip"]),
             train=True,
             rngs={"dropout": dropout},
             mutable=["batch_stats"],
         )
-        loss = losses.cross_entropy(outputs.logits, batch["label"], smoothing).mean()
-        return loss, (outputs.logits, updated.get("batch_stats", {}))
+        loss = losses.cross_entropy(outputs.logits, labels, train.label_smoothing).mean()
+        if state.centers is not None:
+            distances = losses.center_loss(outputs.embedding, labels, state.centers)
+            loss += train.center_loss * distances.mean()
+        return loss, (outputs, updated.get("batch_stats", {}))
 
     gradient_of = jax.value_and_grad(loss_of, has_aux=True)
-    (loss, (logits, batch_stats)), gradient = gradient_of(state.params)
+    (loss, (outputs, batch_stats)), gradient = gradient_of(state.params)
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     metrics = {
         "loss": loss,
-        "accuracy": (logits.argmax(-1) == batch["label"]).mean(),
+        "accuracy": (outputs.logits.argmax(-1) == labels).mean(),
         "grad_norm": optax.tree.norm(gradient),
     }
     params = optax.apply_updates(state.params, updates)
-    return TrainState(state.step + 1, params, batch_stats, opt_state), metrics
+    centers = state.centers
+    if centers is not None:
+        centers = losses.move_centers(centers, outputs.embedding, labels, train.center_rate)
+    return TrainState(state.step + 1, params, batch_stats, opt_state, centers), metrics
 
 
 class Trainer:
@@ -101,6 +111,10 @@ class Trainer:
         shapes = jax.eval_shape(self._create, self.key)
         self.layout = jax.tree.map(lambda _: experiment.devices.replicated, shapes)
 
+    @property
+    def _has_centers(self) -> bool:
+        return self.config.train.center_loss > 0
+
     def _create(self, key: jax.Array) -> TrainState:
         variables = self.experiment.init(key)
         return TrainState(
@@ -108,6 +122,7 @@ class Trainer:
             params=variables["params"],
             batch_stats=variables["batch_stats"],
             opt_state=self.optimizer.init(variables["params"]),
+            centers=jnp.zeros(self.experiment.centers_shape) if self._has_centers else None,
         )
 
     def start(self) -> TrainState:
@@ -128,7 +143,7 @@ class Trainer:
     def compile_step(self) -> Callable[[TrainState, dict[str, jax.Array], jax.Array], Any]:
         """Returns the jitted step. The state that goes in is used up."""
         step = functools.partial(
-            train_step, self.experiment.model, self.optimizer, self.config.train.label_smoothing
+            train_step, self.experiment.model, self.optimizer, self.config.train
         )
         shardings = (self.layout, self.experiment.devices.replicated)
         return jax.jit(step, donate_argnums=0, out_shardings=shardings)

@@ -15,13 +15,21 @@ CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
 def test_every_config_passes_the_checks(path, argument):
     config = config_files.load(f"{path}{argument}")
     configs.check(config)
-    assert config.name == path.stem
+    assert config.name.startswith(path.stem)
     assert config.is_locked
 
 
 def test_arguments_set_the_variant():
     config = config_files.load("li3d_bilstm:ucf101,split=2,augment=false")
     assert (config.data.dataset, config.data.split, config.data.augment) == ("ucf101", 2, False)
+
+
+def test_a_config_file_has_options_of_its_own():
+    config, chosen = configs.with_options("ucf101,colour=red,split=2", colour=("blue", "red"))
+    assert (chosen, config.data.split) == ({"colour": "red"}, 2)
+    assert configs.with_options("", colour=("blue", "red"))[1] == {"colour": "blue"}
+    with pytest.raises(UserError, match=r"'colour=green': one of .*colour=blue\|red is wanted"):
+        configs.with_options("ucf101,colour=green", colour=("blue", "red"))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from jaxvid.errors import UserError
     ("name", "message"),
     [
         ("li3d_bilstm:ucf102", "unknown dataset 'ucf102': one of embedded, ucf101"),
-        ("li3d_bilstm:ucf101,split=x", "'split=x': split=NUMBER"),
-        ("li3d_bilstm:ucf101,augment=maybe", "'augment=maybe': .* augment=true.false is wanted"),
-        ("li3d_bilstm:ucf101,speed=3", "'speed=3': split=NUMBER"),
+        ("li3d_bilstm:ucf101,split=x", "'split=x': one of split=NUMBER"),
+        ("li3d_bilstm:ucf101,augment=maybe", "'augment=maybe': .*augment=true.false is wanted"),
+        ("li3d_bilstm:ucf101,speed=3", "'speed=3': one of split=NUMBER"),
         ("li3d_blstm", "unknown config 'li3d_blstm'.*i3d_bilstm"),
         ("nowhere/x.py", "nowhere/x.py does not exist"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from jaxvid import experiment as experiments
 from jaxvid.data import pipeline
-from jaxvid.devices import scale_pixels
+from jaxvid.devices import network_input
 from jaxvid.errors import UserError
 from jaxvid.evaluate import Scorer, evaluate, restore
 from jaxvid.train import Trainer
@@ -27,12 +27,11 @@ def by_one(experiment, variables):
     """The probabilities of the test clips, each read and scored alone."""
     rows = []
     for clip in experiment.clips("test"):
-        record = experiment.source[experiment.source.position[clip.id]]
         views = experiment.config.eval.views
-        clips = pipeline.eval_clip(record, experiment.clip_settings, views)
+        clips = pipeline.eval_clip(experiment.source[clip.id], experiment.clip_settings, views)
         logits = np.stack(
             [
-                experiment.model.apply(variables, scale_pixels(c[None]), train=False).logits[0]
+                experiment.model.apply(variables, network_input(c[None]), train=False).logits[0]
                 for c in clips
             ]
         )

@@ -58,7 +58,7 @@ def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys)
 
 def test_prepare_says_where(arguments, capsys):
     assert command.main([*arguments, "--mode=prepare"]) == 0
-    assert "16 videos are prepared in" in capsys.readouterr().out
+    assert "rgb of 16 videos is prepared in" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,20 @@ def test_prepare_says_where(arguments, capsys):
         (["--config.data.split=9"], "data.split=9: .* has the splits 1, 2, 3"),
         (["--config.model.backbone=i4d"], "unknown backbone 'i4d': one of i3d, li3d"),
         (["--config.model.temporal_stride=3"], "unknown temporal_stride 3"),
+        (["--config.data.streams=flow+rgb"], "data.streams='flow.rgb': one of rgb, flow, rgb.flow"),
+        (
+            ["--config.model.backbone=two_stream"],
+            "two_stream reads rgb.flow, not what .*=rgb gives",
+        ),
+        (
+            ["--config.data.streams=skeleton", "--config.model.backbone=st_gcn"],
+            "ucf101 has no skeletons; config.data.dataset=embedded has",
+        ),
+        (
+            ["--config.data.streams=flow", "--config.data.flow.method=tvl1"],
+            "method=tvl1 needs OpenCV's contrib modules",
+        ),
+        (["--config.data.intervals=(3,2)"], "data.intervals=.*LEAST, MOST"),
         (["--config.data.classes=Fly"], "has no class Fly"),
         (["--config.data.classes=3"], "data.classes=.*: names are wanted"),
         (["--config.train.epochs=inf"], "train.epochs=inf: a finite value"),

@@ -2,16 +2,20 @@
 
 import logging
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from jaxvid import files
-from jaxvid.data import prepare
+from jaxvid.data import flow, prepare
 from jaxvid.data.datasets import Dataset, embedded, take_classes, ucf101
 from jaxvid.data.pipeline import ClipSettings
-from jaxvid.data.records import RecordSource
+from jaxvid.data.records import RecordSource, Videos
+from jaxvid.data.streams import Flow, Rgb, Skeletons, Stream
 from jaxvid.errors import UserError
+from jaxvid.skeletons import SKELETONS
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ def load(data: ConfigDict) -> Dataset:
     classes = tuple(name for entry in data.classes for name in entry.split(","))
     if data.dataset == "embedded":
         dataset = ucf101.read(_embedded_root(data, classes), data.split, name="embedded")
+        dataset = replace(dataset, skeleton="figure18", skeleton_suffix=embedded.JOINTS_SUFFIX)
     elif not data.root:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     else:
@@ -45,16 +50,70 @@ def load(data: ConfigDict) -> Dataset:
     return take_classes(dataset, classes)
 
 
-def open_records(dataset: Dataset, data: ConfigDict) -> RecordSource:
-    """Prepares a dataset's videos where that is still to be done, and opens the records."""
-    settings = prepare.Settings(data.short_side, data.jpeg_quality)
+def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
+    """Prepares the streams of a dataset's videos where that is still to be done, and opens them.
+
+    Raises UserError where the dataset or this installation does not have a stream.
+    """
+    wanted = [STREAMS[name](dataset, data) for name in stream_names(data)]
     cache = cache_folder(data) / "records"
-    return RecordSource(prepare.prepare(dataset, settings, cache, data.workers))
+    sources = []
+    for stream in wanted:
+        folder = prepare.prepare(dataset, stream, cache, data.workers)
+        sources.append(RecordSource(folder, stream))
+    return Videos(sources)
+
+
+def stream_names(data: ConfigDict) -> list[str]:
+    """Returns the names of the streams that a config's clips have."""
+    return data.streams.split("+")
+
+
+def _rgb(dataset: Dataset, data: ConfigDict) -> Rgb:
+    return Rgb(data.short_side, data.jpeg_quality)
+
+
+def _flow(dataset: Dataset, data: ConfigDict) -> Flow:
+    flow.check_method(data.flow.method)
+    return Flow(data.short_side, data.jpeg_quality, data.flow.method, data.flow.bound)
+
+
+def _skeleton(dataset: Dataset, data: ConfigDict) -> Skeletons:
+    if not dataset.skeleton:
+        raise UserError(
+            f"config.data.streams=skeleton: {dataset.name} has no skeletons; "
+            "config.data.dataset=embedded has"
+        )
+    return Skeletons(dataset.skeleton, dataset.skeleton_suffix, data.people)
+
+
+STREAMS: dict[str, Callable[[Dataset, ConfigDict], Stream]] = {
+    "rgb": _rgb,
+    "flow": _flow,
+    "skeleton": _skeleton,
+}
 
 
 def clip_settings(data: ConfigDict) -> ClipSettings:
     """Returns how a config cuts clips from videos."""
-    return ClipSettings(data.num_frames, data.image_size, data.fps, data.augment)
+    return ClipSettings(
+        num_frames=data.num_frames,
+        image_size=data.image_size,
+        fps=data.fps,
+        augment=data.augment,
+        intervals=tuple(data.intervals) if data.sampling == "interval" else None,
+        mirror=data.mirror,
+        flow_stack=data.flow.stack,
+    )
+
+
+def clip_shapes(data: ConfigDict, skeleton: str) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of each stream of a clip, without the axis of the batch."""
+    picture = (data.num_frames, data.image_size, data.image_size)
+    shapes = {"rgb": (*picture, 3), "flow": (*picture, 2 * data.flow.stack)}
+    if "skeleton" in stream_names(data):
+        shapes["skeleton"] = (data.num_frames, data.people, len(SKELETONS[skeleton].joints), 3)
+    return {name: shapes[name] for name in stream_names(data)}
 
 
 def _embedded_root(data: ConfigDict, classes: tuple[str, ...]) -> Path:

@@ -12,21 +12,34 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import grain.python as grain
+import jax
 import numpy as np
 
 from jaxvid.data import augment, sampling
 from jaxvid.data.datasets import Clip
-from jaxvid.data.records import Record, RecordSource
+from jaxvid.data.records import Record, Videos
+from jaxvid.data.streams import Stream
+
+# A clip of one stream is its array; one of several is a map from their names to their arrays.
+Arrays = np.ndarray | dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """How clips are cut from videos; `fps` 0 keeps the video's own frames per second."""
+    """How clips are cut from videos.
+
+    `fps` 0 keeps the video's own frames per second. `intervals`: the range of the training clips'
+    interval between frames, or None for runs of consecutive frames. `mirror`: half of the training
+    clips are mirrored. `flow_stack`: L, the flow frames around each frame, as 2 L channels.
+    """
 
     num_frames: int
     image_size: int
     fps: float = 0.0
     augment: bool = False
+    intervals: tuple[int, int] | None = None
+    mirror: bool = False
+    flow_stack: int = 1
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class Reading:
 
 
 def train_stream(
-    source: RecordSource,
+    source: Videos,
     clips: list[Clip],
     settings: ClipSettings,
     batch_size: int,
@@ -51,8 +64,9 @@ def train_stream(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields the training batches `first` to `last - 1`.
 
-    Every pass over the clips has an order of its own. A batch holds `clip` (b, T, H, W, 3) uint8
-    and `label` (b,) int32, b being this process's part of `batch_size`.
+    Every pass over the clips has an order of its own. A batch holds `clip`, which is rgb
+    (b, T, H, W, 3) uint8, flow (b, T, H, W, 2 L) uint8, skeleton (b, T, M, V, 3) float32, or a map
+    of several of them, and `label` (b,) int32; b is this process's part of `batch_size`.
     """
 
     def example(g: int) -> dict[str, np.ndarray]:
@@ -60,7 +74,7 @@ def train_stream(
         clip = clips[_permutation(seed, epoch, len(clips))[position]]
         rng = np.random.Generator(np.random.Philox(key=[seed, 1], counter=[0, 0, 0, g]))
         return {
-            "clip": train_clip(source[source.position[clip.id]], settings, rng),
+            "clip": train_clip(source[clip.id], settings, rng),
             "label": np.int32(clip.label),
         }
 
@@ -68,7 +82,7 @@ def train_stream(
 
 
 def eval_stream(
-    source: RecordSource,
+    source: Videos,
     clips: list[Clip],
     settings: ClipSettings,
     batch_size: int,
@@ -78,64 +92,99 @@ def eval_stream(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields every clip once, in order, in batches.
 
-    A batch holds `clip` (b, V, T, H, W, 3) uint8; the places that the last one has too many repeat
-    the last clip. `shuffle_seed` puts each clip's frames in random order.
+    A batch holds `clip`, as in training with an axis of V views after the first; the places that
+    the last batch has too many repeat the last clip. `shuffle_seed` puts each clip's frames in
+    random order.
     """
 
     def example(g: int) -> dict[str, np.ndarray]:
         clip = clips[min(g, len(clips) - 1)]
-        frames = eval_clip(source[source.position[clip.id]], settings, views)
+        arrays = eval_clip(source[clip.id], settings, views)
         if shuffle_seed is not None:
-            rng = np.random.default_rng([shuffle_seed, g])
-            frames = frames[:, rng.permutation(settings.num_frames)]
-        return {"clip": frames}
+            order = np.random.default_rng([shuffle_seed, g]).permutation(settings.num_frames)
+            arrays = jax.tree.map(lambda frames: frames[:, order], arrays)
+        return {"clip": arrays}
 
     return _batches(example, batch_size, 0, -(-len(clips) // batch_size), reading)
 
 
-def train_clip(record: Record, settings: ClipSettings, rng: np.random.Generator) -> np.ndarray:
-    """Returns a training clip of a record, (T, H, W, 3) uint8 RGB.
+def train_clip(
+    video: list[tuple[Stream, Record]], settings: ClipSettings, rng: np.random.Generator
+) -> Arrays:
+    """Returns a training clip of a video's streams, without the axis of the batch.
 
-    With augmentation: a random start and one of the three crops; without: the centred run, scaled.
+    With augmentation: random frames, one of the three crops, and a mirror if `settings` say so;
+    without: what evaluation sees.
     """
     if not settings.augment:
-        return eval_clip(record, settings, views=1)[0]
-    times = sampling.resample(len(record.frames), record.fps, settings.fps)
-    start = sampling.random_start(len(times), settings.num_frames, rng)
-    run = times[sampling.consecutive(len(times), settings.num_frames, start)]
+        return jax.tree.map(lambda views: views[0], eval_clip(video, settings, views=1))
+    times, need = _times(video, settings), settings.num_frames
+    if settings.intervals:
+        chosen = sampling.random_interval(len(times), need, settings.intervals, rng)
+    else:
+        start = sampling.random_start(len(times), need, rng)
+        chosen = sampling.consecutive(len(times), need, start)
 
     def crop(height: int, width: int) -> augment.Crop:
         return augment.any_crop(height, width, settings.image_size, rng)
 
-    return _decode(record, run, crop, settings.image_size)
+    mirrored = settings.mirror and rng.integers(2) == 1
+    return _cut(video, times, chosen, settings, crop, mirrored)
 
 
-def eval_clip(record: Record, settings: ClipSettings, views: int) -> np.ndarray:
-    """Returns equally spaced runs of a record's frames, (V, T, H, W, 3) uint8 RGB.
+def eval_clip(video: list[tuple[Stream, Record]], settings: ClipSettings, views: int) -> Arrays:
+    """Returns equally spaced views of a video's streams, with an axis of them in front.
 
     The middle square where training augments, else the whole frame scaled: what training sees most.
     """
-    times = sampling.resample(len(record.frames), record.fps, settings.fps)
+    times, need = _times(video, settings), settings.num_frames
 
     def crop(height: int, width: int) -> augment.Crop:
         if settings.augment:
             return augment.center_crop(height, width, settings.image_size)
         return augment.key_frame_scaling(height, width)
 
-    need = settings.num_frames
-    starts = sampling.view_starts(len(times), need, views)
-    runs = [times[sampling.consecutive(len(times), need, start)] for start in starts]
-    clips = _decode(record, np.concatenate(runs), crop, settings.image_size)
-    return clips.reshape(views, need, *clips.shape[1:])
+    if settings.intervals:
+        chosen = sampling.whole_video(len(times), need, views)
+    else:
+        starts = sampling.view_starts(len(times), need, views)
+        chosen = [sampling.consecutive(len(times), need, start) for start in starts]
+    arrays = _cut(video, times, np.concatenate(chosen), settings, crop)
+    return jax.tree.map(lambda frames: frames.reshape(views, need, *frames.shape[1:]), arrays)
 
 
-def _decode(
-    record: Record, indices: np.ndarray, crop: Callable[[int, int], augment.Crop], size: int
-) -> np.ndarray:
-    distinct, inverse = np.unique(indices, return_inverse=True)
-    frames = [record.decode(int(i)) for i in distinct]
-    region = crop(*frames[0].shape[:2])
-    return np.stack([augment.apply(frame, region, size) for frame in frames])[inverse]
+def _times(video: list[tuple[Stream, Record]], settings: ClipSettings) -> np.ndarray:
+    _, record = video[0]
+    return sampling.resample(len(record.frames), record.fps, settings.fps)
+
+
+def _cut(
+    video: list[tuple[Stream, Record]],
+    times: np.ndarray,
+    chosen: np.ndarray,
+    settings: ClipSettings,
+    choose: Callable[[int, int], augment.Crop],
+    mirrored: bool = False,
+) -> Arrays:
+    """Returns the frames `times[chosen]` of each stream, under one crop for all of them."""
+    crop: augment.Crop | None = None
+    arrays: dict[str, np.ndarray] = {}
+    for stream, record in video:
+        stack = settings.flow_stack if stream.name == "flow" else 1
+        around = times[chosen][:, None] + np.arange(stack) - stack // 2
+        around = np.clip(around, 0, len(record.frames) - 1)
+        distinct, places = np.unique(around, return_inverse=True)
+        frames = stream.read(record.frames, distinct)
+        if crop is None and stream.name != "skeleton":
+            crop = choose(*frames.shape[1:3])
+        frames = stream.cut(frames, crop, settings.image_size)
+        frames = stream.mirror(frames) if mirrored else frames
+        if stack == 1:
+            arrays[stream.name] = frames[places[:, 0]]
+        else:  # (T, L, H, W, 2) to (T, H, W, 2 L)
+            stacked = np.moveaxis(frames[places], 1, 3)
+            arrays[stream.name] = stacked.reshape(*stacked.shape[:3], -1)
+    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""From video files to records: decode every video once, resize, store JPEG frames.
+"""From video files to records: decode every video once, and store a stream of it.
 
 The folder of a preparation is named by a fingerprint of what determines its content. A shard is
 written under a temporary name and renamed, then its `.json` beside it says what it holds: only a
@@ -10,11 +10,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-
 from jaxvid import files, parallel, progress
 from jaxvid.data import records, video
 from jaxvid.data.datasets import Dataset
+from jaxvid.data.streams import Stream, settings
 from jaxvid.errors import UserError
 
 CLIPS_PER_SHARD = 64
@@ -23,29 +22,21 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What determines the content of records, besides the videos: pixels, and JPEG's quality."""
-
-    short_side: int
-    jpeg_quality: int
-
-
-@dataclass(frozen=True)
 class _Shard:
     path: Path
     videos: Path
     ids: tuple[str, ...]
-    settings: Settings
+    stream: Stream
 
 
 def prepare(
     dataset: Dataset,
-    settings: Settings,
+    stream: Stream,
     cache: Path,
     workers: int = 0,
     clips_per_shard: int = CLIPS_PER_SHARD,
 ) -> Path:
-    """Writes the records of a dataset's clips, unless they are there; returns their folder.
+    """Writes a stream of a dataset's clips as records, unless they are there; returns their folder.
 
     Videos that do not decode are skipped, warned of, and listed with their reason in the manifest.
     Shards that an earlier, interrupted call completed are kept. `workers`: processes; 0: one per
@@ -54,17 +45,17 @@ def prepare(
     ids = sorted({clip.id for clip in dataset.clips})
     content = {
         "format": [records.FORMAT, clips_per_shard],
-        "settings": vars(settings),
+        "settings": settings(stream),
         "videos": [(i, (s := (dataset.folder / i).stat()).st_size, s.st_mtime_ns) for i in ids],
     }
-    folder = cache / f"{dataset.name}-{files.fingerprint(content)}"
+    folder = cache / f"{dataset.name}-{stream.name}-{files.fingerprint(content)}"
     starts = range(0, len(ids), clips_per_shard)
     shards = [
         _Shard(
             folder / f"shard-{number:05d}.arrayrecord",
             dataset.folder,
             tuple(ids[start : start + clips_per_shard]),
-            settings,
+            stream,
         )
         for number, start in enumerate(starts)
     ]
@@ -95,7 +86,7 @@ def _prepare(dataset: Dataset, shards: list[_Shard], folder: Path, workers: int)
     about = {
         "format": records.FORMAT,
         "dataset": dataset.name,
-        "settings": vars(shards[0].settings),
+        "settings": settings(shards[0].stream),
         "shards": notes,
         "failures": failures,
     }
@@ -107,7 +98,7 @@ def _run(shards: list[_Shard], workers: int) -> list[dict]:
     todo = [shard for shard in shards if shard not in notes]
     done = sum(len(shard.ids) for shard in notes)
     total = done + sum(len(shard.ids) for shard in todo)
-    with progress.Bar("preparing videos", total, done) as bar:
+    with progress.Bar(f"preparing {shards[0].stream.name}", total, done) as bar:
         for shard, note in parallel.run(_write_shard, todo, workers, name=_range):
             notes[shard] = note
             bar.advance(len(shard.ids))
@@ -141,12 +132,12 @@ def _write_shard(shard: _Shard) -> dict:
         with records.ShardWriter(path) as writer:
             for i in shard.ids:
                 try:
-                    record, size = encode(i, shard.videos / i, shard.settings)
+                    record = encode(i, shard.videos / i, shard.stream)
                 except video.VideoError as error:
                     failures.append({"id": i, "reason": str(error)})
                     continue
                 writer.write(record)
-                clips.append({"id": i, "frames": len(record.frames), "fps": record.fps, **size})
+                clips.append({"id": i, "frames": len(record.frames), "fps": record.fps})
         # A writer that meets a full disk does not always say so.
         if records.count(path) != len(clips):
             raise OSError(f"{shard.path} could not be written whole: is the disk full?")
@@ -162,18 +153,6 @@ def _write_shard(shard: _Shard) -> dict:
     return note
 
 
-def encode(clip_id: str, path: Path, settings: Settings) -> tuple[records.Record, dict[str, int]]:
-    """Decodes a video and returns its record, and the height and width of its frames in pixels.
-
-    Raises VideoError.
-    """
-    frames: list[bytes] = []
-    quality = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
-    for frame in video.decode(path):
-        frame = video.resize_short_side(frame, settings.short_side)
-        encoded, data = cv2.imencode(".jpg", frame, quality)
-        if not encoded:
-            raise video.VideoError(f"frame {len(frames)} could not be stored as JPEG")
-        frames.append(data.tobytes())
-    size = {"height": frame.shape[0], "width": frame.shape[1]}
-    return records.Record(clip_id, video.frames_per_second(path), frames), size
+def encode(clip_id: str, path: Path, stream: Stream) -> records.Record:
+    """Decodes a video and returns the record of a stream of it. Raises VideoError."""
+    return records.Record(clip_id, video.frames_per_second(path), list(stream.encode(path)))

@@ -1,39 +1,35 @@
-"""Prepared videos: ArrayRecord shards of JPEG frames, with a manifest that says what is where.
+"""Prepared videos: ArrayRecord shards of a stream's frames, with a manifest of what is where.
 
-One record is one video: a msgpack map of `id`, `fps` and `frames`, a list of JPEG files. Labels and
-splits are not in it: they come from the dataset's index, so that all splits share one preparation.
+One record is one stream of one video: a msgpack map of `id`, `fps` and `frames`, a list with the
+bytes of each frame. Labels and splits are not in it: they come from the dataset's index, so that
+all splits share one preparation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import msgpack
-import numpy as np
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
 from jaxvid import files
+from jaxvid.data.streams import Stream, settings
 from jaxvid.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One prepared video: `frames` are JPEG files, `fps` is frames per second."""
+    """A stream of one prepared video: `frames` are its frames' bytes, `fps` frames per second."""
 
     id: str
     fps: float
     frames: list[bytes]
-
-    def decode(self, index: int) -> np.ndarray:
-        """Returns frame `index`, (H, W, 3) uint8 RGB."""
-        return cv2.imdecode(np.frombuffer(self.frames[index], np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
 def pack(record: Record) -> bytes:
@@ -86,11 +82,16 @@ def count(path: Path) -> int:
 
 
 class RecordSource:
-    """Random access to the prepared videos of a folder, by position or by clip id."""
+    """Random access to one prepared stream of videos, in a folder, by clip id.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    Raises UserError where the folder holds another stream, one prepared with other settings, or
+    damaged shards.
+    """
+
+    def __init__(self, folder: Path, stream: Stream):
+        self.folder, self.stream = folder, stream
         self.manifest = files.read_json(folder / MANIFEST)
+        self._check_settings()
         paths = []
         self.position: dict[str, int] = {}
         for shard in self.manifest["shards"]:
@@ -105,14 +106,38 @@ class RecordSource:
                 paths.append(str(path))
         self._source = ArrayRecordDataSource(paths)
 
-    def __len__(self) -> int:
-        return len(self.position)
+    def _check_settings(self) -> None:
+        there, wanted = self.manifest["settings"], settings(self.stream)
+        changed = [name for name in {**wanted, **there} if there.get(name) != wanted.get(name)]
+        if changed:
+            raise UserError(
+                f"{self.folder} was prepared with other settings ("
+                + "; ".join(f"{n}: {there.get(n)!r} there, {wanted.get(n)!r} now" for n in changed)
+                + "); run with --mode=prepare and this config to prepare what it reads"
+            )
 
-    def __getitem__(self, position: int) -> Record:
+    def __getitem__(self, clip_id: str) -> Record:
         try:
-            return unpack(self._source[position])
+            return unpack(self._source[self.position[clip_id]])
         except (RuntimeError, ValueError) as error:
             raise UserError(
                 f"a prepared shard in {self.folder} is damaged ({str(error).splitlines()[0]}); "
                 "delete that folder to prepare anew"
             ) from None
+
+
+class Videos:
+    """The prepared streams of videos side by side, by clip id.
+
+    It holds those videos that have all the streams.
+    """
+
+    def __init__(self, sources: Sequence[RecordSource]):
+        self.sources = tuple(sources)
+
+    def __contains__(self, clip_id: str) -> bool:
+        return all(clip_id in source.position for source in self.sources)
+
+    def __getitem__(self, clip_id: str) -> list[tuple[Stream, Record]]:
+        """Returns each stream with its record of a video."""
+        return [(source.stream, source[clip_id]) for source in self.sources]

@@ -1,4 +1,8 @@
-"""Which frames of a video make a clip: paper A, section 3.1.1, Algorithm 1."""
+"""Which frames of a video make a clip: a run of consecutive ones, or one every so many.
+
+Sources: paper A (LI3D-BiLSTM), section 3.1.1, Algorithm 1, for runs; paper C (deep fusion),
+sections 3.6 and 4.2, for intervals.
+"""
 
 import numpy as np
 
@@ -43,3 +47,33 @@ def view_starts(total: int, need: int, views: int) -> list[int]:
     if views == 1:
         return [room // 2]
     return [round(room * view / (views - 1)) for view in range(views)]
+
+
+def random_interval(
+    total: int, need: int, limits: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """Draws `need` equally spaced frame indices, shape (T,): random start and random interval.
+
+    The interval is uniform in [limits[0], limits[1]], and smaller where the video is too short for
+    it; a video of fewer frames than needed is looped (paper C, section 3.6).
+    """
+    if total < need:
+        return consecutive(total, need)
+    fits = (total - 1) // max(1, need - 1)
+    interval = min(int(rng.integers(*limits, endpoint=True)), fits)
+    start = rng.integers(0, total - 1 - interval * (need - 1), endpoint=True)
+    return start + interval * np.arange(need)
+
+
+def whole_video(total: int, need: int, views: int) -> list[np.ndarray]:
+    """Returns `views` times `need` frame indices that span the video, each of shape (T,).
+
+    Counted from 1, the first view has the frames t', 2 t', ..., T t' with t' = total // need (paper
+    C, equations 13 and 14); the others have those up to t' - 1 earlier, equally spaced. A video of
+    fewer frames than needed is looped.
+    """
+    if total < need:
+        return [consecutive(total, need)] * views
+    every = total // need
+    earlier = [view * every // views for view in range(views)]
+    return [every * np.arange(1, need + 1) - 1 - frames for frames in earlier]

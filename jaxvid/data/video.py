@@ -20,6 +20,17 @@ def frames_per_second(path: Path) -> float:
     return fps if math.isfinite(fps) and 1 <= fps <= 240 else DEFAULT_FPS
 
 
+def size(path: Path) -> tuple[int, int]:
+    """Returns the width and height that a video's header states, pixels. Raises VideoError."""
+    capture = cv2.VideoCapture(str(path))
+    width, height = (
+        int(capture.get(field)) for field in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    if width < 1 or height < 1:
+        raise VideoError("not a video that OpenCV can open")
+    return width, height
+
+
 def decode(path: Path) -> Iterator[np.ndarray]:
     """Yields every frame of a video, (H, W, 3) uint8 in BGR order, as `cv2.imencode` takes them.
 

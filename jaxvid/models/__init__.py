@@ -17,18 +17,22 @@ from jaxvid.models import (
     aggregation,
     attention,
     c3d,
+    deep_fusion,
     gru,
     inception,
     inception2d,
     ln_lstm,
     pooling,
     recurrent,
+    st_gcn,
     transformer,
+    two_stream,
     vgg,
 )
 from jaxvid.models.recognizer import Outputs, Recognizer
+from jaxvid.skeletons import SKELETONS
 
-__all__ = ["Outputs", "Recognizer", "build", "count_parameters", "sequence_length"]
+__all__ = ["Outputs", "Recognizer", "build", "count_parameters", "sequence_length", "streams"]
 
 Part = Callable[[Any, DTypeLike], nn.Module | None]
 
@@ -40,6 +44,32 @@ def _inception3d(model: Any, dtype: DTypeLike, *, factorised: bool) -> inception
         kernel_order=model.kernel_order,
         width=model.width,
         temporal_stride=model.temporal_stride,
+        bn_momentum=model.bn_momentum,
+        lowering=model.lowering,
+        dtype=dtype,
+    )
+
+
+def _two_stream(model: Any, dtype: DTypeLike) -> two_stream.TwoStream:
+    def part(name: str) -> nn.Module:
+        if name in READS:
+            raise ValueError(f"backbone {name!r} cannot be one of two streams")
+        return _part("backbone", BACKBONES, name)(model, dtype)
+
+    return two_stream.TwoStream(
+        part(model.rgb_backbone), part(model.flow_backbone), fusion=model.fusion
+    )
+
+
+def _st_gcn(model: Any, dtype: DTypeLike) -> st_gcn.STGCN:
+    skeleton = SKELETONS[model.skeleton]
+    return st_gcn.STGCN(
+        bones=skeleton.bones,
+        centre=skeleton.centre,
+        width=model.width,
+        layers_per_stage=model.layers_per_stage,
+        temporal_stride=model.temporal_stride,
+        dropout=model.dropout,
         bn_momentum=model.bn_momentum,
         lowering=model.lowering,
         dtype=dtype,
@@ -66,6 +96,23 @@ BACKBONES: Mapping[str, Part] = {
     "inception2d": lambda model, dtype: inception2d.Inception2D(
         width=model.width, bn_momentum=model.bn_momentum, lowering=model.lowering, dtype=dtype
     ),
+    "two_stream": _two_stream,
+    "conv_fusion": lambda model, dtype: deep_fusion.ConvFusion(
+        width=model.width,
+        fc_features=model.fc_features,
+        dropout=model.dropout,
+        fuse_fc=model.fuse_fc,
+        lowering=model.lowering,
+        dtype=dtype,
+    ),
+    "st_gcn": _st_gcn,
+}
+
+# What the backbones read that do not read one stream of pictures, whichever it is.
+READS: Mapping[str, str] = {
+    "two_stream": "rgb+flow",
+    "conv_fusion": "rgb+flow",
+    "st_gcn": "skeleton",
 }
 
 ENCODERS: Mapping[str, Part] = {
@@ -74,7 +121,7 @@ ENCODERS: Mapping[str, Part] = {
     "bilstm": lambda model, dtype: recurrent.BiLSTM(model.hidden, model.encoder_layers, dtype),
     "gru": lambda model, dtype: gru.GRU(model.hidden, model.encoder_layers, dtype),
     "ln_lstm": lambda model, dtype: ln_lstm.LNLSTM(
-        model.hidden, model.encoder_layers, dropout=model.dropout, dtype=dtype
+        model.hidden, model.encoder_layers, dropout=model.lstm_dropout, dtype=dtype
     ),
     "transformer": lambda model, dtype: transformer.Transformer(
         model.hidden, model.encoder_layers, dropout=model.dropout, dtype=dtype
@@ -93,13 +140,16 @@ POOLINGS: Mapping[str, Part] = {
 
 
 def build(model: Any, num_classes: int, dtype: DTypeLike = jnp.float32) -> nn.Module:
-    """Builds the recogniser that a model config describes, computing in `dtype`.
+    """Builds the system that a model config describes, computing in `dtype`.
 
-    `model` has one attribute per field: `backbone`, `encoder`, `pooling`, `dropout` and what
-    those parts ask for. The module maps (clips (B,T,H,W,C), train) to `Outputs`.
+    `model` has one attribute per field: `system`, `backbone`, `encoder`, `pooling`, `dropout` and
+    what those parts ask for. The module maps (clips, train) to `Outputs`; clips are (B,T,H,W,C), or
+    for two streams a map of such.
 
-    Raises ValueError for an unknown part, naming the known ones.
+    Raises ValueError for an unknown part, naming the known ones, and for parts that do not fit.
     """
+    if model.system == "deep_fusion":
+        return _deep_fusion(model, num_classes, dtype)
     return Recognizer(
         backbone=_part("backbone", BACKBONES, model.backbone)(model, dtype),
         encoder=_part("encoder", ENCODERS, model.encoder)(model, dtype),
@@ -107,6 +157,24 @@ def build(model: Any, num_classes: int, dtype: DTypeLike = jnp.float32) -> nn.Mo
         num_classes=num_classes,
         dropout=model.dropout,
     )
+
+
+def _deep_fusion(model: Any, num_classes: int, dtype: DTypeLike) -> deep_fusion.DeepFusion:
+    if model.backbone != "conv_fusion":
+        raise ValueError(f"system 'deep_fusion' has no backbone {model.backbone!r}: conv_fusion")
+    return deep_fusion.DeepFusion(
+        backbone=BACKBONES["conv_fusion"](model, dtype),
+        num_classes=num_classes,
+        hidden=model.hidden,
+        lstm_dropout=model.lstm_dropout,
+        direct=model.direct_logits,
+        dtype=dtype,
+    )
+
+
+def streams(model: Any) -> tuple[str, ...]:
+    """Returns the values of `data.streams` that a model config's backbone can read."""
+    return (READS[model.backbone],) if model.backbone in READS else ("rgb", "flow")
 
 
 def sequence_length(model: Any, num_frames: int) -> int:

@@ -58,10 +58,10 @@ class _SoftEncoding(nn.Module):
         start = weights / (2 * self.alpha)
         biases = self.param("biases", lambda key: -self.alpha * jnp.sum(start**2, axis=1))
         code = self.encode(sequence, soft_assignment(sequence, weights, biases), start)
-        # The code has length one whatever its width, and so has the embedding, about, at first.
-        keep_length = nn.initializers.variance_scaling(1.0, "fan_out", "normal")
+        # The code has length one: this starts the elements of the embedding at variance one.
+        unit_variance = nn.initializers.normal(1.0)
         projection = nn.Dense(
-            self.features, dtype=self.dtype, kernel_init=keep_length, name="projection"
+            self.features, dtype=self.dtype, kernel_init=unit_variance, name="projection"
         )
         return projection(code).astype(jnp.float32), None
 

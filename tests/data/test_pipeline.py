@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,8 +8,10 @@ import pytest
 
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
+from jaxvid.data.flow import quantise
 from jaxvid.data.pipeline import ClipSettings, Reading
 from jaxvid.data.records import Record
+from jaxvid.data.streams import Flow, Rgb, Skeletons
 
 SETTINGS = ClipSettings(num_frames=8, image_size=16, fps=0.0, augment=True)
 
@@ -18,21 +21,11 @@ def grey(value: int) -> bytes:
     return cv2.imencode(".jpg", np.full((20, 28, 3), value, np.uint8))[1].tobytes()
 
 
-class Source:
-    """Records in memory: frame t of video v is a plane of shade 10 v + t."""
-
-    def __init__(self, lengths):
-        self.records = [
-            Record(f"v{v}", 25.0, [grey(10 * v + t) for t in range(length)])
-            for v, length in enumerate(lengths)
-        ]
-        self.position = {record.id: i for i, record in enumerate(self.records)}
-
-    def __getitem__(self, position):
-        return self.records[position]
-
-
-SOURCE = Source([12, 9, 8, 5, 10, 3, 12])
+# Videos in memory: frame t of video v is a plane of shade 10 v + t.
+SOURCE = {
+    f"v{v}": [(Rgb(20, 95), Record(f"v{v}", 25.0, [grey(10 * v + t) for t in range(length)]))]
+    for v, length in enumerate([12, 9, 8, 5, 10, 3, 12])
+}
 CLIPS = [Clip(Path(f"v{v}"), label=v, split="train", group="g") for v in range(7)]
 
 
@@ -101,13 +94,13 @@ def test_shuffling_keeps_the_frames_and_changes_their_order():
 
 def test_without_augmentation_training_sees_the_centred_run():
     plain = ClipSettings(num_frames=8, image_size=16)
-    clip = pipeline.train_clip(SOURCE[0], plain, np.random.default_rng(0))
+    clip = pipeline.train_clip(SOURCE["v0"], plain, np.random.default_rng(0))
     np.testing.assert_allclose(clip[:, 8, 8, 0].astype(int), range(2, 10), atol=1)
 
 
 def test_slower_rate_is_sampled_before_the_run():
     slow = ClipSettings(num_frames=4, image_size=16, fps=12.5)
-    clip = pipeline.eval_clip(SOURCE[0], slow, views=1)[0]
+    clip = pipeline.eval_clip(SOURCE["v0"], slow, views=1)[0]
     np.testing.assert_allclose(clip[:, 8, 8, 0].astype(int), [2, 4, 6, 8], atol=1)
 
 
@@ -115,3 +108,65 @@ def test_slower_rate_is_sampled_before_the_run():
 def test_threads_change_nothing(threads):
     stream = pipeline.train_stream(SOURCE, CLIPS, SETTINGS, 4, 0, 0, 3, Reading(threads, 3))
     assert_same(list(itertools.islice(stream, 3)), batches(0, 3))
+
+
+# Three streams of one video: shades as above, a flow of (2, 1) everywhere, joints that move right.
+FLOW = Flow(20, 95, "dis", 4.0)
+SKELETONS = Skeletons("figure18", ".npz", people=1)
+
+
+def moving(length):
+    stored = quantise(np.full((20, 28, 2), (2.0, 1.0), np.float32), FLOW.bound)
+    image = cv2.imencode(".png", np.concatenate([stored[..., 0], stored[..., 1]]))[1].tobytes()
+    joints = [np.full((1, 18, 3), (t / 100, 0.5, 1), np.float32).tobytes() for t in range(length)]
+    return [
+        (Rgb(20, 95), Record("v", 25.0, [grey(10 * t) for t in range(length)])),
+        (FLOW, Record("v", 25.0, [image] * length)),
+        (SKELETONS, Record("v", 25.0, joints)),
+    ]
+
+
+def test_streams_share_frames_and_crop():
+    settings = ClipSettings(num_frames=8, image_size=16, augment=True)
+    clip = pipeline.eval_clip(moving(12), settings, views=1)
+    assert {name: a.shape[1:] for name, a in clip.items()} == {
+        "rgb": (8, 16, 16, 3),
+        "flow": (8, 16, 16, 2),
+        "skeleton": (8, 1, 18, 3),
+    }
+    shades = clip["rgb"][0, :, 8, 8, 0].astype(int)
+    np.testing.assert_allclose(shades, 10 * np.arange(2, 10), atol=1)
+    np.testing.assert_allclose(clip["skeleton"][0, :, 0, 0, 0], np.arange(2, 10) / 100)
+
+
+def test_resized_flow_has_its_vectors_scaled():
+    settings = ClipSettings(num_frames=4, image_size=14)  # 20x28 becomes 14x14
+    flow = pipeline.eval_clip(moving(6), settings, views=1)["flow"] / 127.5 - 1
+    np.testing.assert_allclose(flow[..., 0], 2 / 4 * 14 / 28, atol=0.01)
+    np.testing.assert_allclose(flow[..., 1], 1 / 4 * 14 / 20, atol=0.01)
+
+
+def test_stacked_flow_is_centred_on_its_frame():
+    def image(t):
+        return cv2.imencode(".png", np.full((40, 28), 10 * t, np.uint8))[1].tobytes()
+
+    record = Record("v", 25.0, [image(t) for t in range(12)])
+    settings = ClipSettings(num_frames=3, image_size=20, augment=True, intervals=(4, 4))
+    settings = replace(settings, flow_stack=4)
+    flow = pipeline.eval_clip([(FLOW, record)], settings, views=1)[0]
+    assert flow.shape == (3, 20, 20, 8)
+    # Frames 4, 8, 12 of twelve, counted from 1, and the two flows on each side of each.
+    around = np.minimum([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]], 11)
+    np.testing.assert_allclose(flow[:, 0, 0, ::2], 10 * around, atol=1)
+    np.testing.assert_allclose(flow[:, 0, 0, 1::2], 10 * around, atol=1)
+
+
+def test_a_mirror_turns_all_streams():
+    settings = ClipSettings(num_frames=8, image_size=20, augment=True, mirror=True)
+    video = moving(8)
+    clips = [pipeline.train_clip(video, settings, np.random.default_rng(s)) for s in range(12)]
+    turned = [clip["flow"][..., 0].mean() / 127.5 - 1 < 0 for clip in clips]
+    assert 0 < sum(turned) < 12
+    for clip, is_turned in zip(clips, turned, strict=True):
+        assert (clip["flow"][..., 1] > 127).all()
+        assert (clip["skeleton"][-1, 0, :, 0] == np.float32(-0.07 if is_turned else 0.07)).all()

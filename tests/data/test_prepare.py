@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxvid.data import prepare, records, video
+from jaxvid.data import prepare, records, streams, video
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.errors import UserError
 
-SETTINGS = prepare.Settings(short_side=24, jpeg_quality=95)
+STREAM = streams.Rgb(short_side=24, jpeg_quality=95)
 
 
 def write_video(path: Path, length: int, size: tuple[int, int] = (48, 36)) -> None:
@@ -33,8 +33,8 @@ def dataset(tmp_path: Path) -> Dataset:
     return Dataset("toy", folder, ("one",), clips)
 
 
-def run(dataset: Dataset, cache: Path, settings: prepare.Settings = SETTINGS) -> Path:
-    return prepare.prepare(dataset, settings, cache, workers=1, clips_per_shard=2)
+def run(dataset: Dataset, cache: Path, stream: streams.Stream = STREAM) -> Path:
+    return prepare.prepare(dataset, stream, cache, workers=1, clips_per_shard=2)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -43,13 +43,13 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_every_frame_of_every_video_is_there(dataset, tmp_path):
     folder = run(dataset, tmp_path / "cache")
-    source = records.RecordSource(folder)
-    assert len(source) == 5
+    source = records.RecordSource(folder, STREAM)
+    assert len(source.position) == 5
     for number in range(5):
-        record = source[source.position[f"v{number}.avi"]]
+        record = source[f"v{number}.avi"]
         assert record.fps == 25
-        frames = [record.decode(t) for t in range(len(record.frames))]
-        assert [f.shape for f in frames] == [(24, 32, 3)] * (4 + number)
+        frames = STREAM.read(record.frames, np.arange(len(record.frames)))
+        assert frames.shape == (4 + number, 24, 32, 3)
         shades = [int(f[12, 16, 0]) for f in frames]
         np.testing.assert_allclose(shades, 8 * np.arange(4 + number), atol=2)
 
@@ -65,7 +65,7 @@ def test_bad_videos_are_named_and_skipped(dataset, tmp_path, caplog):
         "v1.avi": "the file is empty",
         "v3.avi": "not a video that OpenCV can open",
     }
-    assert set(records.RecordSource(folder).position) == {"v0.avi", "v2.avi", "v4.avi"}
+    assert set(records.RecordSource(folder, STREAM).position) == {"v0.avi", "v2.avi", "v4.avi"}
     assert "skipped v1.avi: the file is empty" in caplog.text
     assert "2 of 5 videos do not decode" in caplog.text
 
@@ -82,8 +82,8 @@ def test_a_video_that_ends_early_keeps_its_whole_frames(dataset, tmp_path):
     write_video(path, 30)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
     folder = run(dataset, tmp_path / "cache")
-    source = records.RecordSource(folder)
-    assert 0 < len(source[source.position["v4.avi"]].frames) < 30
+    source = records.RecordSource(folder, STREAM)
+    assert 0 < len(source["v4.avi"].frames) < 30
 
 
 def written(folder: Path) -> dict[str, int]:
@@ -100,7 +100,7 @@ def test_what_is_prepared_is_not_prepared_again(dataset, tmp_path):
 def test_other_content_or_settings_go_elsewhere(dataset, tmp_path):
     cache = tmp_path / "cache"
     first = run(dataset, cache)
-    other = run(dataset, cache, prepare.Settings(20, 95))
+    other = run(dataset, cache, streams.Rgb(20, 95))
     write_video(dataset.folder / "v0.avi", 9)
     third = run(dataset, cache)
     assert len({first, other, third}) == 3
@@ -127,12 +127,12 @@ def test_a_damaged_shard_is_not_read(dataset, tmp_path):
     shard = folder / "shard-00001.arrayrecord"
     shard.write_bytes(shard.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"shard-00001.arrayrecord is missing or damaged"):
-        records.RecordSource(folder)
+        records.RecordSource(folder, STREAM)
 
 
 def test_a_disk_that_takes_no_more_leaves_nothing_half_written(dataset, tmp_path):
     ids = tuple(clip.id for clip in dataset.clips)
-    shard = prepare._Shard(tmp_path / "shard-00000.arrayrecord", dataset.folder, ids, SETTINGS)
+    shard = prepare._Shard(tmp_path / "shard-00000.arrayrecord", dataset.folder, ids, STREAM)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))

@@ -53,3 +53,23 @@ def test_resampling_takes_the_frame_on_screen():
     assert sampling.resample(50, 25, 30).tolist() == list(range(50))
     assert sampling.resample(1, 25, 8).tolist() == [0]
     assert sampling.resample(77, 29.97, 8).max() < 77
+
+
+def test_intervals_keep_to_their_limits_and_to_the_video():
+    rng = np.random.default_rng(0)
+    drawn = [sampling.random_interval(100, 5, (2, 10), rng) for _ in range(300)]
+    assert {tuple(np.unique(np.diff(d))) for d in drawn} == {(n,) for n in range(2, 11)}
+    assert min(d[0] for d in drawn) == 0
+    assert max(d[-1] for d in drawn) == 99
+    short = [sampling.random_interval(9, 5, (4, 10), rng) for _ in range(20)]
+    assert {tuple(d) for d in short} == {(0, 2, 4, 6, 8)}
+    np.testing.assert_array_equal(sampling.random_interval(3, 5, (2, 10), rng), [0, 1, 2, 0, 1])
+
+
+def test_the_whole_video_is_spanned_as_printed():
+    # N = 53, T = 17: t' = 3, frames 3, 6, ..., 51, counted from 1 (equations 13 and 14).
+    (frames,) = sampling.whole_video(53, 17, views=1)
+    np.testing.assert_array_equal(frames + 1, 3 * np.arange(1, 18))
+    views = sampling.whole_video(53, 17, views=3)
+    assert [view[0] for view in views] == [2, 1, 0]
+    np.testing.assert_array_equal(sampling.whole_video(3, 5, 2), [[0, 1, 2, 0, 1]] * 2)

@@ -14,6 +14,7 @@ from jaxvid.models.recurrent import BiLSTM
 
 def choose(**fields):
     default = {
+        "system": "recognizer",
         "backbone": "li3d",
         "width": 1.0,
         "temporal_stride": 8,

@@ -32,6 +32,8 @@ class Dataset:
     class_names: tuple[str, ...]
     clips: tuple[Clip, ...]
     missing: tuple[str, ...] = ()  # listed by the dataset, not found on disk
+    skeleton: str = ""  # the entry of SKELETONS that its joints follow; empty: it has none
+    skeleton_suffix: str = ""  # of the file with a video's joints, beside it
 
     def split(self, name: str) -> list[Clip]:
         return [clip for clip in self.clips if clip.split == name]

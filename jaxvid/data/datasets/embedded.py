@@ -31,6 +31,7 @@ VIDEOS = "UCF-101"
 LISTS = "ucfTrainTestlist"
 RECORD = "dataset.json"
 UNFINISHED = "dataset.unfinished.json"
+JOINTS_SUFFIX = ".joints.npz"
 
 
 def render_clip(
@@ -166,7 +167,7 @@ def _render_group(task: tuple[Path, str, int, dict]) -> None:
     folder = root / VIDEOS / name
     for index in range(1, request["clips_per_group"] + 1):
         video = folder / f"{_stem(name, group, index)}.avi"
-        joints_file = video.with_suffix(".joints.npz")
+        joints_file = video.with_suffix(JOINTS_SUFFIX)
         if _is_whole(video) and _is_whole(joints_file):
             continue
         frames, joints = render_clip(

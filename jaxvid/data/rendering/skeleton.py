@@ -10,51 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxvid.skeletons import SKELETONS
+
 LEFT, RIGHT = 0, 1
 SIGN = (-1.0, 1.0)
 
-JOINTS: tuple[str, ...] = (
-    "pelvis",
-    "spine",
-    "neck",
-    "head",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-    "right_shoulder",
-    "right_elbow",
-    "right_wrist",
-    "left_hip",
-    "left_knee",
-    "left_ankle",
-    "left_toe",
-    "right_hip",
-    "right_knee",
-    "right_ankle",
-    "right_toe",
-)
-BONES: tuple[tuple[int, int], ...] = (
-    (0, 1),
-    (1, 2),
-    (2, 3),
-    (2, 4),
-    (4, 5),
-    (5, 6),
-    (2, 7),
-    (7, 8),
-    (8, 9),
-    (0, 10),
-    (10, 11),
-    (11, 12),
-    (12, 13),
-    (0, 14),
-    (14, 15),
-    (15, 16),
-    (16, 17),
-)
+_FIGURE = SKELETONS["figure18"]
+JOINTS = _FIGURE.joints
+BONES = _FIGURE.bones
 ARM = (4, 7)  # first joint of the left and of the right arm
 LEG = (10, 14)
-MIRROR = np.array([0, 1, 2, 3, 7, 8, 9, 4, 5, 6, 14, 15, 16, 17, 10, 11, 12, 13])
+MIRROR = np.array(_FIGURE.mirrored)
 
 
 @dataclass(frozen=True)

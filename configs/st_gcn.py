@@ -1,0 +1,21 @@
+from ml_collections import ConfigDict
+
+from jaxvid import config as configs
+from jaxvid import protocols
+
+
+def get_config(argument: str = "") -> ConfigDict:
+    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    config = configs.for_dataset(argument)
+    protocols.hybrid(config)
+    config.name = "st_gcn"
+    config.data.streams = "skeleton"
+    config.model.backbone = "st_gcn"
+    config.model.encoder = "none"
+    if config.data.dataset != "embedded":
+        config.model.temporal_stride = 4
+        config.data.num_frames = 100
+        config.train.optimizer = "sgd"
+        config.train.learning_rate = 0.1
+        config.train.weight_decay = 5e-4
+    return config

@@ -1,0 +1,148 @@
+"""The streams of a clip: what is stored of each, and how clips are cut from what is stored.
+
+A stream turns a video into one piece of bytes per frame (`encode`, while preparing), and those
+pieces into the network's input (`read`, while training). A new stream is one class here and one
+line in `jaxvid.data.loading`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import cv2
+import numpy as np
+
+from jaxvid.data import augment, flow, video
+from jaxvid.skeletons import SKELETONS
+
+
+class Stream(Protocol):
+    """What preparation and the pipeline ask of a stream.
+
+    A stream's fields are its settings: they determine what is stored.
+    """
+
+    name: ClassVar[str]
+
+    def encode(self, path: Path) -> Iterator[bytes]:
+        """Yields a video's frames as they are stored. Raises VideoError."""
+
+    def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
+        """Returns stored frames, (n, ...)."""
+
+    def cut(self, frames: np.ndarray, crop: augment.Crop | None, size: int) -> np.ndarray:
+        """Returns the crop of every frame at the network's size, in pixels."""
+
+    def mirror(self, frames: np.ndarray) -> np.ndarray:
+        """Returns the frames as a mirror shows them."""
+
+
+def settings(stream: Stream) -> dict[str, Any]:
+    """Returns a stream's name and settings, as a manifest holds them."""
+    return {"stream": stream.name, **asdict(stream)}
+
+
+@dataclass(frozen=True)
+class Rgb:
+    """Colour frames as JPEG files: (T, H, W, 3) uint8."""
+
+    name: ClassVar[str] = "rgb"
+    short_side: int
+    jpeg_quality: int
+
+    def encode(self, path: Path) -> Iterator[bytes]:
+        for frame in video.decode(path):
+            yield _jpeg(video.resize_short_side(frame, self.short_side), self.jpeg_quality)
+
+    def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
+        return np.stack([_image(frames[i], cv2.IMREAD_COLOR_RGB) for i in indices])
+
+    def cut(self, frames: np.ndarray, crop: augment.Crop | None, size: int) -> np.ndarray:
+        return np.stack([augment.apply(frame, crop, size) for frame in frames])
+
+    def mirror(self, frames: np.ndarray) -> np.ndarray:
+        return frames[:, :, ::-1]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Optical flow from each frame to the next, x above y in one grey JPEG: (T, H, W, 2) uint8.
+
+    `bound` in pixels of the stored frames; `jaxvid.data.flow` says what the numbers mean.
+    """
+
+    name: ClassVar[str] = "flow"
+    short_side: int
+    jpeg_quality: int
+    method: str
+    bound: float
+
+    def encode(self, path: Path) -> Iterator[bytes]:
+        resized = (video.resize_short_side(f, self.short_side) for f in video.decode(path))
+        for vectors in flow.estimate(resized, self.method):
+            stored = flow.quantise(vectors, self.bound)
+            yield _jpeg(np.concatenate([stored[..., 0], stored[..., 1]]), self.jpeg_quality)
+
+    def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
+        images = np.stack([_image(frames[i], cv2.IMREAD_GRAYSCALE) for i in indices])
+        return np.stack(np.split(images, 2, axis=1), axis=-1)
+
+    def cut(self, frames: np.ndarray, crop: augment.Crop | None, size: int) -> np.ndarray:
+        resized = np.stack([augment.apply(frame, crop, size) for frame in frames])
+        return flow.scale(resized, size / crop.width, size / crop.height)
+
+    def mirror(self, frames: np.ndarray) -> np.ndarray:
+        return flow.mirror(frames)
+
+
+@dataclass(frozen=True)
+class Skeletons:
+    """The joints of up to M people: (T, M, V, 3) float32, x and y in [-1, 1], and 1 where seen.
+
+    People who are not there are zeros. `skeleton` names an entry of `SKELETONS`; `suffix` is that
+    of the file beside a video, which holds `joints` (people, T, V, 2) in pixels.
+    """
+
+    name: ClassVar[str] = "skeleton"
+    skeleton: str
+    suffix: str
+    people: int
+
+    def encode(self, path: Path) -> Iterator[bytes]:
+        try:
+            with np.load(path.with_suffix(self.suffix), allow_pickle=False) as file:
+                pixels = file["joints"].astype(np.float32)
+        except (OSError, ValueError, KeyError) as error:
+            raise video.VideoError(f"no skeleton could be read beside it: {error}") from None
+        width, height = video.size(path)
+        people, steps, joints, _ = pixels.shape
+        stored = np.zeros((steps, self.people, joints, 3), np.float32)
+        shown = min(people, self.people)
+        scaled = pixels[:shown] * (2 / np.array([width, height], np.float32)) - 1
+        stored[:, :shown, :, :2] = scaled.swapaxes(0, 1)
+        stored[:, :shown, :, 2] = 1
+        for frame in stored:
+            yield frame.tobytes()
+
+    def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
+        shape = (self.people, len(SKELETONS[self.skeleton].joints), 3)
+        return np.stack([np.frombuffer(frames[i], np.float32).reshape(shape) for i in indices])
+
+    def cut(self, frames: np.ndarray, crop: augment.Crop | None, size: int) -> np.ndarray:
+        return frames
+
+    def mirror(self, frames: np.ndarray) -> np.ndarray:
+        mirrored = frames[:, :, list(SKELETONS[self.skeleton].mirrored)]
+        return mirrored * np.array([-1, 1, 1], np.float32)
+
+
+def _jpeg(image: np.ndarray, quality: int) -> bytes:
+    encoded, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not encoded:
+        raise video.VideoError("a frame could not be stored as JPEG")
+    return data.tobytes()
+
+
+def _image(data: bytes, flags: int) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
