@@ -27,7 +27,8 @@ class Scores:
     """The scores of a split's clips.
 
     Shapes: probabilities (B, N), labels (B,). `seconds_per_clip`: the forward pass over all views
-    with the clips' way to the device, without decoding; the median over the batches.
+    with the clips' way to the device, without decoding; the median over the batches. Of a classical
+    system: from frames to scores in one thread, the median over the clips.
     """
 
     clips: list[Clip]
@@ -107,29 +108,46 @@ def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, A
     """
     config = experiment.config
     step, variables = restore(experiment, workdir)
-    scores = Scorer(experiment).score(variables)
-    class_names = experiment.dataset.class_names
-    results = {
-        **metrics.summary(scores.probabilities, scores.labels),
+    about = {
         **experiment.parameters,
-        "seconds_per_clip": scores.seconds_per_clip,
         "step": step,
         "split": config.eval.split,
-        "num_clips": len(scores.clips),
         "dataset": experiment.dataset.name,
         "config": config.name,
+    }
+    scores = Scorer(experiment).score(variables)
+    return write_results(scores, about, experiment.dataset.class_names, output, workdir)
+
+
+def write_results(
+    scores: Scores,
+    about: dict[str, Any],
+    class_names: tuple[str, ...],
+    output: Path,
+    curves_from: Path | None,
+) -> dict[str, Any]:
+    """Writes results.json, per_class.csv, predictions.csv and figures of scores to `output`.
+
+    `about` is what results.json says beside the metrics. `curves_from`: the workdir whose
+    metrics.jsonl gives the training curves, None where there is nothing of the kind. Returns what
+    results.json holds.
+    """
+    results = {
+        **metrics.summary(scores.probabilities, scores.labels),
+        "seconds_per_clip": scores.seconds_per_clip,
+        "num_clips": len(scores.clips),
+        **about,
     }
     classes = metrics.per_class(scores.probabilities, scores.labels)
     rows = [{"class": name, **row} for name, row in zip(class_names, classes, strict=True)]
     files.write_text(output / "per_class.csv", _csv(rows))
     files.write_text(output / "predictions.csv", _csv(_predictions(scores, class_names)))
-    figures.confusion_matrix(
-        scores.labels,
-        scores.probabilities.argmax(-1),
-        class_names,
-        output / "figures" / "confusion_matrix.png",
-    )
-    figures.training_curves(read_metrics(workdir), output / "figures" / "training_curves.png")
+    folder = output / "figures"
+    predicted = scores.probabilities.argmax(-1)
+    matrix = folder / "confusion_matrix.png"
+    figures.confusion_matrix(scores.labels, predicted, class_names, matrix)
+    if curves_from is not None:
+        figures.training_curves(read_metrics(curves_from), folder / "training_curves.png")
     files.write_json(output / "results.json", results)
     return results
 

@@ -3,6 +3,7 @@
 python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=DIR] [--config.FIELD=VALUE ...]
 python -m jaxvid.main --mode=eval --workdir=runs/try1
 python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
+python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/vgg16_flow
 """
 
 import difflib
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -28,6 +30,7 @@ MODES = {
     "train": "train, or continue to train, then evaluate; writes to the workdir",
     "eval": "evaluate the model of a workdir",
     "prepare": "decode the dataset's videos into records, so that training starts at once",
+    "fuse": "average the scores of the evaluated workdirs that are named; writes to the workdir",
 }
 FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config.py lists"
 
@@ -39,7 +42,9 @@ def main(argv: Sequence[str]) -> int:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     signals = _Signals()
     try:
-        mode, config, workdir = _parse(list(argv))
+        mode, config, workdir, arguments = _parse(list(argv))
+        if config is None:
+            return _fuse([Path(argument) for argument in arguments], workdir)
         configs.check(config)
         return _run(mode, config, workdir, signals)
     except UserError as error:
@@ -87,14 +92,28 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
             print(f"stopped and saved in {workdir}; the same command continues", file=sys.stderr)
             return 128 + signals.received
     output = workdirs.evaluation_folder(workdir, config)
-    results = evaluate(experiment, workdir, output)
-    for name, value in results.items():
-        print(f"{name:30} {value:.4f}" if isinstance(value, float) else f"{name:30} {value}")
-    print(f"results, predictions and figures are in {output}")
+    _show(evaluate(experiment, workdir, output), output)
     return 0
 
 
-def _parse(argv: list[str]) -> tuple[str, ConfigDict, Path]:
+def _fuse(workdirs: list[Path], output: Path) -> int:
+    from jaxvid.fusion import fuse
+
+    _show(fuse(workdirs, output), output)
+    return 0
+
+
+def _show(results: dict[str, Any], folder: Path) -> None:
+    for name, value in results.items():
+        print(f"{name:30} {value:.4f}" if isinstance(value, float) else f"{name:30} {value}")
+    print(f"results, predictions and figures are in {folder}")
+
+
+def _parse(argv: list[str]) -> tuple[str, ConfigDict | None, Path, list[str]]:
+    """Returns the mode, its config, the workdir and the arguments that are no flags.
+
+    The config is None for the mode fuse alone, which needs none.
+    """
     argv = _joined(argv)
     values = flags.FlagValues()
     usage = "; ".join(f"{mode}: {meaning}" for mode, meaning in MODES.items())
@@ -115,12 +134,16 @@ def _parse(argv: list[str]) -> tuple[str, ConfigDict, Path]:
     if values.help:
         print(f"{__doc__}\nFlags:\n{values.module_help(sys.argv[0])}\n{FIELDS_HELP}")
         raise SystemExit(0)
+    if mode.value == "fuse":
+        if not workdir.value:
+            raise UserError("--mode=fuse needs --workdir=FOLDER for what it writes")
+        return mode.value, None, Path(workdir.value), rest
     if config is None:
         raise UserError("--config=configs/NAME.py is wanted, or the --workdir of an earlier run")
     if rest:
         raise UserError(f"unexpected argument '{rest[0]}': --mode={mode.value} takes none")
     folder = workdir.value or f"runs/{config.name}-{config.data.dataset}"
-    return mode.value, values.config, Path(folder)
+    return mode.value, values.config, Path(folder), []
 
 
 def _joined(argv: list[str]) -> list[str]:
@@ -137,6 +160,8 @@ def _joined(argv: list[str]) -> list[str]:
 
 def _config(argv: list[str]) -> ConfigDict | None:
     given = {name: value for name, _, value in (a.partition("=") for a in argv)}
+    if given.get("--mode") == "fuse":
+        return None
     if "--config" in given:
         return config_files.load(given["--config"])
     if "--workdir" in given:

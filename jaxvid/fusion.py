@@ -1,0 +1,91 @@
+"""Late fusion: the scores of several evaluated runs, averaged, as the scores of one.
+
+The classical way to combine an RGB and a flow network (Simonyan and Zisserman 2014): no network is
+run again, what each workdir's evaluation wrote is read.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxvid import files
+from jaxvid.data.datasets import Clip
+from jaxvid.errors import UserError
+from jaxvid.evaluate import Scores, write_results
+
+COLUMNS = ("clip", "label", "predicted", "correct")  # of predictions.csv, before its classes
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    class_names: tuple[str, ...]
+    clips: tuple[str, ...]
+    labels: np.ndarray  # (B,)
+    probabilities: np.ndarray  # (B, N)
+    results: dict[str, Any]
+
+
+def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
+    """Averages the probabilities that several workdirs' evaluations hold, and writes the results.
+
+    Returns what results.json holds: parameters and times are the sums. Raises UserError for fewer
+    than two workdirs, one without an evaluation, or evaluations of other clips or classes, and
+    where `output` holds something else than an earlier fusion.
+    """
+    if len(workdirs) < 2:
+        raise UserError("--mode=fuse averages the scores of two or more workdirs: name them")
+    if (output / "config.json").is_file():
+        raise UserError(f"{output} is a run's workdir; choose another --workdir for the fusion")
+    runs = [_read(workdir) for workdir in workdirs]
+    first = runs[0]
+    for workdir, run in zip(workdirs[1:], runs[1:], strict=True):
+        if run.class_names != first.class_names:
+            raise UserError(f"{workdir} has other classes than {workdirs[0]}")
+        if run.clips != first.clips or not np.array_equal(run.labels, first.labels):
+            raise UserError(f"{workdir} was evaluated on other clips than {workdirs[0]}")
+    results = [run.results for run in runs]
+    scores = Scores(
+        clips=[
+            Clip(Path(name), int(label), first.results["split"], "")
+            for name, label in zip(first.clips, first.labels, strict=True)
+        ],
+        probabilities=np.mean([run.probabilities for run in runs], axis=0),
+        labels=first.labels,
+        seconds_per_clip=sum(result["seconds_per_clip"] for result in results),
+    )
+    about = {
+        name: sum(result[name] for result in results)
+        for name in ("parameters", "parameters_without_classifier")
+    } | {
+        "step": [result["step"] for result in results],
+        "split": first.results["split"],
+        "dataset": first.results["dataset"],
+        "config": " + ".join(result["config"] for result in results),
+        "fused": [str(workdir) for workdir in workdirs],
+    }
+    return write_results(scores, about, first.class_names, output, curves_from=None)
+
+
+def _read(workdir: Path) -> _Evaluated:
+    table, results = workdir / "predictions.csv", workdir / "results.json"
+    if not (table.is_file() and results.is_file()):
+        raise UserError(
+            f"{workdir} has no evaluation: run with --mode=eval --workdir={workdir} first"
+        )
+    with table.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    names = tuple(header[len(COLUMNS) :])
+    try:
+        index = {name: label for label, name in enumerate(names)}
+        return _Evaluated(
+            class_names=names,
+            clips=tuple(row[0] for row in rows),
+            labels=np.array([index[row[1]] for row in rows]),
+            probabilities=np.array([row[len(COLUMNS) :] for row in rows], np.float64),
+            results=files.read_json(results),
+        )
+    except (IndexError, KeyError, ValueError) as error:
+        raise UserError(f"{table} is not what an evaluation writes: {error}") from None
