@@ -18,4 +18,6 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.hidden = 64 if config.data.dataset == "embedded" else 256
     config.model.pooling = "attention"
     config.train.center_loss = 0.003
+    if config.data.dataset == "embedded":
+        config.train.epochs = 10.0
     return config
