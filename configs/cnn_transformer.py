@@ -12,5 +12,5 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.backbone = "inception2d"
     config.model.encoder = "transformer"
     config.model.hidden = 64 if config.data.dataset == "embedded" else 256
-    config.model.pooling = "mean"
+    config.model.pooling = "last"
     return config

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from jaxvid import models
 from jaxvid.data import loading
 from jaxvid.data.datasets import Clip, Dataset
-from jaxvid.data.pipeline import ClipSettings, Reading
+from jaxvid.data.pipeline import ClipSettings, Reading, as_clip
 from jaxvid.data.records import Videos
 from jaxvid.devices import Devices, compute_dtype
 from jaxvid.errors import UserError
@@ -58,7 +58,7 @@ class Experiment:
     @property
     def _blank_clip(self) -> Any:
         clips = {name: jnp.zeros((1, *shape)) for name, shape in self.clip_shapes.items()}
-        return clips if len(clips) > 1 else next(iter(clips.values()))
+        return as_clip(clips)
 
     @property
     def clip_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxvid import config_files, models
 from jaxvid.data import loading
+from jaxvid.data.pipeline import as_clip
 
 CONFIGS = sorted(path.stem for path in Path(__file__).parent.parent.glob("configs/*.py"))
 SYSTEMS = [name for name in CONFIGS if name != "sift"]  # which has no network
@@ -42,7 +43,7 @@ def clips_of(config: ConfigDict, batch: int, make: Any) -> Any:
     """A batch of clips as a config's network takes them, each stream made from its shape."""
     shapes = loading.clip_shapes(config.data, config.model.skeleton)
     clips = {name: make((batch, *shape)) for name, shape in shapes.items()}
-    return clips if len(clips) > 1 else next(iter(clips.values()))
+    return as_clip(clips)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -42,11 +42,14 @@ def test_training_twice_gives_the_same(tiny, tmp_path, one_device):
 
 
 def test_stopping_and_continuing_equals_training_through(tiny, tmp_path, one_device):
+    tiny.train.center_loss = 0.1  # its centres are part of the state
     whole = trainer(tiny, tmp_path / "whole").run()
     parts = trainer(tiny, tmp_path / "parts")
     assert parts.run(lambda: len(losses(tmp_path / "parts")) >= 2) is None
     assert max(losses(tmp_path / "parts")) < 6
     assert_equal_states(trainer(tiny, tmp_path / "parts").run(), whole)
+    assert whole.centers.shape == (2, 16)
+    assert np.abs(whole.centers).max() > 0
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
 
 

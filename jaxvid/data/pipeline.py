@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import grain.python as grain
 import jax
@@ -20,7 +21,6 @@ from jaxvid.data.datasets import Clip
 from jaxvid.data.records import Record, Videos
 from jaxvid.data.streams import Stream
 
-# A clip of one stream is its array; one of several is a map from their names to their arrays.
 Arrays = np.ndarray | dict[str, np.ndarray]
 
 
@@ -153,6 +153,11 @@ def eval_clip(video: list[tuple[Stream, Record]], settings: ClipSettings, views:
     return jax.tree.map(lambda frames: frames.reshape(views, need, *frames.shape[1:]), arrays)
 
 
+def as_clip(arrays: dict[str, Any]) -> Any:
+    """Returns the streams' arrays as networks take them: a single one itself, or all by name."""
+    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+
+
 def _times(video: list[tuple[Stream, Record]], settings: ClipSettings) -> np.ndarray:
     _, record = video[0]
     return sampling.resample(len(record.frames), record.fps, settings.fps)
@@ -184,7 +189,7 @@ def _cut(
         else:  # (T, L, H, W, 2) to (T, H, W, 2 L)
             stacked = np.moveaxis(frames[places], 1, 3)
             arrays[stream.name] = stacked.reshape(*stacked.shape[:3], -1)
-    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+    return as_clip(arrays)
 
 
 @lru_cache(maxsize=4)

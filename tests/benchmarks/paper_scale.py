@@ -2,8 +2,8 @@
 
     python tests/benchmarks/paper_scale.py [--config=li3d_bilstm:ucf101] [--batch=2] [--steps=3]
 
-Clips are random, with 101 classes. On a GPU the peak is the allocator's; on a CPU it is the
-process's largest resident size.
+Clips are random, with 101 classes, without the center loss. On a GPU the peak is the allocator's;
+on a CPU it is the process's largest resident size.
 """
 
 import argparse
@@ -16,6 +16,8 @@ import jax
 import numpy as np
 
 from jaxvid import config_files, models, optimizers
+from jaxvid.data import loading
+from jaxvid.data.pipeline import as_clip
 from jaxvid.devices import compute_dtype
 from jaxvid.train import TrainState, train_step
 
@@ -32,22 +34,26 @@ def main() -> None:
     dtype = compute_dtype(config.train.dtype)
     model = models.build(config.model, CLASSES, dtype)
     optimizer = optimizers.build(config.train, lambda step: config.train.learning_rate)
-    size, key = config.data.image_size, jax.random.key(0)
-    shape = (arguments.batch, config.data.num_frames, size, size, 3)
-    rng = np.random.default_rng(0)
+    key, rng = jax.random.key(0), np.random.default_rng(0)
+    shapes = loading.clip_shapes(config.data, config.model.skeleton)
+    clips = {
+        name: rng.integers(0, 256, (arguments.batch, *shape), np.uint8)
+        for name, shape in shapes.items()
+    }
     batch = {
-        "clip": rng.integers(0, 256, shape, np.uint8),
+        "clip": as_clip(clips),
         "label": rng.integers(0, CLASSES, arguments.batch).astype(np.int32),
     }
 
     def create(key: jax.Array) -> TrainState:
-        variables = model.init(key, np.zeros((1, *shape[1:]), np.float32), train=False)
+        blank = jax.tree.map(lambda clip: np.zeros((1, *clip.shape[1:]), np.float32), batch["clip"])
+        variables = {"batch_stats": {}} | model.init(key, blank, train=False)
         opt_state = optimizer.init(variables["params"])
         step = jax.numpy.zeros((), jax.numpy.int32)
         return TrainState(step, variables["params"], variables["batch_stats"], opt_state)
 
     state = jax.jit(create, compiler_options={"xla_backend_optimization_level": 0})(key)
-    step = functools.partial(train_step, model, optimizer, config.train.label_smoothing)
+    step = functools.partial(train_step, model, optimizer, config.train)
     start = time.perf_counter()
     compiled = jax.jit(step, donate_argnums=0).lower(state, batch, key).compile()
     compiling = time.perf_counter() - start
@@ -63,11 +69,12 @@ def main() -> None:
     else:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     counts = models.count_parameters(state.params, classifier=False)
+    shown = " and ".join(f"{n} {'x'.join(map(str, shape))}" for n, shape in shapes.items())
     middle = statistics.median(seconds)
     print(f"| {'config':20} | clips of a step | parameters | compile | step | clips/s | peak |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     print(
-        f"| {arguments.config} | {'x'.join(map(str, shape))} {dtype} | {counts:,} | "
+        f"| {arguments.config} | {arguments.batch} of {shown} {dtype} | {counts:,} | "
         f"{compiling:.0f} s | {middle:.2f} s ({min(seconds):.2f} to {max(seconds):.2f}) | "
         f"{arguments.batch / middle:.2f} | {peak / 2**30:.1f} GiB |"
     )
