@@ -7,3 +7,11 @@ class UserError(ValueError):
     The command line prints the sentence and exits with status 2; anything else that escapes is a
     bug and keeps its stack trace.
     """
+
+
+def one_line(error: UserError | OSError) -> str:
+    """Returns what to tell of an error: a full disk or a forbidden folder is no bug either."""
+    if isinstance(error, UserError):
+        return f"error: {error}"
+    where = f": {error.filename}" if error.filename else ""
+    return f"error: {error.strerror or error}{where}"

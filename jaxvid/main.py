@@ -24,7 +24,7 @@ from ml_collections import ConfigDict, config_flags
 from jaxvid import config as configs
 from jaxvid import config_files, files
 from jaxvid import workdir as workdirs
-from jaxvid.errors import UserError
+from jaxvid.errors import UserError, one_line
 
 MODES = {
     "train": "train, or continue to train, then evaluate; writes to the workdir",
@@ -47,13 +47,8 @@ def main(argv: Sequence[str]) -> int:
             return _fuse([Path(argument) for argument in arguments], workdir)
         configs.check(config)
         return _run(mode, config, workdir, signals)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        # A full disk or a folder without permission is no bug, and needs no stack trace.
-        where = f": {error.filename}" if error.filename else ""
-        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(one_line(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; the same command continues", file=sys.stderr)

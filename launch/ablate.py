@@ -24,7 +24,7 @@ from child import Child
 from paper_tables import TABLES, Table
 
 from jaxvid import files
-from jaxvid.errors import UserError
+from jaxvid.errors import UserError, one_line
 
 PREFIX = "--config."
 
@@ -45,12 +45,8 @@ def main(argv: Sequence[str], program: Sequence[str] = PROGRAM) -> int:
         with files.locked(output, waits=False):
             status = ablation.run(child, lambda text: print(text, end="", flush=True))
         print("tables:", *(output / f"{table.name}.md" for table in tables))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(one_line(error), file=sys.stderr)
         return 2
     if child.received:
         print("stopped; the same command continues", file=sys.stderr)

@@ -213,7 +213,7 @@ C1 = Table(
         Row("temporal stream alone (flow)", FLOW),
         Row("Two-stream ConvNet", Run(fused=(RGB, FLOW)), _accuracy(ucf101="88.0")),
         Row("Two-stream fusion", Run("conv_fusion"), _accuracy(ucf101="92.5")),
-        Row("Ours (VGG-16-3Dconv-2LSTM)", Run("deep_fusion"), _accuracy(ucf101="95.3")),
+        Row("VGG-16-3Dconv-2LSTM (proposed)", Run("deep_fusion"), _accuracy(ucf101="95.3")),
     ),
     (
         "The paper measures on a random 7:3 split of the videos.",
@@ -228,7 +228,7 @@ C2 = Table(
     (ACCURACY,),
     (
         Row(
-            "Ours (VGG-16-3Dconv-2LSTM)",
+            "VGG-16-3Dconv-2LSTM (proposed)",
             Run("deep_fusion"),
             _accuracy(ucf11="100.0", ucfsports="100.0"),
         ),
