@@ -13,4 +13,6 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.encoder = "gru"
     config.model.hidden = 64 if config.data.dataset == "embedded" else 256
     config.model.pooling = "last"
+    if config.data.dataset == "embedded":
+        config.train.epochs = 10.0
     return config

@@ -12,10 +12,12 @@ def get_config(argument: str = "") -> ConfigDict:
     config.data.streams = "skeleton"
     config.model.backbone = "st_gcn"
     config.model.encoder = "none"
-    if config.data.dataset != "embedded":
-        config.model.temporal_stride = 4
-        config.data.num_frames = 100
-        config.train.optimizer = "sgd"
-        config.train.learning_rate = 0.1
-        config.train.weight_decay = 5e-4
+    if config.data.dataset == "embedded":
+        config.train.epochs = 6.0
+        return config
+    config.model.temporal_stride = 4
+    config.data.num_frames = 100
+    config.train.optimizer = "sgd"
+    config.train.learning_rate = 0.1
+    config.train.weight_decay = 5e-4
     return config

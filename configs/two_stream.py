@@ -15,4 +15,6 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.flow_backbone = "inception2d"
     config.model.fusion = chosen["fusion"]
     config.model.encoder = "none"
+    if config.data.dataset == "embedded":
+        config.train.epochs = 10.0
     return config
