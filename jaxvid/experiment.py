@@ -23,17 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """A dataset with its prepared records, and the model and the devices to use on it."""
+class Footage:
+    """A dataset with its prepared records."""
 
     config: ConfigDict
     dataset: Dataset
     source: Videos
-    model: nn.Module
-    devices: Devices
-
-    def _usable(self, split: str) -> int:
-        return sum(clip.id in self.source for clip in self.dataset.split(split))
 
     def clips(self, split: str) -> list[Clip]:
         """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
@@ -41,6 +36,22 @@ class Experiment:
         if not clips:
             raise UserError(f"{self.dataset.name} has no usable video in its {split} split")
         return clips
+
+    def describe(self) -> str:
+        """Returns how many classes and usable videos there are."""
+        usable = [clip.split for clip in self.dataset.clips if clip.id in self.source]
+        return (
+            f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
+            f"{usable.count('train')} training and {usable.count('test')} test videos"
+        )
+
+
+@dataclass(frozen=True)
+class Experiment(Footage):
+    """A dataset with its prepared records, and the model and the devices to use on it."""
+
+    model: nn.Module
+    devices: Devices
 
     @property
     def clip_settings(self) -> ClipSettings:
@@ -100,9 +111,7 @@ class Experiment:
         steps = models.sequence_length(config.model, config.data.num_frames)
         return "\n".join(
             [
-                f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
-                f"{self._usable('train')} training and {self._usable('test')} test videos; "
-                f"clips of {clips}",
+                f"{super().describe()}; clips of {clips}",
                 f"model    {config.name or config.model.backbone}: {counts['parameters']:,} "
                 f"parameters, {counts['parameters_without_classifier']:,} without the classifier; "
                 f"{steps} feature steps",

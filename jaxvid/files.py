@@ -5,10 +5,13 @@ import hashlib
 import json
 import os
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from jaxvid.errors import UserError
 
@@ -44,6 +47,20 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from None
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Writes named arrays to an .npz file, which holds their checksums."""
+    write(path, lambda temporary: np.savez(temporary, **arrays))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reads named arrays. Raises UserError where they are damaged, OSError for no such file."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged: {error}") from None
 
 

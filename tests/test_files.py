@@ -1,5 +1,6 @@
 import multiprocessing
 
+import numpy as np
 import pytest
 
 from jaxvid import files
@@ -28,6 +29,20 @@ def test_damaged_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text('{"a": ')
     with pytest.raises(UserError, match=r"a\.json is damaged"):
         files.read_json(tmp_path / "a.json")
+
+
+def test_arrays_read_back_or_are_said_to_be_damaged(tmp_path):
+    path = tmp_path / "a.npz"
+    arrays = {"a": np.arange(3.0), "b": np.zeros((0, 2), np.float32)}
+    files.write_arrays(path, arrays)
+    read = files.read_arrays(path)
+    assert read.keys() == arrays.keys()
+    assert all(np.array_equal(read[name], arrays[name]) for name in arrays)
+    whole = path.read_bytes()
+    for spoilt in (whole[:-9], whole[:90], b"", b"no arrays"):
+        path.write_bytes(spoilt)
+        with pytest.raises(UserError, match=r"a\.npz is damaged"):
+            files.read_arrays(path)
 
 
 def test_a_folder_is_held_against_another_process(tmp_path):
