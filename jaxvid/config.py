@@ -17,6 +17,7 @@ POSITIVE = (
     "train.step_factor",
     "model.width",
     "data.flow.bound",
+    "sift.regularisation",
     "checkpoint.every",
 )
 
@@ -60,7 +61,7 @@ def default() -> ConfigDict:
     embedded.seed = 0  # of the rendered videos
 
     model = config.model = ConfigDict()
-    model.system = "recognizer"  # recognizer (backbone, encoder, pooling) or deep_fusion (paper C)
+    model.system = "recognizer"  # recognizer (backbone, encoder, pooling), deep_fusion or sift
     model.backbone = "li3d"  # i3d, li3d, c3d; per frame: vgg16, inception2d; of rgb+flow:
     # two_stream, conv_fusion; of skeletons: st_gcn
     model.rgb_backbone = "i3d"  # of two_stream
@@ -86,6 +87,15 @@ def default() -> ConfigDict:
     model.dropout = 0.5  # before the classifier, and inside c3d, conv_fusion and transformer
     model.bn_momentum = 0.99  # of the running batch statistics
     model.lowering = "auto"  # of convolutions: auto, native or decomposed
+
+    sift = config.sift = ConfigDict()  # read by the system sift alone
+    sift.encoder = "vlad"  # bof, fv or vlad
+    sift.clusters = 128  # K of the codebook (paper B)
+    sift.frames = 8  # whole frames described per video, equally spaced over it
+    sift.min_side = 120  # frames with a smaller short side are enlarged to it; 0: none is
+    sift.contrast = 0.02  # threshold for keypoints: a smaller one finds more; OpenCV's own is 0.04
+    sift.descriptors = 50_000  # that the codebook is fitted to
+    sift.regularisation = 1.0  # C of the SVM: what a violated margin costs
 
     train = config.train = ConfigDict()
     train.batch_size = 32  # clips of a step, over all devices
@@ -202,11 +212,12 @@ def check(config: ConfigDict) -> None:
         "data.sampling": ("consecutive", "interval"),
         "data.flow.method": ("dis", "farneback", "tvl1"),
         "model.skeleton": tuple(SKELETONS),
-        "model.system": ("recognizer", "deep_fusion"),
+        "model.system": ("recognizer", "deep_fusion", "sift"),
         "train.dtype": ("auto", "float32", "bfloat16"),
         "train.optimizer": ("sgd", "adam"),
         "train.schedule": ("cosine", "step", "constant"),
         "model.cluster_start": ("data", "random"),
+        "sift.encoder": ("bof", "fv", "vlad"),
         "eval.split": ("train", "test"),
         "eval.checkpoint": ("last", "best"),
     }
@@ -215,24 +226,25 @@ def check(config: ConfigDict) -> None:
             raise UserError(
                 f"config.{field}='{get(config, field)}': one of {', '.join(values)} is wanted"
             )
+    unsigned = ("data.fps", "data.workers", "data.threads", "sift.min_side", "sift.contrast")
     at_least = {
+        **dict.fromkeys(unsigned, 0),
+        **dict.fromkeys(("sift.clusters", "sift.frames"), 1),
         "data.short_side": 16,
         "data.jpeg_quality": 1,
         "data.num_frames": 8,
         "data.image_size": 32,
         "data.split": 1,
-        "data.fps": 0,
         "data.people": 1,
         "data.flow.stack": 1,
         "data.prefetch": 1,
-        "data.workers": 0,
-        "data.threads": 0,
         "model.encoder_layers": 1,
         "model.layers_per_stage": 1,
         "model.hidden": 1,
         "model.fc_features": 1,
         "model.clusters": 1,
         "model.aggregated": 1,
+        "sift.descriptors": config.sift.clusters,
         "train.batch_size": 1,
         "train.log_every": 1,
         "train.eval_every": 0,

@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -71,10 +71,7 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
     else:
         workdirs.evaluation_folder(workdir, config)
     keep_compiled(loading.cache_folder(config.data) / "compiled")
-    from jaxvid.evaluate import evaluate
-    from jaxvid.experiment import open_experiment
-    from jaxvid.train import Trainer
-
+    open_experiment, Trainer, evaluate = _system(config.model.system)
     experiment = open_experiment(config)
     print(experiment.describe(), flush=True)
     if mode == "train":
@@ -89,6 +86,19 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
     output = workdirs.evaluation_folder(workdir, config)
     _show(evaluate(experiment, workdir, output), output)
     return 0
+
+
+def _system(name: str) -> tuple[Callable, type, Callable]:
+    """Returns how a system's experiment is opened, its trainer, and how it is evaluated."""
+    if name == "sift":
+        from jaxvid.classical.evaluate import evaluate
+        from jaxvid.classical.experiment import open_experiment
+        from jaxvid.classical.train import Trainer
+    else:
+        from jaxvid.evaluate import evaluate
+        from jaxvid.experiment import open_experiment
+        from jaxvid.train import Trainer
+    return open_experiment, Trainer, evaluate
 
 
 def _fuse(workdirs: list[Path], output: Path) -> int:

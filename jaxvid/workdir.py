@@ -62,7 +62,7 @@ def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
     """
     old, new = (flatten(c) for c in (config_files.read(workdir / CONFIG), config))
     changed = {field: (old.get(field), new[field]) for field in new if new[field] != old.get(field)}
-    models = {field: values for field, values in changed.items() if field.startswith("model.")}
+    models = {f: values for f, values in changed.items() if f.startswith(("model.", "sift."))}
     if models:
         raise UserError(f"the model in {workdir} is another one ({_listed(models)})")
     changed = {

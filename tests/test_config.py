@@ -32,6 +32,11 @@ def test_a_config_file_has_options_of_its_own():
         configs.with_options("ucf101,colour=green", colour=("blue", "red"))
 
 
+def test_sift_lets_its_encoder_be_chosen():
+    config = config_files.load("sift:ucf101,encoder=fv,split=2")
+    assert (config.name, config.sift.encoder, config.data.split) == ("sift_fv", "fv", 2)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -43,6 +48,10 @@ def test_a_config_file_has_options_of_its_own():
         ("data.jpeg_quality", 101, "at most 100"),
         ("eval.views", 0, "at least 1"),
         ("train.schedule", "step", "step_epochs is empty"),
+        ("model.system", "svm", "one of recognizer, deep_fusion, sift is"),
+        ("sift.encoder", "hog", "one of bof, fv, vlad is wanted"),
+        ("sift.descriptors", 100, "at least 128"),
+        ("sift.regularisation", 0.0, "more than 0"),
     ],
 )
 def test_values_without_meaning_are_refused(field, value, message):

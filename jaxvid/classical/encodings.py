@@ -1,0 +1,166 @@
+"""Encodings of a set of local descriptors as one vector: BoF, Fisher vector, VLAD (paper B, 3.1).
+
+Each is fitted to descriptors (n, D) with K clusters and a seed, encodes descriptors (T, D) whose
+order does not matter, gives zeros for none, and is rebuilt from its `arrays`.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+_ITERATIONS = 50  # of k-means and of the mixture at most; more change the result little
+# Of the descriptors' mean variance: keeps a Gaussian that holds only a few from shrinking.
+_VARIANCE_FLOOR = 1e-3
+
+
+class Encoding:
+    """What the encodings share; a subclass is a dataclass whose fields are float32 arrays."""
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays to build the same encoding from: `type(encoding)(**encoding.arrays)`."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class BoF(Encoding):
+    """Bag of features: how often each centre is the nearest one. Shape: centres (K, D).
+
+    Source: paper B, Algorithm 1. The L2 norm of the histogram is ours.
+    """
+
+    centres: np.ndarray
+
+    @classmethod
+    def fit(cls, descriptors: np.ndarray, clusters: int, seed: int) -> Self:
+        """Fits the centres by k-means. Raises ValueError for too few different descriptors."""
+        return cls(_k_means(descriptors, clusters, seed))
+
+    def encode(self, descriptors: np.ndarray) -> np.ndarray:
+        """Returns the histogram of descriptors (T, D), (K,) float32 of L2 norm 1."""
+        nearest = _nearest(descriptors, self.centres)
+        return _unit(np.bincount(nearest, minlength=len(self.centres)).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class VLAD(Encoding):
+    """Sums of residuals to the nearest centres. Shape: centres (K, D).
+
+    Source: paper B, Algorithm 3; before its L2 norm the part of every centre has one of its own
+    (Arandjelović and Zisserman, CVPR 2013), so that no frequent visual word outweighs the others.
+    """
+
+    centres: np.ndarray
+
+    @classmethod
+    def fit(cls, descriptors: np.ndarray, clusters: int, seed: int) -> Self:
+        """Fits the centres by k-means. Raises ValueError for too few different descriptors."""
+        return cls(_k_means(descriptors, clusters, seed))
+
+    def encode(self, descriptors: np.ndarray) -> np.ndarray:
+        """Returns the normalised residuals of descriptors (T, D), (K D,) float32 of L2 norm 1."""
+        nearest = _nearest(descriptors, self.centres)
+        belongs = (nearest[:, None] == np.arange(len(self.centres))).astype(np.float32)
+        sums = belongs.T @ descriptors - belongs.sum(axis=0)[:, None] * self.centres
+        return _unit(_unit(sums).ravel())
+
+
+@dataclass(frozen=True)
+class FisherVector(Encoding):
+    """Gradients of a Gaussian mixture's log-likelihood, divided by the root of their information.
+
+    Shapes: weights (K,), means (K, D), variances (K, D). Source: paper B, Algorithm 2, with the
+    closed forms of Sánchez et al., IJCV 105(3), 2013, equations 16 to 18, where the weights are a
+    softmax of free numbers, and their power and L2 normalisation.
+    """
+
+    weights: np.ndarray
+    means: np.ndarray
+    variances: np.ndarray
+
+    @classmethod
+    def fit(cls, descriptors: np.ndarray, clusters: int, seed: int) -> Self:
+        """Fits a mixture with diagonal covariances by expectation maximisation from k-means.
+
+        Raises ValueError for too few different descriptors.
+        """
+        _check_distinct(descriptors, clusters)
+        mixture = GaussianMixture(
+            clusters,
+            covariance_type="diag",
+            # Descriptors that are all the same have no variance to take a floor from.
+            reg_covar=max(_VARIANCE_FLOOR * float(descriptors.var(axis=0).mean()), 1e-12),
+            max_iter=_ITERATIONS,
+            random_state=seed,
+        )
+        with warnings.catch_warnings():
+            # A codebook may stop short of the likelihood's last digits.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            mixture.fit(descriptors)
+        fitted = (mixture.weights_, mixture.means_, mixture.covariances_)
+        return cls(*(array.astype(np.float32) for array in fitted))
+
+    def encode(self, descriptors: np.ndarray) -> np.ndarray:
+        """Returns the Fisher vector of descriptors (T, D), (K + 2 K D,) float32 of L2 norm 1.
+
+        The gradients with respect to the weights come first, then the means, then the deviations.
+        """
+        gradients = self.gradients(descriptors)
+        return _unit(np.sign(gradients) * np.sqrt(np.abs(gradients)))
+
+    def gradients(self, descriptors: np.ndarray) -> np.ndarray:
+        """Returns the Fisher vector before its normalisation: the mean over the descriptors."""
+        posterior = self._posterior(descriptors)
+        # Of each Gaussian: the sums of the posterior, and of it times x and x².
+        zeroth = posterior.sum(axis=0)[:, None]
+        first, second = posterior.T @ descriptors, posterior.T @ descriptors**2
+        roots = np.sqrt(self.weights)[:, None]
+        of_weights = (zeroth - len(descriptors) * self.weights[:, None]) / roots
+        of_means = (first - zeroth * self.means) / (roots * np.sqrt(self.variances))
+        spread = second - 2 * first * self.means + zeroth * self.means**2
+        of_deviations = (spread / self.variances - zeroth) / (roots * 2**0.5)
+        parts = [part.ravel() for part in (of_weights, of_means, of_deviations)]
+        return np.concatenate(parts) / max(1, len(descriptors))
+
+    def _posterior(self, x: np.ndarray) -> np.ndarray:
+        """Returns each Gaussian's share in each descriptor, (T, K)."""
+        precisions = 1 / self.variances
+        constant = 2 * np.log(self.weights) - np.log(self.variances).sum(axis=1)
+        distances = x**2 @ precisions.T - 2 * x @ (self.means * precisions).T
+        distances += (self.means**2 * precisions).sum(axis=1)
+        logits = (constant - distances) / 2
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+
+ENCODINGS: dict[str, type[BoF | FisherVector | VLAD]] = {
+    "bof": BoF,
+    "fv": FisherVector,
+    "vlad": VLAD,
+}
+
+
+def _k_means(descriptors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+    _check_distinct(descriptors, clusters)
+    k_means = KMeans(clusters, n_init=1, max_iter=_ITERATIONS, random_state=seed)
+    return k_means.fit(descriptors).cluster_centers_.astype(np.float32)
+
+
+def _check_distinct(descriptors: np.ndarray, clusters: int) -> None:
+    distinct = len(np.unique(descriptors, axis=0))
+    if distinct < clusters:
+        raise ValueError(f"{distinct} different descriptors are too few for {clusters} clusters")
+
+
+def _nearest(descriptors: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    # ‖x‖² is left out: it is the same for every centre.
+    return ((centres**2).sum(axis=1) - 2 * descriptors @ centres.T).argmin(axis=1)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
