@@ -22,7 +22,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxvid import config as configs
-from jaxvid import config_files, files
+from jaxvid import config_checks, config_files, files
 from jaxvid import workdir as workdirs
 from jaxvid.errors import UserError, one_line
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
         mode, config, workdir, arguments = _parse(list(argv))
         if config is None:
             return _fuse([Path(argument) for argument in arguments], workdir)
-        configs.check(config)
+        config_checks.check(config)
         return _run(mode, config, workdir, signals)
     except (UserError, OSError) as error:
         print(one_line(error), file=sys.stderr)

@@ -14,7 +14,7 @@ from paper_tables import Run, Table
 from table_files import Outcome
 
 from jaxvid import config as configs
-from jaxvid import config_files, files
+from jaxvid import config_checks, config_files, files
 from jaxvid import workdir as workdirs
 from jaxvid.errors import UserError
 
@@ -202,7 +202,7 @@ def _overridden(config: ConfigDict, overrides: list[str]) -> ConfigDict:
         values(argv)
     except flags.Error as error:
         raise UserError(str(error)) from None
-    configs.check(values.config)
+    config_checks.check(values.config)
     return values.config
 
 
