@@ -6,8 +6,7 @@ from jaxvid import protocols
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
-    config = configs.for_dataset(argument)
-    protocols.hybrid(config)
+    config = configs.for_dataset(argument, protocols.hybrid)
     config.name = "attention_lstm"
     config.data.streams = "rgb+flow"
     config.model.backbone = "two_stream"

@@ -6,8 +6,7 @@ from jaxvid import protocols
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
-    config = configs.for_dataset(argument)
-    protocols.hybrid(config)
+    config = configs.for_dataset(argument, protocols.hybrid)
     config.name = "cnn_gru"
     config.model.backbone = "inception2d"
     config.model.encoder = "gru"

@@ -6,8 +6,7 @@ from jaxvid import protocols
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
-    config = configs.for_dataset(argument)
-    protocols.hybrid(config)
+    config = configs.for_dataset(argument, protocols.hybrid)
     config.name = "cnn_transformer"
     config.model.backbone = "inception2d"
     config.model.encoder = "transformer"
@@ -15,4 +14,6 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.pooling = "last"
     if config.data.dataset == "embedded":
         config.train.epochs = 10.0
+    else:
+        config.model.encoder_dropout = 0.1
     return config

@@ -6,10 +6,10 @@ from jaxvid import protocols
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
-    config = configs.for_dataset(argument)
-    protocols.deep_fusion(config)
+    config = configs.for_dataset(argument, protocols.deep_fusion)
     config.name = "conv_fusion"
     config.data.streams = "rgb+flow"
     config.model.backbone = "conv_fusion"
     config.model.encoder = "none"
+    config.model.dropout = 0.0  # FC6 has its own
     return config

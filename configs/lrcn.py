@@ -6,8 +6,7 @@ from jaxvid import protocols
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
-    config = configs.for_dataset(argument)
-    protocols.deep_fusion(config)
+    config = configs.for_dataset(argument, protocols.deep_fusion)
     config.name = "lrcn"
     config.model.backbone = "vgg16"
     config.model.encoder = "lstm"

@@ -6,12 +6,12 @@ from jaxvid import protocols
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
-    config = configs.for_dataset(argument)
-    protocols.hybrid(config)
+    config = configs.for_dataset(argument, protocols.hybrid)
     config.name = "st_gcn"
     config.data.streams = "skeleton"
     config.model.backbone = "st_gcn"
     config.model.encoder = "none"
+    config.model.dropout = 0.0  # its units have their own
     if config.data.dataset == "embedded":
         config.train.epochs = 6.0
         return config

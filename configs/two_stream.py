@@ -6,8 +6,7 @@ from jaxvid import protocols
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: [DATASET[,fusion=concat|sum][,split=N][,augment=BOOL]]."""
-    config, chosen = configs.with_options(argument, fusion=("concat", "sum"))
-    protocols.hybrid(config)
+    config, chosen = configs.with_options(argument, protocols.hybrid, fusion=("concat", "sum"))
     config.name = "two_stream"
     config.data.streams = "rgb+flow"
     config.model.backbone = "two_stream"

@@ -6,8 +6,7 @@ from jaxvid import protocols
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: [DATASET[,stream=rgb|flow][,split=N][,augment=BOOL]]."""
-    config, chosen = configs.with_options(argument, stream=("rgb", "flow"))
-    protocols.deep_fusion(config)
+    config, chosen = configs.with_options(argument, protocols.deep_fusion, stream=("rgb", "flow"))
     config.name = f"vgg16_{chosen['stream']}"
     config.data.streams = chosen["stream"]
     config.model.backbone = "vgg16"

@@ -3,6 +3,7 @@
 A config file in `configs/` starts from `for_dataset(argument)` and changes what its system changes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -70,9 +71,10 @@ def default() -> ConfigDict:
     model.clusters = 128  # K of the soft aggregations (paper B)
     model.aggregated = 64  # O, width of their output
     model.cluster_start = "data"  # fitted to training clips before the first step, or random
-    model.lstm_dropout = 0.25  # of the outputs of LN-LSTMs
     model.direct_logits = False  # of deep_fusion: the last state is the logits (paper C, eq. 12)
-    model.dropout = 0.5  # before the classifier, and inside c3d, conv_fusion and transformer
+    model.dropout = 0.5  # before the classifier
+    model.backbone_dropout = 0.5  # inside c3d, conv_fusion and st_gcn
+    model.encoder_dropout = 0.25  # inside transformer, and of the outputs of ln_lstm
     model.bn_momentum = 0.99  # of the running batch statistics
     model.lowering = "auto"  # of convolutions: auto, native or decomposed
 
@@ -117,18 +119,23 @@ def default() -> ConfigDict:
     return config
 
 
-def for_dataset(argument: str = "") -> ConfigDict:
+Protocol = Callable[[ConfigDict], None]
+
+
+def for_dataset(argument: str = "", protocol: Protocol | None = None) -> ConfigDict:
     """Returns the default config at the scale of a dataset.
 
     `argument` is what follows the colon on the command line: `DATASET[,split=N][,augment=BOOL]`.
-    Without it: the embedded dataset at a scale that two CPU cores train in minutes.
-    Raises UserError.
+    Without it: the embedded dataset at a scale that two CPU cores train in minutes. `protocol` is
+    one of `jaxvid.protocols`, which changes the defaults before the argument does. Raises UserError.
     """
-    config, _ = with_options(argument)
+    config, _ = with_options(argument, protocol)
     return config
 
 
-def with_options(argument: str, **options: tuple[str, ...]) -> tuple[ConfigDict, dict[str, str]]:
+def with_options(
+    argument: str, protocol: Protocol | None = None, **options: tuple[str, ...]
+) -> tuple[ConfigDict, dict[str, str]]:
     """Returns `for_dataset`'s config and the values of a config file's own options.
 
     `options` are the values that each one may have in `argument`, its default first: `encoder=vlad`
@@ -140,6 +147,8 @@ def with_options(argument: str, **options: tuple[str, ...]) -> tuple[ConfigDict,
     config = default()
     config.data.dataset = dataset
     SCALES[dataset](config)
+    if protocol:
+        protocol(config)
     chosen = {name: values[0] for name, values in options.items()}
     for pair in pairs:
         key, _, value = pair.partition("=")
@@ -166,6 +175,8 @@ def _embedded(config: ConfigDict) -> None:
     config.model.temporal_stride = 2
     config.model.factorised_stem = True  # learns faster at this size
     config.model.dropout = 0.0
+    config.model.backbone_dropout = 0.0
+    config.model.encoder_dropout = 0.0
     config.model.bn_momentum = 0.9
     config.train.batch_size = 16
     config.train.epochs = 14.0

@@ -90,7 +90,12 @@ def check(config: ConfigDict) -> None:
             raise UserError(f"config.{field}={get(config, field)}: more than 0 is wanted")
     if not 0 < config.train.center_rate <= 1:
         raise UserError(f"config.train.center_rate={config.train.center_rate}: in (0, 1] is wanted")
-    shares = ("model.dropout", "model.lstm_dropout", "model.bn_momentum")
+    shares = (
+        "model.dropout",
+        "model.backbone_dropout",
+        "model.encoder_dropout",
+        "model.bn_momentum",
+    )
     for field in (*shares, "train.label_smoothing", "train.momentum"):
         if not 0 <= get(config, field) < 1:
             raise UserError(f"config.{field}={get(config, field)}: from 0 to below 1 is wanted")

@@ -69,7 +69,7 @@ def _st_gcn(model: Any, dtype: DTypeLike) -> st_gcn.STGCN:
         width=model.width,
         layers_per_stage=model.layers_per_stage,
         temporal_stride=model.temporal_stride,
-        dropout=model.dropout,
+        dropout=model.backbone_dropout,
         bn_momentum=model.bn_momentum,
         lowering=model.lowering,
         dtype=dtype,
@@ -86,7 +86,7 @@ BACKBONES: Mapping[str, Part] = {
     "c3d": lambda model, dtype: c3d.C3D(
         width=model.width,
         temporal_stride=model.temporal_stride,
-        dropout=model.dropout,
+        dropout=model.backbone_dropout,
         lowering=model.lowering,
         dtype=dtype,
     ),
@@ -100,7 +100,7 @@ BACKBONES: Mapping[str, Part] = {
     "conv_fusion": lambda model, dtype: deep_fusion.ConvFusion(
         width=model.width,
         fc_features=model.fc_features,
-        dropout=model.dropout,
+        dropout=model.backbone_dropout,
         fuse_fc=model.fuse_fc,
         lowering=model.lowering,
         dtype=dtype,
@@ -121,10 +121,10 @@ ENCODERS: Mapping[str, Part] = {
     "bilstm": lambda model, dtype: recurrent.BiLSTM(model.hidden, model.encoder_layers, dtype),
     "gru": lambda model, dtype: gru.GRU(model.hidden, model.encoder_layers, dtype),
     "ln_lstm": lambda model, dtype: ln_lstm.LNLSTM(
-        model.hidden, model.encoder_layers, dropout=model.lstm_dropout, dtype=dtype
+        model.hidden, model.encoder_layers, dropout=model.encoder_dropout, dtype=dtype
     ),
     "transformer": lambda model, dtype: transformer.Transformer(
-        model.hidden, model.encoder_layers, dropout=model.dropout, dtype=dtype
+        model.hidden, model.encoder_layers, dropout=model.encoder_dropout, dtype=dtype
     ),
 }
 
@@ -150,6 +150,8 @@ def build(model: Any, num_classes: int, dtype: DTypeLike = jnp.float32) -> nn.Mo
     """
     if model.system == "deep_fusion":
         return _deep_fusion(model, num_classes, dtype)
+    if model.direct_logits:
+        raise ValueError("direct_logits is for the system 'deep_fusion'")
     return Recognizer(
         backbone=_part("backbone", BACKBONES, model.backbone)(model, dtype),
         encoder=_part("encoder", ENCODERS, model.encoder)(model, dtype),
@@ -160,13 +162,19 @@ def build(model: Any, num_classes: int, dtype: DTypeLike = jnp.float32) -> nn.Mo
 
 
 def _deep_fusion(model: Any, num_classes: int, dtype: DTypeLike) -> deep_fusion.DeepFusion:
-    if model.backbone != "conv_fusion":
-        raise ValueError(f"system 'deep_fusion' has no backbone {model.backbone!r}: conv_fusion")
+    for family, only in {
+        "backbone": "conv_fusion",
+        "encoder": "ln_lstm",
+        "pooling": "last",
+    }.items():
+        if getattr(model, family) != only:
+            name = getattr(model, family)
+            raise ValueError(f"system 'deep_fusion' has the {family} {only!r}, not {name!r}")
     return deep_fusion.DeepFusion(
         backbone=BACKBONES["conv_fusion"](model, dtype),
         num_classes=num_classes,
         hidden=model.hidden,
-        lstm_dropout=model.lstm_dropout,
+        lstm_dropout=model.encoder_dropout,
         direct=model.direct_logits,
         dtype=dtype,
     )
