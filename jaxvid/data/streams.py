@@ -5,6 +5,7 @@ pieces into the network's input (`read`, while training). A new stream is one cl
 line in `jaxvid.data.loading`.
 """
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,9 +81,12 @@ class Flow:
 
     def encode(self, path: Path) -> Iterator[bytes]:
         resized = (video.resize_short_side(f, self.short_side) for f in video.decode(path))
-        for vectors in flow.estimate(resized, self.method):
-            stored = flow.quantise(vectors, self.bound)
-            yield _jpeg(np.concatenate([stored[..., 0], stored[..., 1]]), self.jpeg_quality)
+        try:
+            for vectors in flow.estimate(resized, self.method):
+                stored = flow.quantise(vectors, self.bound)
+                yield _jpeg(np.concatenate([stored[..., 0], stored[..., 1]]), self.jpeg_quality)
+        except cv2.error as error:  # frames of a few pixels, for one
+            raise video.VideoError(f"no flow could be estimated: {error.err}") from None
 
     def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
         images = np.stack([_image(frames[i], cv2.IMREAD_GRAYSCALE) for i in indices])
@@ -113,7 +117,7 @@ class Skeletons:
         try:
             with np.load(path.with_suffix(self.suffix), allow_pickle=False) as file:
                 pixels = file["joints"].astype(np.float32)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise video.VideoError(f"no skeleton could be read beside it: {error}") from None
         width, height = video.size(path)
         people, steps, joints, _ = pixels.shape

@@ -15,14 +15,17 @@ class VideoError(Exception):
 
 
 def frames_per_second(path: Path) -> float:
-    """Returns the rate that a video's header states, frames per second; 25 where it states none."""
-    fps = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS)
+    """Returns the rate that a video's header states, frames per second; 25 where it states none.
+
+    Raises VideoError for a name that OpenCV cannot take.
+    """
+    fps = _capture(path).get(cv2.CAP_PROP_FPS)
     return fps if math.isfinite(fps) and 1 <= fps <= 240 else DEFAULT_FPS
 
 
 def size(path: Path) -> tuple[int, int]:
     """Returns the width and height that a video's header states, pixels. Raises VideoError."""
-    capture = cv2.VideoCapture(str(path))
+    capture = _capture(path)
     width, height = (
         int(capture.get(field)) for field in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
     )
@@ -38,7 +41,7 @@ def decode(path: Path) -> Iterator[np.ndarray]:
     """
     if path.stat().st_size == 0:
         raise VideoError("the file is empty")
-    capture = cv2.VideoCapture(str(path))
+    capture = _capture(path)
     try:
         if not capture.isOpened():
             raise VideoError("not a video that OpenCV can open")
@@ -53,6 +56,14 @@ def decode(path: Path) -> Iterator[np.ndarray]:
             raise VideoError("no frame could be decoded")
     finally:
         capture.release()
+
+
+def _capture(path: Path) -> cv2.VideoCapture:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # at such a name OpenCV ends the process
+        raise VideoError("its name is not UTF-8: rename it") from None
+    return cv2.VideoCapture(str(path))
 
 
 def resize_short_side(frame: np.ndarray, short_side: int) -> np.ndarray:

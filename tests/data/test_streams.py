@@ -1,5 +1,7 @@
+import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -69,3 +71,23 @@ def test_a_video_without_joints_is_named_and_skipped(clip, tmp_path, caplog):
     videos = records.Videos([records.RecordSource(folder, SKELETONS)])
     assert "a.avi" in videos
     assert "b.avi" not in videos
+
+
+def test_what_no_stream_can_be_made_of_has_a_reason(clip, tmp_path):
+    tiny = tmp_path / "tiny.avi"
+    writer = cv2.VideoWriter(str(tiny), cv2.VideoWriter_fourcc(*"MJPG"), 25, (8, 8))
+    for level in (0, 99, 200):
+        writer.write(np.full((8, 8, 3), level, np.uint8))
+    writer.release()
+    assert len(list(Rgb(40, 95).encode(tiny))) == 3
+    with pytest.raises(video.VideoError, match="no flow could be estimated"):
+        list(FLOW.encode(tiny))
+
+    joints = clip.with_suffix(embedded.JOINTS_SUFFIX).read_bytes()
+    tiny.with_suffix(embedded.JOINTS_SUFFIX).write_bytes(joints[:100])
+    with pytest.raises(video.VideoError, match="no skeleton could be read beside it"):
+        list(SKELETONS.encode(tiny))
+
+    named = tiny.rename(os.fsdecode(bytes(tmp_path) + b"/\xff.avi"))
+    with pytest.raises(video.VideoError, match="name is not UTF-8"):
+        prepare.encode("a", named, Rgb(40, 95))
