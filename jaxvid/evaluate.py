@@ -1,7 +1,5 @@
 """Evaluation: the scores of every clip of a split, each counted exactly once, and what they say."""
 
-import csv
-import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from jaxvid.devices import network_input
 from jaxvid.errors import UserError
 from jaxvid.experiment import Experiment
 from jaxvid.logs import read_metrics
+from jaxvid.network import Network
 from jaxvid.report import figures
 
 
@@ -47,21 +46,29 @@ class Scores:
         return float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
 
 
+def scoring(network: Network) -> Callable[[Any, Any], jax.Array]:
+    """Returns the compiled forward pass: from a model's variables and clips to probabilities.
+
+    Shapes: a batch of clips with an axis of V views after the first, (B, V, ...), to (B, N), the
+    mean over a clip's views, the same on every device.
+    """
+
+    def forward(variables: Any, clips: Any) -> jax.Array:
+        batch, views = jax.tree.leaves(clips)[0].shape[:2]
+        merged = jax.tree.map(lambda x: x.reshape(batch * views, *x.shape[2:]), clips)
+        logits = network.model.apply(variables, network_input(merged), train=False).logits
+        probabilities = jax.nn.softmax(logits.astype(jnp.float32))
+        return probabilities.reshape(batch, views, -1).mean(axis=1)
+
+    return jax.jit(forward, out_shardings=network.devices.replicated)
+
+
 class Scorer:
     """Scores the split that a config's `eval` names; compiles once for any number of calls."""
 
     def __init__(self, experiment: Experiment):
         self.experiment = experiment
-        model = experiment.model
-
-        def forward(variables: Any, clips: Any) -> jax.Array:
-            batch, views = jax.tree.leaves(clips)[0].shape[:2]
-            merged = jax.tree.map(lambda x: x.reshape(batch * views, *x.shape[2:]), clips)
-            logits = model.apply(variables, network_input(merged), train=False).logits
-            probabilities = jax.nn.softmax(logits.astype(jnp.float32))
-            return probabilities.reshape(batch, views, -1).mean(axis=1)
-
-        self._forward = jax.jit(forward, out_shardings=experiment.devices.replicated)
+        self._forward = scoring(experiment)
         self._compiled = False
 
     def score(self, variables: Any, stop: Callable[[], bool] = lambda: False) -> Scores | None:
@@ -140,8 +147,8 @@ def write_results(
     }
     classes = metrics.per_class(scores.probabilities, scores.labels)
     rows = [{"class": name, **row} for name, row in zip(class_names, classes, strict=True)]
-    files.write_text(output / "per_class.csv", _csv(rows))
-    files.write_text(output / "predictions.csv", _csv(_predictions(scores, class_names)))
+    files.write_csv(output / "per_class.csv", rows)
+    files.write_csv(output / "predictions.csv", _predictions(scores, class_names))
     folder = output / "figures"
     predicted = scores.probabilities.argmax(-1)
     matrix = folder / "confusion_matrix.png"
@@ -152,21 +159,21 @@ def write_results(
     return results
 
 
-def restore(experiment: Experiment, workdir: Path) -> tuple[int, dict[str, Any]]:
+def restore(network: Network, workdir: Path) -> tuple[int, dict[str, Any]]:
     """Returns the step and the variables of the checkpoint that a config's `eval` names.
 
     Raises UserError where there is none.
     """
     folder = workdir / "checkpoints"
     wanted = None
-    if experiment.config.eval.checkpoint == "best":
+    if network.config.eval.checkpoint == "best":
         wanted = checkpoints.best_step(folder)
         if wanted is None:
             raise UserError(f"no checkpoint in {folder} was evaluated: config.eval.checkpoint=last")
-    layout = experiment.devices.replicated
+    layout = network.devices.replicated
     template = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout),
-        experiment.shapes,
+        network.shapes,
     )
     restored = checkpoints.restore(folder, {"variables": template}, wanted)
     if restored is None:
@@ -190,11 +197,3 @@ def _predictions(scores: Scores, class_names: tuple[str, ...]) -> list[dict[str,
             }
         )
     return rows
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

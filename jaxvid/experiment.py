@@ -3,21 +3,18 @@
 import logging
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import flax.linen as nn
 import jax
-import jax.numpy as jnp
-from jax.typing import DTypeLike
 from ml_collections import ConfigDict
 
 from jaxvid import models
 from jaxvid.data import loading
 from jaxvid.data.datasets import Clip, Dataset
-from jaxvid.data.pipeline import ClipSettings, Reading, as_clip
+from jaxvid.data.pipeline import ClipSettings, Reading
 from jaxvid.data.records import Videos
-from jaxvid.devices import Devices, compute_dtype
+from jaxvid.devices import compute_dtype
 from jaxvid.errors import UserError
+from jaxvid.network import Network, open_network
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +44,8 @@ class Footage:
 
 
 @dataclass(frozen=True)
-class Experiment(Footage):
-    """A dataset with its prepared records, and the model and the devices to use on it."""
-
-    model: nn.Module
-    devices: Devices
+class Experiment(Footage, Network):
+    """A dataset with its prepared records, and the network to use on it."""
 
     @property
     def clip_settings(self) -> ClipSettings:
@@ -66,41 +60,14 @@ class Experiment(Footage):
             jax.process_count(),
         )
 
-    @property
-    def _blank_clip(self) -> Any:
-        clips = {name: jnp.zeros((1, *shape)) for name, shape in self.clip_shapes.items()}
-        return as_clip(clips)
-
-    @property
-    def clip_shapes(self) -> dict[str, tuple[int, ...]]:
-        return loading.clip_shapes(self.config.data, self.config.model.skeleton)
-
-    def init(self, key: jax.Array) -> Any:
-        """Returns the model's variables before training: `params` and `batch_stats`."""
-        return {"batch_stats": {}} | self.model.init(key, self._blank_clip, train=False)
-
-    @cached_property
-    def shapes(self) -> Any:
-        """The shapes and types of the model's variables."""
-        return jax.eval_shape(self.init, jax.random.key(0))
-
     @cached_property
     def centers_shape(self) -> tuple[int, int]:
         """The shape of the center loss's centres: classes and the embedding's width (N, E)."""
         outputs = jax.eval_shape(
-            lambda variables: self.model.apply(variables, self._blank_clip, train=False),
+            lambda variables: self.model.apply(variables, self.blank_clip, train=False),
             self.shapes,
         )
         return len(self.dataset.class_names), outputs.embedding.shape[-1]
-
-    @cached_property
-    def parameters(self) -> dict[str, int]:
-        """The numbers of trainable parameters, with the classifier and without."""
-        params = self.shapes["params"]
-        return {
-            "parameters": models.count_parameters(params),
-            "parameters_without_classifier": models.count_parameters(params, classifier=False),
-        }
 
     def describe(self) -> str:
         """Returns what a user wants to see before hours are spent."""
@@ -125,24 +92,15 @@ def open_experiment(config: ConfigDict) -> Experiment:
 
     Raises UserError for what the config cannot mean, before anything is decoded.
     """
-    devices = Devices()
-    devices.check_batch_size("train.batch_size", config.train.batch_size)
-    devices.check_batch_size("eval.batch_size", config.eval.batch_size)
-    dtype = compute_dtype(config.train.dtype)
     # What is wrong with the parts should be said before any video is decoded, and the number of
     # classes is not yet known: the one that fits a network without a classifier.
-    _build(config, config.model.hidden, dtype)
+    network = open_network(config, config.model.hidden)
+    network.devices.check_batch_size("train.batch_size", config.train.batch_size)
     steps = models.sequence_length(config.model, config.data.num_frames)
-    if config.data.streams not in models.streams(config.model):
-        raise UserError(
-            f"config.model.backbone={config.model.backbone} reads "
-            f"{' or '.join(models.streams(config.model))}, not what config.data.streams="
-            f"{config.data.streams} gives"
-        )
-    if steps == 1 and config.model.encoder != "none":
+    if steps == 1 and (config.model.encoder, config.model.pooling) != ("none", "mean"):
         logger.warning(
-            "%d frames at temporal stride %d leave one feature step: a recurrent encoder has "
-            "nothing to do; take more frames or a smaller config.model.temporal_stride",
+            "%d frames at temporal stride %d leave one feature step: an encoder or a pooling over "
+            "time has nothing to do; take more frames or a smaller config.model.temporal_stride",
             config.data.num_frames,
             config.model.temporal_stride,
         )
@@ -152,14 +110,6 @@ def open_experiment(config: ConfigDict) -> Experiment:
             f"config.model.skeleton={config.model.skeleton}: {dataset.name} has the joints of "
             f"{dataset.skeleton}"
         )
-    model = _build(config, len(dataset.class_names), dtype)
+    network = open_network(config, len(dataset.class_names))
     source = loading.open_records(dataset, config.data)
-    return Experiment(config, dataset, source, model, devices)
-
-
-def _build(config: ConfigDict, num_classes: int, dtype: DTypeLike) -> nn.Module:
-    try:
-        models.sequence_length(config.model, config.data.num_frames)
-        return models.build(config.model, num_classes, dtype)
-    except ValueError as error:
-        raise UserError(f"config.model: {error}") from None
+    return Experiment(config, network.model, network.devices, dataset, source)
