@@ -2,6 +2,7 @@
 
 python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=DIR] [--config.FIELD=VALUE ...]
 python -m jaxvid.main --mode=eval --workdir=runs/try1
+python -m jaxvid.main --mode=predict --workdir=runs/try1 clip.mp4 FOLDER [--output=labels.csv]
 python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
 python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/vgg16_flow
 """
@@ -14,6 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,7 +33,9 @@ MODES = {
     "eval": "evaluate the model of a workdir",
     "prepare": "decode the dataset's videos into records, so that training starts at once",
     "fuse": "average the scores of the evaluated workdirs that are named; writes to the workdir",
+    "predict": "label the video files, and those in the folders, that are named",
 }
+TAKE_ARGUMENTS = ("fuse", "predict")
 FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config.py lists"
 
 
@@ -42,11 +46,13 @@ def main(argv: Sequence[str]) -> int:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     signals = _Signals()
     try:
-        mode, config, workdir, arguments = _parse(list(argv))
-        if config is None:
-            return _fuse([Path(argument) for argument in arguments], workdir)
-        config_checks.check(config)
-        return _run(mode, config, workdir, signals)
+        command = _parse(list(argv))
+        if command.config is None:
+            return _fuse([Path(argument) for argument in command.arguments], command.workdir)
+        config_checks.check(command.config)
+        if command.mode == "predict":
+            return _predict(command)
+        return _run(command.mode, command.config, command.workdir, signals)
     except (UserError, OSError) as error:
         print(one_line(error), file=sys.stderr)
         return 2
@@ -108,24 +114,49 @@ def _fuse(workdirs: list[Path], output: Path) -> int:
     return 0
 
 
+def _predict(command: "_Command") -> int:
+    from jaxvid import predict
+    from jaxvid.data import loading
+    from jaxvid.devices import keep_compiled
+
+    config, workdir = command.config, command.workdir
+    workdirs.evaluation_folder(workdir, config)  # raises where the config has another model
+    keep_compiled(loading.cache_folder(config.data) / "compiled")
+    predict.run(config, workdir, command.arguments, command.output, command.top)
+    return 0
+
+
 def _show(results: dict[str, Any], folder: Path) -> None:
     for name, value in results.items():
         print(f"{name:30} {value:.4f}" if isinstance(value, float) else f"{name:30} {value}")
     print(f"results, predictions and figures are in {folder}")
 
 
-def _parse(argv: list[str]) -> tuple[str, ConfigDict | None, Path, list[str]]:
-    """Returns the mode, its config, the workdir and the arguments that are no flags.
+@dataclass(frozen=True)
+class _Command:
+    """What a command line says. The config is None for the mode fuse alone, which needs none."""
 
-    The config is None for the mode fuse alone, which needs none.
-    """
+    mode: str
+    config: ConfigDict | None
+    workdir: Path
+    arguments: list[str]  # which are no flags
+    output: str
+    top: int
+
+
+def _parse(argv: list[str]) -> _Command:
     argv = _joined(argv)
     values = flags.FlagValues()
+    values.set_gnu_getopt()  # flags may follow arguments
     usage = "; ".join(f"{mode}: {meaning}" for mode, meaning in MODES.items())
     mode = flags.DEFINE_enum("mode", "train", list(MODES), usage, flag_values=values)
     workdir = flags.DEFINE_string(
         "workdir", "", "folder of the run; by default runs/SYSTEM-DATASET", flag_values=values
     )
+    output = flags.DEFINE_string(
+        "output", "", "predict: new .csv or .json file for the labels", flag_values=values
+    )
+    top = flags.DEFINE_integer("top", 5, "predict: labels to show per video", flag_values=values)
     flags.DEFINE_bool("help", False, "show this help", flag_values=values, short_name="h")
     config = _config(argv)
     argv = [argument for argument in argv if not argument.startswith("--config=")]
@@ -139,16 +170,19 @@ def _parse(argv: list[str]) -> tuple[str, ConfigDict | None, Path, list[str]]:
     if values.help:
         print(f"{__doc__}\nFlags:\n{values.module_help(sys.argv[0])}\n{FIELDS_HELP}")
         raise SystemExit(0)
+    for name in ("output", "top"):
+        if values[name].present and mode.value != "predict":
+            raise UserError(f"--{name} is of --mode=predict; --mode={mode.value} has none")
     if mode.value == "fuse":
         if not workdir.value:
             raise UserError("--mode=fuse needs --workdir=FOLDER for what it writes")
-        return mode.value, None, Path(workdir.value), rest
+        return _Command(mode.value, None, Path(workdir.value), rest, output.value, top.value)
     if config is None:
         raise UserError("--config=configs/NAME.py is wanted, or the --workdir of an earlier run")
-    if rest:
+    if rest and mode.value not in TAKE_ARGUMENTS:
         raise UserError(f"unexpected argument '{rest[0]}': --mode={mode.value} takes none")
     folder = workdir.value or f"runs/{config.name}-{config.data.dataset}"
-    return mode.value, values.config, Path(folder), []
+    return _Command(mode.value, values.config, Path(folder), rest, output.value, top.value)
 
 
 def _joined(argv: list[str]) -> list[str]:

@@ -49,7 +49,15 @@ def run(
 
 def _set_up_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: left to the parent
-    cv2.setNumThreads(1)  # the workers share the cores among themselves already
-    # What is wrong with a video is the task's to say, not OpenCV's and FFmpeg's on the terminal.
+    set_up_opencv()
+
+
+def set_up_opencv() -> None:
+    """Makes OpenCV use one thread in this process, and say nothing.
+
+    For those who decode several videos at once: they share the cores among themselves already,
+    and what is wrong with a video is theirs to say, not OpenCV's and FFmpeg's on the terminal.
+    """
+    cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"

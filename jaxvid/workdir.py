@@ -54,6 +54,18 @@ def claim(
         files.write_text(workdir / CONFIG, config_files.to_json(config))
 
 
+def class_names(workdir: Path) -> tuple[str, ...]:
+    """Returns the names of the classes that a workdir's model tells apart. Raises UserError."""
+    path = workdir / DATASET
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: nothing was trained in {workdir}")
+    about = files.read_json(path)
+    names = about.get("class_names") if isinstance(about, dict) else None
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise UserError(f"{path} is damaged: a list of class_names is wanted")
+    return tuple(names)
+
+
 def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
     """Returns where an evaluation's results go: the workdir, or a folder for what differs from it.
 

@@ -33,7 +33,7 @@ def load(data: ConfigDict) -> Dataset:
     classes = tuple(name for entry in data.classes for name in entry.split(","))
     if data.dataset == "embedded":
         dataset = ucf101.read(_embedded_root(data, classes), data.split, name="embedded")
-        dataset = replace(dataset, skeleton="figure18", skeleton_suffix=embedded.JOINTS_SUFFIX)
+        dataset = _with_skeletons(dataset)
     elif not data.root:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     else:
@@ -50,18 +50,31 @@ def load(data: ConfigDict) -> Dataset:
     return take_classes(dataset, classes)
 
 
+def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:
+    """Returns what is known of the dataset that a config's `data` names where it is not at hand."""
+    dataset = Dataset(data.dataset, Path(), class_names, clips=())
+    return _with_skeletons(dataset) if data.dataset == "embedded" else dataset
+
+
 def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
     """Prepares the streams of a dataset's videos where that is still to be done, and opens them.
 
     Raises UserError where the dataset or this installation does not have a stream.
     """
-    wanted = [STREAMS[name](dataset, data) for name in stream_names(data)]
     cache = cache_folder(data) / "records"
     sources = []
-    for stream in wanted:
+    for stream in streams(dataset, data):
         folder = prepare.prepare(dataset, stream, cache, data.workers)
         sources.append(RecordSource(folder, stream))
     return Videos(sources)
+
+
+def streams(dataset: Dataset, data: ConfigDict) -> list[Stream]:
+    """Returns the streams that a config's clips have.
+
+    Raises UserError where the dataset or this installation does not have one.
+    """
+    return [STREAMS[name](dataset, data) for name in stream_names(data)]
 
 
 def stream_names(data: ConfigDict) -> list[str]:
@@ -114,6 +127,10 @@ def clip_shapes(data: ConfigDict, skeleton: str) -> dict[str, tuple[int, ...]]:
     if "skeleton" in stream_names(data):
         shapes["skeleton"] = (data.num_frames, data.people, len(SKELETONS[skeleton].joints), 3)
     return {name: shapes[name] for name in stream_names(data)}
+
+
+def _with_skeletons(dataset: Dataset) -> Dataset:
+    return replace(dataset, skeleton="figure18", skeleton_suffix=embedded.JOINTS_SUFFIX)
 
 
 def _embedded_root(data: ConfigDict, classes: tuple[str, ...]) -> Path:

@@ -50,7 +50,7 @@ class Fake:
             return self.failing[workdir.name]
         output = workdir
         if "--mode=fuse" not in arguments:
-            config = command._parse(["jaxvid", *own])[1]
+            config = command._parse(["jaxvid", *own]).config
             if not (workdir / "config.json").is_file():
                 files.write_text(workdir / "config.json", config_files.to_json(config))
             output = command.workdirs.evaluation_folder(workdir, config)
@@ -243,5 +243,5 @@ def test_configs_are_read_as_the_main_program_reads_them():
     runs = [run for run in ablation.runs if (ROOT / "configs" / f"{run.config}.py").is_file()]
     assert Run("li3d_bilstm", ("augment=true",)) in runs
     for run in runs:
-        theirs = command._parse(["jaxvid", *ablation.arguments(run)])[1]
+        theirs = command._parse(["jaxvid", *ablation.arguments(run)]).config
         assert flatten(ablation.config(run)) == flatten(theirs)

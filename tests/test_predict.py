@@ -1,0 +1,214 @@
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxvid import checkpoints, predict
+from jaxvid import experiment as experiments
+from jaxvid import main as command
+from jaxvid import workdir as workdirs
+from jaxvid.data import loading
+from jaxvid.errors import UserError
+from jaxvid.evaluate import Scorer
+from jaxvid.predict import find_videos
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+SYSTEMS = {
+    "rgb": {},
+    "rgb+flow": {
+        "model.backbone": "two_stream",
+        "model.rgb_backbone": "vgg16",
+        "model.flow_backbone": "vgg16",
+        "model.encoder": "none",
+    },
+    "skeleton": {
+        "data.dataset": "embedded",
+        "data.classes": ("SitDown", "StandUp"),
+        "data.embedded.groups": 4,
+        "data.embedded.clips_per_group": 2,
+        "model.backbone": "st_gcn",
+        "model.layers_per_stage": 1,
+        "model.encoder": "none",
+    },
+}
+
+
+def run(*arguments) -> int:
+    return command.main(["jaxvid", "--mode=predict", *map(str, arguments)])
+
+
+def save(experiment, workdir: Path):
+    """Makes a workdir whose checkpoint holds random variables, and returns those."""
+    rng = np.random.default_rng(0)
+
+    def value(leaf):
+        fan_in = leaf.size // leaf.shape[-1]
+        drawn = rng.normal(0, (2 / fan_in) ** 0.5, leaf.shape)
+        return np.asarray(drawn if leaf.ndim > 1 else rng.uniform(0.5, 1, leaf.shape), leaf.dtype)
+
+    variables = jax.tree.map(value, experiment.shapes)
+    workdirs.claim(
+        workdir, experiment.config, experiment.dataset.class_names, experiment.clips("train")
+    )
+    writer = checkpoints.Writer(workdir / "checkpoints", keep=1)
+    writer.save(3, {"variables": variables})
+    writer.close()
+    return variables
+
+
+@pytest.fixture
+def trained(tiny, tmp_path):
+    """An experiment, its variables, and a workdir that has them."""
+    experiment = experiments.open_experiment(tiny)
+    return experiment, save(experiment, tmp_path / "run"), tmp_path / "run"
+
+
+@pytest.fixture
+def videos(tiny, tmp_path) -> Path:
+    """Three videos in two folders, one of which does not decode."""
+    source = Path(tiny.data.root) / "UCF-101" / "SitDown"
+    folder = tmp_path / "videos"
+    (folder / "inside").mkdir(parents=True)
+    shutil.copy(next(source.glob("*g01_c01.avi")), folder / "b.avi")
+    shutil.copy(next(source.glob("*g02_c01.avi")), folder / "inside" / "[a].AVI")
+    (folder / "c.mp4").write_bytes(b"\0" * 5000)
+    (folder / "notes.txt").write_text("no video")
+    return folder
+
+
+@pytest.mark.parametrize("streams", SYSTEMS)
+def test_labels_are_those_of_an_evaluation(tiny, tmp_path, streams):
+    with tiny.unlocked():
+        tiny.data.streams = streams
+        tiny.eval.views = 2
+        tiny.update_from_flattened_dict(SYSTEMS[streams])
+    experiment = experiments.open_experiment(tiny)
+    variables = save(experiment, tmp_path)
+    expected = Scorer(experiment).score(variables)
+    assert np.ptp(expected.probabilities, axis=0).min() > 1e-3  # clips differ
+
+    folder = experiment.dataset.folder
+    paths = [folder / clip.id for clip in expected.clips]
+    labels = predict.predict(tiny, tmp_path, paths)
+    assert (labels.videos, labels.skipped) == (paths, {})
+    assert labels.class_names == experiment.dataset.class_names
+    np.testing.assert_allclose(labels.probabilities, expected.probabilities, atol=1e-6)
+
+    # One and a half batches, among which the same ones are found.
+    others = [folder / clip.id for clip in experiment.clips("train")][:8]
+    labels = predict.predict(tiny, tmp_path, others + paths)
+    np.testing.assert_allclose(labels.probabilities[8:], expected.probabilities, atol=1e-6)
+
+
+def test_files_and_folders_are_labelled_without_the_dataset(
+    trained, videos, tmp_path, capsys, monkeypatch
+):
+    _, _, workdir = trained
+    monkeypatch.setattr(loading, "load", None)
+    config = json.loads((workdir / "config.json").read_text())
+    config["data"]["root"] = "/nowhere"
+    (workdir / "config.json").write_text(json.dumps(config))
+
+    table = tmp_path / "labels.csv"
+    assert run(f"--workdir={workdir}", videos, "--top", "1", f"--output={table}") == 0
+    printed = capsys.readouterr()
+    assert f"skipped {videos / 'c.mp4'}: not a video that OpenCV can open" in printed.err
+    assert "notes.txt" not in printed.err
+    assert f"the labels of 2 videos are in {table}" in printed.out
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["video"] for row in rows] == [str(videos / "b.avi"), str(videos / "inside/[a].AVI")]
+    for row in rows:
+        shares = {name: float(row[name]) for name in ("SitDown", "StandUp")}
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+        assert float(row["probability"]) == max(shares.values())
+        assert row["predicted"] == max(shares, key=shares.get)
+        assert f"{row['video']} │ {row['predicted']}" in " ".join(printed.out.split())
+
+    items = tmp_path / "labels.json"
+    assert run(f"--workdir={workdir}", videos / "b.avi", f"--output={items}") == 0
+    (item,) = json.loads(items.read_text())
+    assert item["video"] == rows[0]["video"]
+    assert item["probabilities"] == pytest.approx(
+        {name: float(rows[0][name]) for name in ("SitDown", "StandUp")}, abs=2e-6
+    )
+    assert item["top"][0] == {
+        "label": rows[0]["predicted"],
+        "probability": max(item["probabilities"].values()),
+    }
+    assert len(item["top"]) == 2  # of the five asked for
+
+    before = items.read_bytes()
+    capsys.readouterr()
+    assert run(f"--workdir={workdir}", videos, f"--output={items}") == 2
+    assert f"--output={items} exists already" in capsys.readouterr().err
+    assert items.read_bytes() == before
+
+    new = tmp_path / "new.json"
+    assert run(f"--workdir={workdir}", videos / "c.mp4", f"--output={new}") == 2
+    warned, said = capsys.readouterr().err.strip().splitlines()
+    assert "c.mp4: not a video" in warned
+    assert said == "error: none of the videos decodes: 1 of 1 skipped"
+    assert not new.exists()
+
+
+def test_videos_are_found_once_and_in_order(videos):
+    inside = videos / "inside" / "[a].AVI"
+    assert find_videos([str(videos / "notes.txt"), str(inside), str(videos)]) == [
+        videos / "notes.txt",
+        inside,
+        videos / "b.avi",
+        videos / "c.mp4",
+    ]
+    (videos / "empty").mkdir()
+    with pytest.raises(UserError, match=r"empty holds no video: no file there ends in .3gp, "):
+        find_videos([str(videos / "empty")])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "name files or folders"),
+        (["{videos}", "/nowhere/x.mp4"], "/nowhere/x.mp4 does not exist"),
+        (["{videos}", "--output=labels.txt"], "ends in .csv or .json is wanted"),
+        (["{videos}", "--top=0"], "--top=0: at least 1"),
+        (["{videos}", "--config.eval.shuffle_frames=true"], "keeps frames in order"),
+        (["{videos}", "--config.model.pooling=last"], "the model in .* is another one"),
+        (["{videos}"], "has no checkpoint: train there first"),
+        (["--mode=eval", "--top=3"], "--top is of --mode=predict"),
+    ],
+)
+def test_wrong_input_is_said_before_anything_is_decoded(
+    tiny_file, videos, tmp_path, capsys, monkeypatch, given, message
+):
+    monkeypatch.setattr(predict, "_read", None)
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    shutil.copy(tiny_file.with_suffix(".json"), workdir / "config.json")
+    (workdir / "dataset.json").write_text('{"class_names": ["SitDown", "StandUp"]}')
+    assert run(f"--workdir={workdir}", *(each.format(videos=videos) for each in given)) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert re.search(message, said[0])
+
+
+def test_a_workdir_says_its_classes_or_what_is_wrong(tmp_path):
+    with pytest.raises(UserError, match=r"dataset\.json does not exist: nothing was trained"):
+        workdirs.class_names(tmp_path)
+    (tmp_path / "dataset.json").write_text('{"class_names": "Sit"}')
+    with pytest.raises(UserError, match=r"dataset\.json is damaged: a list of class_names"):
+        workdirs.class_names(tmp_path)
+
+
+def test_a_stream_that_other_videos_cannot_have_is_said(tiny):
+    with tiny.unlocked():
+        tiny.data.streams = "skeleton"
+    known = loading.without_videos(tiny.data, ("SitDown", "StandUp"))
+    with pytest.raises(UserError, match="ucf101 has no skeletons"):
+        loading.streams(known, tiny.data)
