@@ -1,11 +1,14 @@
 """Fits the clusters of a soft aggregation to features of training clips, before the first step."""
 
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
+from jaxvid import files
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.devices import network_input
@@ -19,6 +22,23 @@ STEPS_PER_CLUSTER = 32  # feature steps that the fit sees; more change its resul
 def are_fitted(model: ConfigDict) -> bool:
     """Tells whether a model config's clusters start from data."""
     return model.pooling.startswith("soft_") and model.cluster_start == "data"
+
+
+def starting_values(
+    experiment: Experiment, variables: dict[str, Any], clips: list[Clip], file: Path
+) -> dict[str, Any]:
+    """Returns the model's parameters with fitted clusters: those in `file`, which else is written.
+
+    Raises UserError where `file` does not hold the clusters of this model, and as `fit` does.
+    """
+    pooling = flatten_dict(variables["params"]["pooling"], sep="/")
+    if not file.is_file():
+        fitted = flatten_dict(fit(experiment, variables, clips)["pooling"], sep="/")
+        files.write_arrays(file, {name: np.asarray(leaf) for name, leaf in fitted.items()})
+    kept = files.read_arrays(file)
+    if {name: a.shape for name, a in kept.items()} != {n: a.shape for n, a in pooling.items()}:
+        raise UserError(f"{file} holds the clusters of another model; delete it")
+    return {**variables["params"], "pooling": unflatten_dict(kept, sep="/")}
 
 
 def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def for_dataset(argument: str = "", protocol: Protocol | None = None) -> ConfigD
 
     `argument` is what follows the colon on the command line: `DATASET[,split=N][,augment=BOOL]`.
     Without it: the embedded dataset at a scale that two CPU cores train in minutes. `protocol` is
-    one of `jaxvid.protocols`, which changes the defaults before the argument does. Raises UserError.
+    one of `jaxvid.protocols`; it changes the defaults before the argument does. Raises UserError.
     """
     config, _ = with_options(argument, protocol)
     return config

@@ -99,6 +99,8 @@ def check(config: ConfigDict) -> None:
     for field in (*shares, "train.label_smoothing", "train.momentum"):
         if not 0 <= get(config, field) < 1:
             raise UserError(f"config.{field}={get(config, field)}: from 0 to below 1 is wanted")
+    if config.data.mirror and not config.data.augment:
+        raise UserError("config.data.mirror=True needs config.data.augment=True")
     limits = config.data.intervals
     if (
         len(limits) != 2

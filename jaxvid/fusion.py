@@ -16,6 +16,9 @@ from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
 from jaxvid.evaluate import Scores, write_results
 
+RESULTS = "results.json"
+SUMMED = ("parameters", "parameters_without_classifier", "seconds_per_clip")
+NEEDED = (*SUMMED, "step", "split", "dataset", "config")
 COLUMNS = ("clip", "label", "predicted", "correct")  # of predictions.csv, before its classes
 
 
@@ -37,8 +40,11 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
     """
     if len(workdirs) < 2:
         raise UserError("--mode=fuse averages the scores of two or more workdirs: name them")
-    if (output / "config.json").is_file():
-        raise UserError(f"{output} is a run's workdir; choose another --workdir for the fusion")
+    if len({workdir.resolve() for workdir in workdirs}) < len(workdirs):
+        raise UserError("--mode=fuse: a workdir is named twice")
+    earlier = output / RESULTS
+    if earlier.is_file() and "fused" not in files.read_json(earlier):
+        raise UserError(f"{output} holds the results of a run; choose another --workdir")
     runs = [_read(workdir) for workdir in workdirs]
     first = runs[0]
     for workdir, run in zip(workdirs[1:], runs[1:], strict=True):
@@ -47,6 +53,7 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
         if run.clips != first.clips or not np.array_equal(run.labels, first.labels):
             raise UserError(f"{workdir} was evaluated on other clips than {workdirs[0]}")
     results = [run.results for run in runs]
+    summed = {name: sum(result[name] for result in results) for name in SUMMED}
     scores = Scores(
         clips=[
             Clip(Path(name), int(label), first.results["split"], "")
@@ -54,12 +61,10 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
         ],
         probabilities=np.mean([run.probabilities for run in runs], axis=0),
         labels=first.labels,
-        seconds_per_clip=sum(result["seconds_per_clip"] for result in results),
+        seconds_per_clip=summed["seconds_per_clip"],
     )
     about = {
-        name: sum(result[name] for result in results)
-        for name in ("parameters", "parameters_without_classifier")
-    } | {
+        **summed,
         "step": [result["step"] for result in results],
         "split": first.results["split"],
         "dataset": first.results["dataset"],
@@ -70,22 +75,26 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
 
 
 def _read(workdir: Path) -> _Evaluated:
-    table, results = workdir / "predictions.csv", workdir / "results.json"
-    if not (table.is_file() and results.is_file()):
+    table = workdir / "predictions.csv"
+    if not (table.is_file() and (workdir / RESULTS).is_file()):
         raise UserError(
             f"{workdir} has no evaluation: run with --mode=eval --workdir={workdir} first"
         )
-    with table.open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    names = tuple(header[len(COLUMNS) :])
+    whole = files.read_json(workdir / RESULTS)
     try:
+        with table.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        names = tuple(header[len(COLUMNS) :])
         index = {name: label for label, name in enumerate(names)}
         return _Evaluated(
             class_names=names,
             clips=tuple(row[0] for row in rows),
             labels=np.array([index[row[1]] for row in rows]),
             probabilities=np.array([row[len(COLUMNS) :] for row in rows], np.float64),
-            results=files.read_json(results),
+            results={name: whole[name] for name in NEEDED},
         )
     except (IndexError, KeyError, ValueError) as error:
-        raise UserError(f"{table} is not what an evaluation writes: {error}") from None
+        raise UserError(
+            f"{table} and {RESULTS} are not what an evaluation writes ({error}): run with "
+            f"--mode=eval --workdir={workdir} again"
+        ) from None

@@ -58,7 +58,8 @@ def train_step(
     """Takes one step on a batch of `clip`, as the pipeline makes it, and `label` (B,).
 
     `train` is the config's; `key` is the run's: each step draws its own randomness from it. Returns
-    the next state, and the batch's loss, top-1 accuracy and the norm of its gradient.
+    the next state, and the batch's loss (and, with a center loss, what it is the sum of), top-1
+    accuracy and the norm of its gradient.
     """
     dropout, labels = jax.random.fold_in(key, state.step), batch["label"]
 
@@ -71,13 +72,16 @@ def train_step(
             mutable=["batch_stats"],
         )
         loss = losses.cross_entropy(outputs.logits, labels, train.label_smoothing).mean()
+        parts = {"cross_entropy": loss}
         if state.centers is not None:
-            distances = losses.center_loss(outputs.embedding, labels, state.centers)
-            loss += train.center_loss * distances.mean()
-        return loss, (outputs, updated.get("batch_stats", {}))
+            parts["center_loss"] = losses.center_loss(
+                outputs.embedding, labels, state.centers
+            ).mean()
+            loss += train.center_loss * parts["center_loss"]
+        return loss, (outputs, updated.get("batch_stats", {}), parts)
 
     gradient_of = jax.value_and_grad(loss_of, has_aux=True)
-    (loss, (outputs, batch_stats)), gradient = gradient_of(state.params)
+    (loss, (outputs, batch_stats, parts)), gradient = gradient_of(state.params)
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     metrics = {
         "loss": loss,
@@ -87,6 +91,7 @@ def train_step(
     params = optax.apply_updates(state.params, updates)
     centers = state.centers
     if centers is not None:
+        metrics |= parts
         centers = losses.move_centers(centers, outputs.embedding, labels, train.center_rate)
     return TrainState(state.step + 1, params, batch_stats, opt_state, centers), metrics
 
@@ -133,7 +138,8 @@ class Trainer:
         state = create(self.key)
         restored = checkpoints.restore(self.workdir / "checkpoints", state.trees)
         if restored is None and clusters.are_fitted(self.config.model):
-            fitted = clusters.fit(self.experiment, state.variables, self.clips)
+            file = self.workdir / "clusters.npz"
+            fitted = clusters.starting_values(self.experiment, state.variables, self.clips, file)
             return state.replace(params=jax.device_put(fitted, self.layout.params))
         if restored is None:
             return state

@@ -21,6 +21,24 @@ from jaxvid.devices import keep_compiled
 from jaxvid.models import inception, inception2d
 
 CLASSES = ("SitDown", "StandUp")
+STREAMS = {
+    "rgb": {},
+    "rgb+flow": {
+        "model.backbone": "two_stream",
+        "model.rgb_backbone": "vgg16",
+        "model.flow_backbone": "vgg16",
+        "model.encoder": "none",
+    },
+    "skeleton": {
+        "data.dataset": "embedded",
+        "data.classes": CLASSES,
+        "data.embedded.groups": 4,
+        "data.embedded.clips_per_group": 2,
+        "model.backbone": "st_gcn",
+        "model.layers_per_stage": 1,
+        "model.encoder": "none",
+    },
+}
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +103,11 @@ def tiny_file(tiny: ConfigDict, tmp_path: Path) -> Path:
     )
     file.with_suffix(".json").write_text(config_files.to_json(tiny))
     return file
+
+
+@pytest.fixture(params=list(STREAMS))
+def each_stream(request: pytest.FixtureRequest, tiny: ConfigDict) -> ConfigDict:
+    """`tiny`, or a system as small on two streams or on skeletons."""
+    tiny.data.streams = request.param
+    tiny.update_from_flattened_dict(STREAMS[request.param])
+    return tiny

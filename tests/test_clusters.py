@@ -21,6 +21,17 @@ def soft(tiny, monkeypatch):
     return tiny
 
 
+def test_clusters_are_fitted_once(soft, tmp_path, monkeypatch):
+    experiment = experiments.open_experiment(soft)
+    first = Trainer(experiment, tmp_path).start()
+    monkeypatch.setattr(clusters, "fit", lambda *_: pytest.fail("fitted again"))
+    again = Trainer(experiment, tmp_path).start()
+    jax.tree.map(np.testing.assert_array_equal, first.params, again.params)
+    np.savez(tmp_path / "clusters.npz", weights=np.zeros(3))
+    with pytest.raises(UserError, match=r"clusters\.npz holds the clusters of another model"):
+        Trainer(experiment, tmp_path).start()
+
+
 def test_clusters_start_from_the_features_of_training_clips(soft, tmp_path):
     experiment = experiments.open_experiment(soft)
     trainer = Trainer(experiment, tmp_path)

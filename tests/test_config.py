@@ -16,6 +16,7 @@ def test_every_config_passes_the_checks(path, argument):
     config = config_files.load(f"{path}{argument}")
     config_checks.check(config)
     assert config.name.startswith(path.stem)
+    assert config.data.split == 2 or "split" not in argument
     assert config.is_locked
 
 

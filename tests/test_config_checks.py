@@ -32,3 +32,10 @@ def test_values_without_meaning_are_refused(field, value, message):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(UserError, match=message):
         config_checks.check(config)
+
+
+def test_a_mirror_needs_augmentation():
+    config = configs.default()
+    config.data.update(mirror=True, augment=False)
+    with pytest.raises(UserError, match=r"data\.mirror=True needs config\.data\.augment=True"):
+        config_checks.check(config)

@@ -63,15 +63,23 @@ def test_runs_that_do_not_fit_are_refused(runs, tmp_path):
     with pytest.raises(UserError, match=r"named has other classes than .*rgb"):
         fuse([runs[0], other], output)
     (other / "predictions.csv").write_text("clip,label,predicted,correct,Jump,Sit\na,Fly,,,1,x\n")
-    with pytest.raises(UserError, match=r"predictions\.csv is not what an evaluation writes"):
+    with pytest.raises(UserError, match=r"predictions\.csv .*are not what an evaluation writes"):
         fuse([runs[0], other], output)
     with pytest.raises(UserError, match="two or more workdirs"):
         fuse(runs[:1], output)
     with pytest.raises(UserError, match="nowhere has no evaluation: run with --mode=eval"):
         fuse([runs[0], tmp_path / "nowhere"], output)
-    (runs[0] / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="rgb is a run's workdir"):
+    with pytest.raises(UserError, match="rgb holds the results of a run"):
         fuse(runs, runs[0])
+    with pytest.raises(UserError, match="named twice"):
+        fuse([runs[0], runs[0]], output)
+    (other / "predictions.csv").write_text("")
+    with pytest.raises(UserError, match=r"predictions\.csv .*are not what an evaluation writes"):
+        fuse([runs[0], other], output)
+    (other / "predictions.csv").write_text("clip,label,predicted,correct,Jump,Sit\n")
+    (other / "results.json").write_text("{}")
+    with pytest.raises(UserError, match=r"not what an evaluation writes.*'parameters'"):
+        fuse([runs[0], other], output)
     assert not output.exists()
 
 

@@ -19,25 +19,6 @@ from jaxvid.predict import find_videos
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
-SYSTEMS = {
-    "rgb": {},
-    "rgb+flow": {
-        "model.backbone": "two_stream",
-        "model.rgb_backbone": "vgg16",
-        "model.flow_backbone": "vgg16",
-        "model.encoder": "none",
-    },
-    "skeleton": {
-        "data.dataset": "embedded",
-        "data.classes": ("SitDown", "StandUp"),
-        "data.embedded.groups": 4,
-        "data.embedded.clips_per_group": 2,
-        "model.backbone": "st_gcn",
-        "model.layers_per_stage": 1,
-        "model.encoder": "none",
-    },
-}
-
 
 def run(*arguments) -> int:
     return command.main(["jaxvid", "--mode=predict", *map(str, arguments)])
@@ -82,27 +63,23 @@ def videos(tiny, tmp_path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("streams", SYSTEMS)
-def test_labels_are_those_of_an_evaluation(tiny, tmp_path, streams):
-    with tiny.unlocked():
-        tiny.data.streams = streams
-        tiny.eval.views = 2
-        tiny.update_from_flattened_dict(SYSTEMS[streams])
-    experiment = experiments.open_experiment(tiny)
+def test_labels_are_those_of_an_evaluation(each_stream, tmp_path):
+    each_stream.eval.views = 2
+    experiment = experiments.open_experiment(each_stream)
     variables = save(experiment, tmp_path)
     expected = Scorer(experiment).score(variables)
     assert np.ptp(expected.probabilities, axis=0).min() > 1e-3  # clips differ
 
     folder = experiment.dataset.folder
     paths = [folder / clip.id for clip in expected.clips]
-    labels = predict.predict(tiny, tmp_path, paths)
+    labels = predict.predict(each_stream, tmp_path, paths)
     assert (labels.videos, labels.skipped) == (paths, {})
     assert labels.class_names == experiment.dataset.class_names
     np.testing.assert_allclose(labels.probabilities, expected.probabilities, atol=1e-6)
 
     # One and a half batches, among which the same ones are found.
     others = [folder / clip.id for clip in experiment.clips("train")][:8]
-    labels = predict.predict(tiny, tmp_path, others + paths)
+    labels = predict.predict(each_stream, tmp_path, others + paths)
     np.testing.assert_allclose(labels.probabilities[8:], expected.probabilities, atol=1e-6)
 
 

@@ -37,6 +37,7 @@ PARAMETERS = {
     "two_stream": 11_182_112,
     "vgg16": 14_714_688,
 }
+VARIANTS = {"vgg16,stream=flow": 14_717_568, "two_stream,fusion=sum": 11_182_112}
 
 
 def clips_of(config: ConfigDict, batch: int, make: Any) -> Any:
@@ -67,13 +68,14 @@ def test_clips_of_a_batch_do_not_mix(name, shallow):
     assert not np.allclose(others.logits[1], outputs.logits[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", [*SYSTEMS, *VARIANTS])
 def test_size_at_the_scale_of_the_paper(name):
-    config = config_files.load(f"{name}:ucf101")
+    system, _, options = name.partition(",")
+    config = config_files.load(f"{system}:ucf101" + (f",{options}" if options else ""))
     net = models.build(config.model, num_classes=101)
     clips = clips_of(config, 1, lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32))
     shapes = jax.eval_shape(
         lambda key, clips: net.init(key, clips, train=False), jax.random.key(0), clips
     )
     count = models.count_parameters(shapes["params"], classifier=False)
-    assert count == PARAMETERS[name]
+    assert count == (PARAMETERS | VARIANTS)[name]

@@ -53,6 +53,16 @@ def test_stopping_and_continuing_equals_training_through(tiny, tmp_path, one_dev
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("each_stream", ["rgb+flow", "skeleton"], indirect=True)
+def test_other_streams_train_and_continue_too(each_stream, tmp_path, one_device):
+    each_stream.model.update(pooling="soft_vlad", clusters=2, aggregated=8)
+    each_stream.train.epochs = 2.0
+    whole = trainer(each_stream, tmp_path / "whole").run()
+    parts = trainer(each_stream, tmp_path / "parts")
+    assert parts.run(lambda: len(losses(tmp_path / "parts")) >= 1) is None
+    assert_equal_states(trainer(each_stream, tmp_path / "parts").run(), whole)
+
+
 def test_a_finished_run_is_not_trained_again(tiny, tmp_path, one_device):
     state = trainer(tiny, tmp_path).run()
     again = trainer(tiny, tmp_path)
@@ -72,6 +82,7 @@ def test_eight_devices_give_the_losses_of_one(tiny, tmp_path, monkeypatch):
     # Plain gradient descent: Adam's first steps make a full step of a rounding error.
     tiny.train.optimizer = "sgd"
     tiny.train.momentum = 0.0
+    tiny.train.center_loss = 0.1
     eight = trainer(tiny, tmp_path / "eight").run()
     first = jax.devices()[:1]
     monkeypatch.setattr(jax, "devices", lambda *_: first)
@@ -79,6 +90,7 @@ def test_eight_devices_give_the_losses_of_one(tiny, tmp_path, monkeypatch):
     expected = losses(tmp_path / "one")
     assert len(expected) == 6
     assert losses(tmp_path / "eight") == pytest.approx(expected, rel=2e-3)
+    np.testing.assert_allclose(eight.centers, one.centers, rtol=1e-2, atol=1e-4)
     # Batch norm has seen the whole batch, not each device its own clip.
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4),

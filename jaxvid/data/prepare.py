@@ -46,7 +46,7 @@ def prepare(
     content = {
         "format": [records.FORMAT, clips_per_shard],
         "settings": settings(stream),
-        "videos": [(i, (s := (dataset.folder / i).stat()).st_size, s.st_mtime_ns) for i in ids],
+        "videos": [(i, [_state(f) for f in stream.files(dataset.folder / i)]) for i in ids],
     }
     folder = cache / f"{dataset.name}-{stream.name}-{files.fingerprint(content)}"
     starts = range(0, len(ids), clips_per_shard)
@@ -73,6 +73,13 @@ def prepare(
             folder / records.MANIFEST,
         )
     return folder
+
+
+def _state(path: Path) -> list[int] | None:
+    if not path.exists():
+        return None
+    about = path.stat()
+    return [about.st_size, about.st_mtime_ns]
 
 
 def _prepare(dataset: Dataset, shards: list[_Shard], folder: Path, workers: int) -> None:

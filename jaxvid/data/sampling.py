@@ -69,8 +69,8 @@ def whole_video(total: int, need: int, views: int) -> list[np.ndarray]:
     """Returns `views` times `need` frame indices that span the video, each of shape (T,).
 
     Counted from 1, the first view has the frames t', 2 t', ..., T t' with t' = total // need (paper
-    C, equations 13 and 14); the others have those up to t' - 1 earlier, equally spaced. A video of
-    fewer frames than needed is looped.
+    C, equations 13 and 14); the others have those up to t' - 1 earlier, equally spaced: of more
+    than t' views some are alike. A video of fewer frames than needed is looped.
     """
     if total < need:
         return [consecutive(total, need)] * views

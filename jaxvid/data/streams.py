@@ -1,8 +1,8 @@
 """The streams of a clip: what is stored of each, and how clips are cut from what is stored.
 
 A stream turns a video into one piece of bytes per frame (`encode`, while preparing), and those
-pieces into the network's input (`read`, while training). A new stream is one class here and one
-line in `jaxvid.data.loading`.
+pieces into the network's input (`read`, `cut` and `mirror`, while training). A new stream is a
+class here, an entry and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
 import zipfile
@@ -25,6 +25,9 @@ class Stream(Protocol):
     """
 
     name: ClassVar[str]
+
+    def files(self, path: Path) -> list[Path]:
+        """Returns the files that `encode` reads of a video."""
 
     def encode(self, path: Path) -> Iterator[bytes]:
         """Yields a video's frames as they are stored. Raises VideoError."""
@@ -52,6 +55,9 @@ class Rgb:
     short_side: int
     jpeg_quality: int
 
+    def files(self, path: Path) -> list[Path]:
+        return [path]
+
     def encode(self, path: Path) -> Iterator[bytes]:
         for frame in video.decode(path):
             yield _jpeg(video.resize_short_side(frame, self.short_side), self.jpeg_quality)
@@ -78,6 +84,9 @@ class Flow:
     jpeg_quality: int
     method: str
     bound: float
+
+    def files(self, path: Path) -> list[Path]:
+        return [path]
 
     def encode(self, path: Path) -> Iterator[bytes]:
         resized = (video.resize_short_side(f, self.short_side) for f in video.decode(path))
@@ -113,14 +122,22 @@ class Skeletons:
     suffix: str
     people: int
 
+    def files(self, path: Path) -> list[Path]:
+        return [path, path.with_suffix(self.suffix)]
+
     def encode(self, path: Path) -> Iterator[bytes]:
         try:
             with np.load(path.with_suffix(self.suffix), allow_pickle=False) as file:
                 pixels = file["joints"].astype(np.float32)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise video.VideoError(f"no skeleton could be read beside it: {error}") from None
+        joints = len(SKELETONS[self.skeleton].joints)
+        if pixels.ndim != 4 or pixels.shape[1] < 1 or pixels.shape[2:] != (joints, 2):
+            raise video.VideoError(
+                f"its joints have the shape {pixels.shape}: (people, steps, {joints}, 2) is wanted"
+            )
         width, height = video.size(path)
-        people, steps, joints, _ = pixels.shape
+        people, steps = pixels.shape[:2]
         stored = np.zeros((steps, self.people, joints, 3), np.float32)
         shown = min(people, self.people)
         scaled = pixels[:shown] * (2 / np.array([width, height], np.float32)) - 1

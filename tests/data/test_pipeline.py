@@ -161,12 +161,19 @@ def test_stacked_flow_is_centred_on_its_frame():
     np.testing.assert_allclose(flow[:, 0, 0, 1::2], 10 * around, atol=1)
 
 
-def test_a_mirror_turns_all_streams():
+def test_a_mirror_turns_all_streams_together():
+    # Bright on the right, so that a picture tells left from right, and top from bottom.
+    picture = np.full((20, 28, 3), 40, np.uint8)
+    picture[:10, 20:] = 200
+    frame = cv2.imencode(".jpg", picture)[1].tobytes()
+    rgb, *others = moving(8)
+    video = [(rgb[0], Record("v", 25.0, [frame] * 8)), *others]
     settings = ClipSettings(num_frames=8, image_size=20, augment=True, mirror=True)
-    video = moving(8)
     clips = [pipeline.train_clip(video, settings, np.random.default_rng(s)) for s in range(12)]
     turned = [clip["flow"][..., 0].mean() / 127.5 - 1 < 0 for clip in clips]
     assert 0 < sum(turned) < 12
     for clip, is_turned in zip(clips, turned, strict=True):
         assert (clip["flow"][..., 1] > 127).all()
         assert (clip["skeleton"][-1, 0, :, 0] == np.float32(-0.07 if is_turned else 0.07)).all()
+        corners = clip["rgb"][0, [0, 0, -1, -1], [0, -1, 0, -1], 0] > 120
+        assert corners.tolist() == [is_turned, not is_turned, False, False]

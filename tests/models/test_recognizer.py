@@ -1,11 +1,10 @@
-from types import SimpleNamespace
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxvid import config as configs
 from jaxvid import models
 from jaxvid.models.pooling import Last, Mean
 from jaxvid.models.recognizer import Recognizer
@@ -13,22 +12,9 @@ from jaxvid.models.recurrent import BiLSTM
 
 
 def choose(**fields):
-    default = {
-        "system": "recognizer",
-        "backbone": "li3d",
-        "width": 1.0,
-        "temporal_stride": 8,
-        "kernel_order": "spatial_first",
-        "factorised_stem": False,
-        "lowering": "auto",
-        "encoder": "bilstm",
-        "hidden": 64,
-        "encoder_layers": 1,
-        "pooling": "mean",
-        "dropout": 0.5,
-        "bn_momentum": 0.9,
-    }
-    return SimpleNamespace(**default | fields)
+    model = configs.default().model
+    model.update(bn_momentum=0.9, **fields)
+    return model
 
 
 def shapes(model, num_classes=101, dtype=jnp.float32):
