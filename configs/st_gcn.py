@@ -2,6 +2,7 @@ from ml_collections import ConfigDict
 
 from jaxvid import config as configs
 from jaxvid import protocols
+from jaxvid.data.skeleton_files import FORMATS
 
 
 def get_config(argument: str = "") -> ConfigDict:
@@ -15,8 +16,10 @@ def get_config(argument: str = "") -> ConfigDict:
     if config.data.dataset == "embedded":
         config.train.epochs = 6.0
         return config
+    if config.data.dataset in FORMATS:
+        config.model.skeleton = FORMATS[config.data.dataset].joints
     config.model.temporal_stride = 4
-    config.data.num_frames = 100
+    config.data.num_frames = 150 if config.data.dataset == "kinetics_skeleton" else 100
     config.train.optimizer = "sgd"
     config.train.learning_rate = 0.1
     config.train.weight_decay = 5e-4

@@ -18,10 +18,10 @@ def default() -> ConfigDict:
     config.seed = 0  # initial parameters, dropout, the order of clips, crops and start frames
 
     data = config.data = ConfigDict()
-    data.dataset = "ucf101"  # embedded (rendered figures) or ucf101
-    data.root = ""  # folder of the dataset as distributed; the embedded one makes its own
+    data.dataset = "ucf101"  # embedded (rendered figures), or one that README.md lists
+    data.root = ""  # folder of the dataset as distributed (csv: or the file); embedded: made
     data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
-    data.split = 1  # which of the official train/test splits, from 1
+    data.split = 1  # which of the official train/test splits, or of the random ones, from 1
     data.classes = ()  # names of the classes to use; empty: all
     data.streams = "rgb"  # what a clip shows: rgb, flow (optical), rgb+flow or skeleton
     data.short_side = 256  # pixels of the short side of stored frames; smaller videos keep theirs
@@ -192,7 +192,12 @@ def _ucf101(config: ConfigDict) -> None:
     config.data.split = 3
 
 
-SCALES = {"embedded": _embedded, "ucf101": _ucf101}
+def _default(config: ConfigDict) -> None:
+    """Leaves the defaults, which are at the papers' scale."""
+
+
+_OTHERS = "hmdb51 ucf11 ucfsports kinetics ssv2 ntu60 kinetics_skeleton folder csv"
+SCALES = {"embedded": _embedded, "ucf101": _ucf101, **dict.fromkeys(_OTHERS.split(), _default)}
 
 
 def get(config: ConfigDict, field: str) -> Any:

@@ -12,6 +12,7 @@ from jaxvid.data import loading
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.data.pipeline import ClipSettings, Reading
 from jaxvid.data.records import Videos
+from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.devices import compute_dtype
 from jaxvid.errors import UserError
 from jaxvid.network import Network, open_network
@@ -105,11 +106,13 @@ def open_experiment(config: ConfigDict) -> Experiment:
             config.model.temporal_stride,
         )
     dataset = loading.load(config.data)
-    if config.data.streams == "skeleton" and dataset.skeleton not in ("", config.model.skeleton):
-        raise UserError(
-            f"config.model.skeleton={config.model.skeleton}: {dataset.name} has the joints of "
-            f"{dataset.skeleton}"
-        )
+    if config.data.streams == "skeleton" and dataset.skeletons:
+        joints = FORMATS[dataset.skeletons].joints
+        if joints != config.model.skeleton:
+            raise UserError(
+                f"config.model.skeleton={config.model.skeleton}: {dataset.name} has the joints of "
+                f"{joints}"
+            )
     network = open_network(config, len(dataset.class_names))
     source = loading.open_records(dataset, config.data)
     return Experiment(config, network.model, network.devices, dataset, source)

@@ -83,8 +83,7 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
     if mode == "train":
         trainer = Trainer(experiment, workdir)
         with files.locked(workdir, waits=False), signals.deferred():
-            class_names = experiment.dataset.class_names
-            workdirs.claim(workdir, config, class_names, trainer.clips)
+            workdirs.claim(workdir, config, experiment.dataset, trainer.clips)
             trainer.run(lambda: bool(signals.received))
         if signals.received:
             print(f"stopped and saved in {workdir}; the same command continues", file=sys.stderr)

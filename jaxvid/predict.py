@@ -18,16 +18,13 @@ from rich.text import Text
 
 from jaxvid import files, parallel, progress, workdir
 from jaxvid.data import loading, pipeline, prepare
+from jaxvid.data.datasets.layout import VIDEO_SUFFIXES, is_video
 from jaxvid.data.streams import Stream
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
 from jaxvid.evaluate import restore, scoring
 from jaxvid.network import Network, open_network
 
-SUFFIXES = (
-    *(".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
-    *(".ogv", ".ts", ".webm", ".wmv"),
-)
 FORMATS = (".csv", ".json")
 
 logger = logging.getLogger(__name__)
@@ -91,9 +88,11 @@ def find_videos(paths: Iterable[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            inside = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+            inside = [p for p in path.rglob("*") if is_video(p.name) and p.is_file()]
             if not inside:
-                raise UserError(f"{path} holds no video: no file there ends in {_listed(SUFFIXES)}")
+                raise UserError(
+                    f"{path} holds no video: no file there ends in {_listed(VIDEO_SUFFIXES)}"
+                )
             found |= dict.fromkeys(sorted(inside))
         elif path.exists():
             found[path] = None

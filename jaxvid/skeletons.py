@@ -43,4 +43,28 @@ SKELETONS: Mapping[str, Skeleton] = {
         "pelvis->hip >hip->knee >knee->ankle >ankle->toe",
         centre="spine",
     ),
+    # NTU RGB+D: the joints in the order of the .skeleton files, connected as the dataset's own
+    # show_skeleton.m connects them (ST-GCN's graph hangs the hand's tip on its thumb).
+    "ntu25": _skeleton(
+        "spine_base spine_middle neck head <shoulder <elbow <wrist <hand "
+        ">shoulder >elbow >wrist >hand <hip <knee <ankle <foot >hip >knee >ankle >foot "
+        "spine_shoulder <hand_tip <thumb >hand_tip >thumb",
+        "spine_base-spine_middle spine_middle-spine_shoulder spine_shoulder-neck neck-head "
+        "spine_shoulder-<shoulder <shoulder-<elbow <elbow-<wrist <wrist-<hand "
+        "<hand-<hand_tip <hand-<thumb "
+        "spine_shoulder->shoulder >shoulder->elbow >elbow->wrist >wrist->hand "
+        ">hand->hand_tip >hand->thumb "
+        "spine_base-<hip <hip-<knee <knee-<ankle <ankle-<foot "
+        "spine_base->hip >hip->knee >knee->ankle >ankle->foot",
+        centre="spine_shoulder",
+    ),
+    # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's bones from the shoulders to the hips.
+    "openpose18": _skeleton(
+        "nose neck >shoulder >elbow >wrist <shoulder <elbow <wrist "
+        ">hip >knee >ankle <hip <knee <ankle >eye <eye >ear <ear",
+        "neck-nose nose->eye nose-<eye >eye->ear <eye-<ear "
+        "neck->shoulder >shoulder->elbow >elbow->wrist >shoulder->hip >hip->knee >knee->ankle "
+        "neck-<shoulder <shoulder-<elbow <elbow-<wrist <shoulder-<hip <hip-<knee <knee-<ankle",
+        centre="neck",
+    ),
 }

@@ -6,11 +6,12 @@ from ml_collections import ConfigDict
 
 from jaxvid import config_files, files
 from jaxvid.config import flatten
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.errors import UserError
 
 CONFIG = "config.json"
 DATASET = "dataset.json"
+SPLIT = "split.csv"
 
 
 def check(workdir: Path, config: ConfigDict) -> None:
@@ -29,15 +30,15 @@ def check(workdir: Path, config: ConfigDict) -> None:
         raise UserError(f"{workdir} has checkpoints but no {CONFIG}; choose another --workdir")
 
 
-def claim(
-    workdir: Path, config: ConfigDict, class_names: tuple[str, ...], clips: list[Clip]
-) -> None:
-    """Makes a folder the workdir of a config and the clips it trains on.
+def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]) -> None:
+    """Makes a folder the workdir of a config and the clips of a dataset that it trains on.
 
-    Raises UserError where a run there began with other clips: no batch would be what it was.
+    Its split.csv says of every clip of the dataset, also those that do not decode, on which side of
+    the split it stands. Raises UserError where a run there began with other clips: no batch would
+    be what it was.
     """
     about = {
-        "class_names": list(class_names),
+        "class_names": list(dataset.class_names),
         "training_clips": len(clips),
         "fingerprint": files.fingerprint([(clip.id, clip.label) for clip in clips]),
     }
@@ -50,6 +51,8 @@ def claim(
             )
     else:
         files.write_json(workdir / DATASET, about)
+    if not (workdir / SPLIT).is_file():
+        files.write_csv(workdir / SPLIT, _split(dataset))
     if not (workdir / CONFIG).is_file():
         files.write_text(workdir / CONFIG, config_files.to_json(config))
 
@@ -87,6 +90,14 @@ def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
         return workdir
     name = ",".join(f"{field.removeprefix('eval.')}={value}" for field, value in changed.items())
     return workdir / "evaluations" / name.replace("/", "-")[:200]
+
+
+def _split(dataset: Dataset) -> list[dict[str, str]]:
+    names = dataset.class_names
+    return [
+        {"clip": c.id, "label": names[c.label], "split": c.split, "group": c.group}
+        for c in dataset.clips
+    ]
 
 
 def _listed(changes: dict[str, tuple]) -> str:

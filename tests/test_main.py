@@ -80,7 +80,7 @@ def test_prepare_says_where(arguments, capsys):
         ),
         (
             ["--config.data.streams=skeleton", "--config.model.backbone=st_gcn"],
-            "ucf101 has no skeletons; config.data.dataset=embedded has",
+            "ucf101 has no skeletons; config.data.dataset=embedded, ntu60, kinetics_skeleton have",
         ),
         (
             ["--config.data.streams=flow", "--config.data.flow.method=tvl1"],

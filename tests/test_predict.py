@@ -34,9 +34,7 @@ def save(experiment, workdir: Path):
         return np.asarray(drawn if leaf.ndim > 1 else rng.uniform(0.5, 1, leaf.shape), leaf.dtype)
 
     variables = jax.tree.map(value, experiment.shapes)
-    workdirs.claim(
-        workdir, experiment.config, experiment.dataset.class_names, experiment.clips("train")
-    )
+    workdirs.claim(workdir, experiment.config, experiment.dataset, experiment.clips("train"))
     writer = checkpoints.Writer(workdir / "checkpoints", keep=1)
     writer.save(3, {"variables": variables})
     writer.close()

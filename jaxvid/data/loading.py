@@ -10,14 +10,43 @@ from ml_collections import ConfigDict
 
 from jaxvid import files
 from jaxvid.data import flow, prepare
-from jaxvid.data.datasets import Dataset, embedded, take_classes, ucf101
+from jaxvid.data.datasets import (
+    Dataset,
+    csv_file,
+    embedded,
+    folder,
+    hmdb51,
+    kinetics,
+    kinetics_skeleton,
+    ntu60,
+    ssv2,
+    take_classes,
+    ucf11,
+    ucf101,
+    ucfsports,
+)
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.records import RecordSource, Videos
+from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.streams import Flow, Rgb, Skeletons, Stream
 from jaxvid.errors import UserError
 from jaxvid.skeletons import SKELETONS
 
 logger = logging.getLogger(__name__)
+
+# Each takes the folder of a dataset, as distributed, and the number of a split.
+READERS: dict[str, Callable[[Path, int], Dataset]] = {
+    "ucf101": ucf101.read,
+    "hmdb51": hmdb51.read,
+    "ucf11": ucf11.read,
+    "ucfsports": ucfsports.read,
+    "kinetics": kinetics.read,
+    "ssv2": ssv2.read,
+    "ntu60": ntu60.read,
+    "kinetics_skeleton": kinetics_skeleton.read,
+    "folder": folder.read,
+    "csv": csv_file.read,
+}
 
 
 def cache_folder(data: ConfigDict) -> Path:
@@ -33,11 +62,11 @@ def load(data: ConfigDict) -> Dataset:
     classes = tuple(name for entry in data.classes for name in entry.split(","))
     if data.dataset == "embedded":
         dataset = ucf101.read(_embedded_root(data, classes), data.split, name="embedded")
-        dataset = _with_skeletons(dataset)
+        dataset = replace(dataset, skeletons="embedded")
     elif not data.root:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     else:
-        dataset = ucf101.read(Path(data.root).expanduser(), data.split)
+        dataset = READERS[data.dataset](Path(data.root).expanduser(), data.split)
     for path in dataset.missing[:10]:
         logger.warning("listed but not found: %s", dataset.folder / path)
     if dataset.missing:
@@ -52,8 +81,8 @@ def load(data: ConfigDict) -> Dataset:
 
 def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:
     """Returns what is known of the dataset that a config's `data` names where it is not at hand."""
-    dataset = Dataset(data.dataset, Path(), class_names, clips=())
-    return _with_skeletons(dataset) if data.dataset == "embedded" else dataset
+    skeletons = data.dataset if data.dataset in FORMATS else ""
+    return Dataset(data.dataset, Path(), class_names, clips=(), skeletons=skeletons)
 
 
 def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
@@ -83,21 +112,31 @@ def stream_names(data: ConfigDict) -> list[str]:
 
 
 def _rgb(dataset: Dataset, data: ConfigDict) -> Rgb:
+    _check_videos(dataset, data)
     return Rgb(data.short_side, data.jpeg_quality)
 
 
 def _flow(dataset: Dataset, data: ConfigDict) -> Flow:
+    _check_videos(dataset, data)
     flow.check_method(data.flow.method)
     return Flow(data.short_side, data.jpeg_quality, data.flow.method, data.flow.bound)
 
 
 def _skeleton(dataset: Dataset, data: ConfigDict) -> Skeletons:
-    if not dataset.skeleton:
+    if not dataset.skeletons:
         raise UserError(
             f"config.data.streams=skeleton: {dataset.name} has no skeletons; "
-            "config.data.dataset=embedded has"
+            f"config.data.dataset={', '.join(FORMATS)} have"
         )
-    return Skeletons(dataset.skeleton, dataset.skeleton_suffix, data.people)
+    return Skeletons(dataset.skeletons, data.people)
+
+
+def _check_videos(dataset: Dataset, data: ConfigDict) -> None:
+    if dataset.skeletons and not FORMATS[dataset.skeletons].suffix:
+        raise UserError(
+            f"config.data.streams={data.streams}: {dataset.name} has joints and no videos; "
+            f"--config=configs/st_gcn.py:{dataset.name} reads them"
+        )
 
 
 STREAMS: dict[str, Callable[[Dataset, ConfigDict], Stream]] = {
@@ -127,10 +166,6 @@ def clip_shapes(data: ConfigDict, skeleton: str) -> dict[str, tuple[int, ...]]:
     if "skeleton" in stream_names(data):
         shapes["skeleton"] = (data.num_frames, data.people, len(SKELETONS[skeleton].joints), 3)
     return {name: shapes[name] for name in stream_names(data)}
-
-
-def _with_skeletons(dataset: Dataset) -> Dataset:
-    return replace(dataset, skeleton="figure18", skeleton_suffix=embedded.JOINTS_SUFFIX)
 
 
 def _embedded_root(data: ConfigDict, classes: tuple[str, ...]) -> Path:

@@ -162,4 +162,4 @@ def _write_shard(shard: _Shard) -> dict:
 
 def encode(clip_id: str, path: Path, stream: Stream) -> records.Record:
     """Decodes a video and returns the record of a stream of it. Raises VideoError."""
-    return records.Record(clip_id, video.frames_per_second(path), list(stream.encode(path)))
+    return records.Record(clip_id, stream.frames_per_second(path), list(stream.encode(path)))

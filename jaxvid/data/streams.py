@@ -5,7 +5,6 @@ pieces into the network's input (`read`, `cut` and `mirror`, while training). A 
 class here, an entry and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ import cv2
 import numpy as np
 
 from jaxvid.data import augment, flow, video
-from jaxvid.skeletons import SKELETONS
+from jaxvid.data.skeleton_files import FORMATS
+from jaxvid.skeletons import SKELETONS, Skeleton
 
 
 class Stream(Protocol):
@@ -31,6 +31,9 @@ class Stream(Protocol):
 
     def encode(self, path: Path) -> Iterator[bytes]:
         """Yields a video's frames as they are stored. Raises VideoError."""
+
+    def frames_per_second(self, path: Path) -> float:
+        """Returns the rate of a video's frames."""
 
     def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
         """Returns stored frames, (n, ...)."""
@@ -56,11 +59,14 @@ class Rgb:
     jpeg_quality: int
 
     def files(self, path: Path) -> list[Path]:
-        return [path]
+        return video.files(path)
 
     def encode(self, path: Path) -> Iterator[bytes]:
         for frame in video.decode(path):
             yield _jpeg(video.resize_short_side(frame, self.short_side), self.jpeg_quality)
+
+    def frames_per_second(self, path: Path) -> float:
+        return video.frames_per_second(path)
 
     def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
         return np.stack([_image(frames[i], cv2.IMREAD_COLOR_RGB) for i in indices])
@@ -86,7 +92,7 @@ class Flow:
     bound: float
 
     def files(self, path: Path) -> list[Path]:
-        return [path]
+        return video.files(path)
 
     def encode(self, path: Path) -> Iterator[bytes]:
         resized = (video.resize_short_side(f, self.short_side) for f in video.decode(path))
@@ -96,6 +102,9 @@ class Flow:
                 yield _jpeg(np.concatenate([stored[..., 0], stored[..., 1]]), self.jpeg_quality)
         except cv2.error as error:  # frames of a few pixels, for one
             raise video.VideoError(f"no flow could be estimated: {error.err}") from None
+
+    def frames_per_second(self, path: Path) -> float:
+        return video.frames_per_second(path)
 
     def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
         images = np.stack([_image(frames[i], cv2.IMREAD_GRAYSCALE) for i in indices])
@@ -111,51 +120,39 @@ class Flow:
 
 @dataclass(frozen=True)
 class Skeletons:
-    """The joints of up to M people: (T, M, V, 3) float32, x and y in [-1, 1], and 1 where seen.
+    """The joints of up to M people: (T, M, V, 3) float32; people who are not there are zeros.
 
-    People who are not there are zeros. `skeleton` names an entry of `SKELETONS`; `suffix` is that
-    of the file beside a video, which holds `joints` (people, T, V, 2) in pixels.
+    `format` names an entry of `skeleton_files.FORMATS`, which says what the three numbers are.
     """
 
     name: ClassVar[str] = "skeleton"
-    skeleton: str
-    suffix: str
+    format: str
     people: int
 
     def files(self, path: Path) -> list[Path]:
-        return [path, path.with_suffix(self.suffix)]
+        return FORMATS[self.format].files(path)
 
     def encode(self, path: Path) -> Iterator[bytes]:
-        try:
-            with np.load(path.with_suffix(self.suffix), allow_pickle=False) as file:
-                pixels = file["joints"].astype(np.float32)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise video.VideoError(f"no skeleton could be read beside it: {error}") from None
-        joints = len(SKELETONS[self.skeleton].joints)
-        if pixels.ndim != 4 or pixels.shape[1] < 1 or pixels.shape[2:] != (joints, 2):
-            raise video.VideoError(
-                f"its joints have the shape {pixels.shape}: (people, steps, {joints}, 2) is wanted"
-            )
-        width, height = video.size(path)
-        people, steps = pixels.shape[:2]
-        stored = np.zeros((steps, self.people, joints, 3), np.float32)
-        shown = min(people, self.people)
-        scaled = pixels[:shown] * (2 / np.array([width, height], np.float32)) - 1
-        stored[:, :shown, :, :2] = scaled.swapaxes(0, 1)
-        stored[:, :shown, :, 2] = 1
-        for frame in stored:
+        for frame in FORMATS[self.format].read(path, self.people):
             yield frame.tobytes()
 
+    def frames_per_second(self, path: Path) -> float:
+        return FORMATS[self.format].fps or video.frames_per_second(path)
+
     def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
-        shape = (self.people, len(SKELETONS[self.skeleton].joints), 3)
+        shape = (self.people, len(self._skeleton.joints), 3)
         return np.stack([np.frombuffer(frames[i], np.float32).reshape(shape) for i in indices])
 
     def cut(self, frames: np.ndarray, crop: augment.Crop | None, size: int) -> np.ndarray:
         return frames
 
     def mirror(self, frames: np.ndarray) -> np.ndarray:
-        mirrored = frames[:, :, list(SKELETONS[self.skeleton].mirrored)]
+        mirrored = frames[:, :, list(self._skeleton.mirrored)]
         return mirrored * np.array([-1, 1, 1], np.float32)
+
+    @property
+    def _skeleton(self) -> Skeleton:
+        return SKELETONS[FORMATS[self.format].joints]
 
 
 def _jpeg(image: np.ndarray, quality: int) -> bytes:

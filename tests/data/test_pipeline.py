@@ -112,7 +112,7 @@ def test_threads_change_nothing(threads):
 
 # Three streams of one video: shades as above, a flow of (2, 1) everywhere, joints that move right.
 FLOW = Flow(20, 95, "dis", 4.0)
-SKELETONS = Skeletons("figure18", ".npz", people=1)
+SKELETONS = Skeletons("embedded", people=1)
 
 
 def moving(length):

@@ -11,7 +11,7 @@ from jaxvid.data.streams import Flow, Rgb, Skeletons
 from jaxvid.errors import UserError
 
 FLOW = Flow(40, 95, "dis", 5.0)
-SKELETONS = Skeletons("figure18", embedded.JOINTS_SUFFIX, people=2)
+SKELETONS = Skeletons("embedded", people=2)
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ from jaxvid.errors import UserError
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled video file: where it is, what it shows, on which side of the split it stands."""
+    """One labelled video: where it is, what it shows, on which side of the split it stands.
+
+    It is a video file, a folder of frames or a file of joints.
+    """
 
     path: Path  # relative to the dataset's folder of videos; its POSIX form is the clip's id
     label: int
@@ -32,8 +35,7 @@ class Dataset:
     class_names: tuple[str, ...]
     clips: tuple[Clip, ...]
     missing: tuple[str, ...] = ()  # listed by the dataset, not found on disk
-    skeleton: str = ""  # the entry of SKELETONS that its joints follow; empty: it has none
-    skeleton_suffix: str = ""  # of the file with a video's joints, beside it
+    skeletons: str = ""  # the entry of skeleton_files.FORMATS for its joints; empty: it has none
 
     def split(self, name: str) -> list[Clip]:
         return [clip for clip in self.clips if clip.split == name]

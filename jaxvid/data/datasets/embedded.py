@@ -19,6 +19,7 @@ from jaxvid import files, parallel, progress
 from jaxvid.data.rendering import clip
 from jaxvid.data.rendering.motion import ACTIONS
 from jaxvid.data.rendering.scene import LEVELS
+from jaxvid.data.skeleton_files import JOINTS_SUFFIX
 
 CLASSES: tuple[str, ...] = tuple(ACTIONS)
 DEFAULT_CLASSES: tuple[str, ...] = CLASSES[:10]
@@ -31,7 +32,6 @@ VIDEOS = "UCF-101"
 LISTS = "ucfTrainTestlist"
 RECORD = "dataset.json"
 UNFINISHED = "dataset.unfinished.json"
-JOINTS_SUFFIX = ".joints.npz"
 
 
 def render_clip(

@@ -3,13 +3,19 @@
 Soomro, Zamir, Shah: UCF101, CRCV-TR-12-01. The lists end their lines with CR LF in the original.
 """
 
+import logging
 import re
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Clip, Dataset, layout
 from jaxvid.errors import UserError
 
+CLASSES = 101
+VIDEOS = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}  # to train and to test on, by split
+
 _GROUP = re.compile(r"_(g\d+)_c\d+$")
+
+logger = logging.getLogger(__name__)
 
 
 def read(root: Path, split: int, name: str = "ucf101") -> Dataset:
@@ -35,8 +41,11 @@ def read(root: Path, split: int, name: str = "ucf101") -> Dataset:
     class_names = _class_names(lists / "classInd.txt")
     label_of = {name: label for label, name in enumerate(class_names)}
     clips, missing = [], []
+    counts = []
     for part in ("train", "test"):
-        for number, line in _lines(lists / f"{part}list{split:02d}.txt"):
+        listed = _lines(lists / f"{part}list{split:02d}.txt")
+        counts.append(len(listed))
+        for number, line in listed:
             path = Path(line.split()[0])
             if path.parent.name not in label_of:
                 raise UserError(
@@ -50,10 +59,11 @@ def read(root: Path, split: int, name: str = "ucf101") -> Dataset:
             clips.append(
                 Clip(path, label_of[path.parent.name], part, group[1] if group else path.stem)
             )
-    if not clips:
-        raise UserError(
-            f"none of the {len(missing)} videos listed in {lists} is in {videos}; "
-            f"the first is {missing[0] if missing else '(the lists are empty)'}"
+    layout.check_found(clips, missing, videos)
+    if len(class_names) == CLASSES and VIDEOS.get(split, (*counts,)) != (*counts,):
+        logger.warning(
+            "UCF101's split %d has %d training and %d test videos; the lists in %s name %d and %d",
+            *(split, *VIDEOS[split], lists, *counts),
         )
     return Dataset(name, videos, class_names, tuple(clips), tuple(missing))
 
@@ -71,10 +81,4 @@ def _class_names(path: Path) -> tuple[str, ...]:
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    if not path.is_file():
-        raise UserError(f"{path} does not exist: it is part of UCF101's ucfTrainTestlist")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not text in UTF-8: {error}") from None
-    return [(i, line.strip()) for i, line in enumerate(lines, 1) if line.strip()]
+    return layout.lines(path, "UCF101's ucfTrainTestlist")

@@ -84,7 +84,7 @@ def break_root(root: Path, how: str) -> Path:
         ("bad class list", "classInd.txt, line 2: '2 ClassName' is wanted"),
         ("unknown class", "trainlist01.txt, line 1: 'Fly' is not a class"),
         ("no test list", "testlist01.txt does not exist"),
-        ("all missing", "none of the 4 videos"),
+        ("all missing", "none of the 4 listed videos"),
     ],
 )
 def test_what_is_not_ucf101_is_said_to_be_so(root, how, message):
@@ -104,3 +104,26 @@ def test_classes_can_be_chosen(root):
     assert len(dataset.clips) == 2
     with pytest.raises(UserError, match="no class Fly; it has Kick, WalkWithDog"):
         take_classes(dataset=ucf101.read(root, 1), names=("Fly",))
+
+
+def test_the_full_dataset_is_counted(tmp_path, caplog):
+    """101 classes in 25 groups; seven of them to test on, with 3,783 of the 13,320 videos."""
+    lists, names = tmp_path / "ucfTrainTestlist", [f"Class{n:03d}" for n in range(101)]
+    lists.mkdir()
+    (lists / "classInd.txt").write_text("".join(f"{i} {n}\n" for i, n in enumerate(names, 1)))
+    for part, total, first in (("test", 3783, 1), ("train", 9537, 8)):
+        paths = []
+        for number in range(total):
+            name, place = names[number % 101], number // 101
+            paths.append(f"{name}/v_{name}_g{first + place % 7:02d}_c{1 + place // 7:02d}.avi")
+        (lists / f"{part}list01.txt").write_text("".join(f"{path} 1\r\n" for path in paths))
+        for path in paths:
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).touch()
+    dataset = ucf101.read(tmp_path, 1)
+    assert (len(dataset.split("train")), len(dataset.split("test"))) == (9537, 3783)
+    assert not caplog.records
+    (lists / "testlist01.txt").write_text(f"{names[0]}/v_{names[0]}_g01_c01.avi\n")
+    ucf101.read(tmp_path, 1)
+    assert "has 9537 training and 3783 test videos; the lists in" in caplog.text
+    assert "name 9537 and 1" in caplog.text

@@ -1,0 +1,74 @@
+"""Any folder of class folders of videos."""
+
+import logging
+from pathlib import Path
+
+from jaxvid.data.datasets import Clip, Dataset, layout, splitting
+from jaxvid.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+def read(root: Path, split: int) -> Dataset:
+    """Reads a folder whose folders are classes, with videos as deep as they are.
+
+    Where its folders are `train` and `test` (or `val`), they hold the class folders and are the
+    split; else split N is the random one of that number, 7:3, as `splitting` draws it, with every
+    video a group of its own. Names of classes may be any. Raises UserError where there are no two
+    class folders, one holds no video, or a class has videos to test on alone.
+    """
+    layout.check_root(root)
+    names = [folder.name for folder in layout.subfolders(root)]
+    known = {name for name in names if name.lower() in ("train", "test", *splitting.VALIDATION)}
+    is_split = any(name.lower() == "train" for name in known) and len(known) > 1
+    if is_split and (others := [name for name in names if name not in known]):
+        raise UserError(
+            f"{root} has {', '.join(sorted(known))} and also {', '.join(others)}: folders of a "
+            "split or folders of classes are wanted"
+        )
+    if not is_split:
+        class_names, paths = _classes(root)
+        clips = [Clip(p.relative_to(root), i, "", _group(p, root)) for p, i in paths]
+        clips = splitting.at_random(clips, split, str(root))
+        return Dataset("folder", root, class_names, clips)
+    splitting.only_split(split, str(root))
+    sides = splitting.sides(known, str(root))
+    parts = {part: _classes(root / part) for part, side in sides.items() if side}
+    class_names = tuple(sorted({name for named, _ in parts.values() for name in named}))
+    clips = tuple(
+        Clip(p.relative_to(root), class_names.index(named[i]), sides[part], _group(p, root))
+        for part, (named, paths) in parts.items()
+        for p, i in paths
+    )
+    splitting.check(clips, class_names, str(root))
+    return Dataset("folder", root, class_names, clips)
+
+
+def _group(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _classes(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+    """Returns the names of the classes, and each video with its label."""
+    class_folders = layout.subfolders(folder)
+    loose = [p.name for p in folder.iterdir() if p.is_file() and layout.is_video(p.name)]
+    if len(class_folders) < 2:
+        beside = f" and {len(loose)} videos beside" if loose else ""
+        raise UserError(
+            f"{folder} has {len(class_folders)} class folders{beside}: a folder for each of two "
+            "classes or more is wanted, with the videos in it"
+        )
+    if loose:
+        logger.warning(
+            "%s: %d videos are in no class folder, %s among them", folder, len(loose), loose[0]
+        )
+    paths = []
+    for label, class_folder in enumerate(class_folders):
+        videos = layout.videos(class_folder)
+        if not videos:
+            raise UserError(
+                f"class folder {class_folder} holds no video "
+                f"({', '.join(layout.VIDEO_SUFFIXES)}): remove it or fill it"
+            )
+        paths += [(path, label) for path in videos]
+    return tuple(f.name for f in class_folders), paths

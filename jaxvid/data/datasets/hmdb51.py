@@ -1,0 +1,112 @@
+"""HMDB51 as distributed: class folders of .avi files, and lists with three splits.
+
+Kuehne, Jhuang, Garrote, Poggio, Serre: HMDB: a large video database for human motion recognition,
+ICCV 2011. `testTrainMulti_7030_splits/` has a list per class and split, `CLASS_test_splitN.txt`,
+with lines `NAME.avi MARK`; mark 1: to train on, 2: to test on, 0: not used in that split.
+"""
+
+import logging
+import re
+from pathlib import Path
+
+from jaxvid.data.datasets import Clip, Dataset, layout
+from jaxvid.errors import UserError
+
+VIDEOS = 6766
+PER_CLASS = {"train": 70, "test": 30}
+CLASSES = 51
+
+_LIST = re.compile(r"(.+)_test_split(\d+)\.txt")
+_SIDES = {"1": "train", "2": "test", "0": ""}
+# NAME_CLASS, then body parts, camera motion, people, viewpoint, quality and number.
+_TAGS = re.compile(r"_[fuhl]_(cm|nm)_np\d+_(ba|fr|le|ri)_(bad|goo|med)_\d+$")
+
+logger = logging.getLogger(__name__)
+
+
+def read(root: Path, split: int) -> Dataset:
+    """Reads one of the official splits.
+
+    `root` holds the class folders, at most two folders deep, and the lists, wherever they are. A
+    clip's group is its source: what stands before the class and the tags in its file's name. The
+    official splits decide, and not the group. Listed videos that are not there are `missing`.
+    Raises UserError where the folder is not laid out so, the split does not exist, a list does not
+    parse, or no listed video exists.
+    """
+    layout.check_root(root)
+    lists = _lists(root)
+    available = sorted({number for number, _ in lists})
+    if split not in available:
+        raise UserError(
+            f"config.data.split={split}: {root} has the splits {', '.join(map(str, available))}"
+        )
+    class_names = tuple(sorted(name for number, name in lists if number == split))
+    videos = layout.find(root, lambda folder: any((folder / n).is_dir() for n in class_names), 2)
+    if videos is None:
+        raise UserError(
+            f"{root} has lists and no folder of a class, such as {class_names[0]}/: HMDB51's root "
+            "holds the class folders"
+        )
+    clips, missing, counts = [], [], {}
+    for label, name in enumerate(class_names):
+        marks = _marks(lists[split, name])
+        counts[name] = {side: list(marks.values()).count(side) for side in ("train", "test", "")}
+        for file, side in marks.items():
+            path = Path(name) / file
+            if not side:
+                continue
+            if (videos / path).is_file():
+                clips.append(Clip(path, label, side, _source(path.stem, name)))
+            else:
+                missing.append(path.as_posix())
+    layout.check_found(clips, missing, videos)
+    _check_counts(counts, split)
+    return Dataset("hmdb51", videos, class_names, tuple(clips), tuple(missing))
+
+
+def _lists(root: Path) -> dict[tuple[int, str], Path]:
+    """Returns the lists by split and class."""
+    lists: dict[tuple[int, str], Path] = {}
+    for folder, names in layout.walk(root):
+        for found in filter(None, map(_LIST.fullmatch, names)):
+            path = folder / found[0]
+            other = lists.setdefault((int(found[2]), found[1]), path)
+            if other != path:
+                raise UserError(f"{path} and {other} are lists of the same split: keep one")
+    if not lists:
+        raise UserError(
+            f"{root} has no CLASS_test_splitN.txt: HMDB51's root holds the class folders and "
+            "testTrainMulti_7030_splits/"
+        )
+    return lists
+
+
+def _marks(path: Path) -> dict[str, str]:
+    """Returns the side of each video in a list, empty for those that the split does not use."""
+    marks = {}
+    for number, line in layout.lines(path, "HMDB51's testTrainMulti_7030_splits"):
+        name, _, mark = line.rpartition(" ")
+        if not name or mark not in _SIDES:
+            raise UserError(f"{path}, line {number}: 'NAME.avi 0|1|2' is wanted, not '{line}'")
+        marks[name.strip()] = _SIDES[mark]
+    return marks
+
+
+def _source(stem: str, class_name: str) -> str:
+    return _TAGS.sub("", stem).removesuffix(f"_{class_name}")
+
+
+def _check_counts(counts: dict[str, dict[str, int]], split: int) -> None:
+    """Warns where the lists of all classes are there and are not the official ones."""
+    if len(counts) != CLASSES:
+        return
+    for name, count in counts.items():
+        if any(count[side] != PER_CLASS[side] for side in PER_CLASS):
+            logger.warning(
+                "HMDB51's split %d has 70 training and 30 test videos of each class; the list of "
+                "%s has %d and %d",
+                *(split, name, count["train"], count["test"]),
+            )
+    total = sum(sum(count.values()) for count in counts.values())
+    if total != VIDEOS:
+        logger.warning("HMDB51 has %d videos; the lists of split %d name %d", VIDEOS, split, total)

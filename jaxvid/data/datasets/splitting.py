@@ -1,0 +1,111 @@
+"""Which clips are trained on and which are tested on, where a dataset does not say, or a user does.
+
+The random split of the deep fusion paper, section 4.1, is 7:3. Ours, where it is silent: stratified
+by class, and no group of clips on both sides.
+"""
+
+import hashlib
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from jaxvid.data.datasets import Clip
+from jaxvid.errors import UserError
+
+TEST_SHARE = 0.3
+VALIDATION = ("val", "valid", "validate", "validation")
+
+logger = logging.getLogger(__name__)
+
+
+def at_random(clips: Sequence[Clip], number: int, where: str) -> tuple[Clip, ...]:
+    """Returns the clips with their sides in the random split `number`: 7 train to 3 test.
+
+    Each class is split so, as nearly as its groups allow; a class of one group is trained on. A
+    function of the number and the clips' ids, labels and groups, in any order. `where`: whose clips
+    they are, for the user. Raises UserError where nothing is left to test on.
+    """
+    groups: dict[str, Counter[int]] = defaultdict(Counter)
+    for clip in clips:
+        groups[clip.group][clip.label] += 1
+    size = Counter(clip.label for clip in clips)
+    tested: Counter[int] = Counter()
+    test: set[str] = set()
+    # A digest rather than a generator of random numbers: it is the same in every version of NumPy.
+    for group in sorted(groups, key=lambda name: _draw(number, name)):
+        labels = groups[group]
+        leaves_some = all(tested[label] + n < size[label] for label, n in labels.items())
+        if leaves_some and _gain(labels, tested, size) > 0:
+            test.add(group)
+            tested.update(labels)
+    if not test:
+        raise UserError(
+            f"{where}: every class has one video or one group of them, so that none is left to "
+            "test on; add videos, or say which is which"
+        )
+    return tuple(replace(c, split="test" if c.group in test else "train") for c in clips)
+
+
+def _draw(number: int, group: str) -> bytes:
+    return hashlib.sha256(f"{number}/{group}".encode(errors="surrogatepass")).digest()
+
+
+def _gain(labels: Counter[int], tested: Counter[int], size: Counter[int]) -> float:
+    """Returns by how much the squared distances from 3 in 10 shrink when a group is tested on."""
+
+    def distance(label: int, more: int) -> float:
+        return (tested[label] + more - TEST_SHARE * size[label]) ** 2 / size[label]
+
+    return sum(distance(label, 0) - distance(label, n) for label, n in labels.items())
+
+
+def sides(names: Collection[str], where: str) -> dict[str, str]:
+    """Returns which side each name of a split stands for: train, test, or "" for neither.
+
+    Validation clips are tested on where there are no test clips; beside test clips they are not
+    used, which is said in a warning. Raises UserError for another name, and without one of the two.
+    """
+    chosen = {}
+    for name in sorted(names):
+        word = name.lower()
+        if word in VALIDATION:
+            has_test = any(other.lower() == "test" for other in names)
+            chosen[name] = "" if has_test else "test"
+        elif word in ("train", "test"):
+            chosen[name] = word
+        else:
+            raise UserError(f"{where}: split '{name}': train, test or val is wanted")
+        if not chosen[name]:
+            logger.warning("%s: split %s is not used: there is a test split", where, name)
+    for side in ("train", "test"):
+        if side not in chosen.values():
+            raise UserError(f"{where}: no video is in the {side} split")
+    return chosen
+
+
+def only_split(number: int, where: str) -> None:
+    """Raises UserError for another split than the first of a dataset that has one."""
+    if number != 1:
+        raise UserError(f"config.data.split={number}: {where} has one split, number 1")
+
+
+def check(clips: Iterable[Clip], class_names: Sequence[str], where: str) -> None:
+    """Sees whether a split that a user made can be trained on; warns of groups on both sides.
+
+    Raises UserError where a class has test clips and no training clips.
+    """
+    labels: dict[str, set[int]] = {"train": set(), "test": set()}
+    groups: dict[str, set[str]] = {"train": set(), "test": set()}
+    for clip in clips:
+        labels[clip.split].add(clip.label)
+        groups[clip.split].add(clip.group)
+    untrained = sorted(labels["test"] - labels["train"])
+    if untrained:
+        names = ", ".join(f"'{class_names[label]}'" for label in untrained)
+        raise UserError(f"{where}: only the test split has videos of class {names}")
+    shared = sorted(groups["train"] & groups["test"])
+    if shared:
+        logger.warning(
+            "%s: %d groups are in both splits, %s among them", where, len(shared), shared[0]
+        )

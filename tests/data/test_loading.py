@@ -1,0 +1,52 @@
+import pytest
+
+from jaxvid import config as configs
+from jaxvid import config_checks, config_files
+from jaxvid.data import loading
+from jaxvid.data.datasets import Dataset
+from jaxvid.data.skeleton_files import FORMATS
+from jaxvid.errors import UserError
+from jaxvid.skeletons import SKELETONS
+
+
+def test_every_dataset_has_a_reader_and_a_scale():
+    assert {"embedded", *loading.READERS} == set(configs.SCALES)
+    assert set(FORMATS) <= set(configs.SCALES)
+
+
+@pytest.mark.parametrize("name", loading.READERS)
+def test_every_dataset_can_be_named_after_the_config(name):
+    config = config_files.load(f"li3d_bilstm:{name},split=2")
+    config_checks.check(config)
+    assert (config.data.dataset, config.data.split, config.data.num_frames) == (name, 2, 64)
+    with pytest.raises(UserError, match=f"root is empty: where is {name}"):
+        loading.load(config.data)
+
+
+@pytest.mark.parametrize(("name", "joints"), [("ntu60", 25), ("kinetics_skeleton", 18)])
+def test_st_gcn_takes_the_joints_of_its_dataset(name, joints):
+    config = config_files.load(f"st_gcn:{name},split=2")
+    assert len(SKELETONS[config.model.skeleton].joints) == joints
+    assert config.data.split == 2
+    shapes = loading.clip_shapes(config.data, config.model.skeleton)
+    assert shapes["skeleton"] == (100 if name == "ntu60" else 150, 2, joints, 3)
+
+
+def test_a_dataset_of_the_users_own_is_loaded(tmp_path):
+    for label in ("a", "b"):
+        for number in range(10):
+            (tmp_path / label).mkdir(exist_ok=True)
+            (tmp_path / label / f"{number}.mp4").touch()
+    config = configs.for_dataset("folder")
+    config.data.root, config.data.classes = str(tmp_path), ("b",)
+    dataset = loading.load(config.data)
+    assert (len(dataset.split("train")), len(dataset.split("test"))) == (7, 3)
+
+
+@pytest.mark.parametrize("streams", ["rgb", "flow", "rgb+flow"])
+def test_joints_alone_have_no_pictures(streams, tmp_path):
+    config = configs.for_dataset("ntu60")
+    config.data.streams = streams
+    dataset = Dataset("ntu60", tmp_path, ("one",), (), skeletons="ntu60")
+    with pytest.raises(UserError, match=r"ntu60 has joints and no videos; .*st_gcn.py:ntu60 reads"):
+        loading.open_records(dataset, config.data)

@@ -1,0 +1,154 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxvid.data import prepare, records
+from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.skeleton_files import FORMATS, read_ntu, read_openpose
+from jaxvid.data.streams import Skeletons
+from jaxvid.data.video import VideoError
+from jaxvid.skeletons import SKELETONS
+
+# As in the dataset: they differ in the last digit, which a float does not hold.
+A, B, C = "72057594037931101", "72057594037931102", "72057594037931103"
+
+
+def ntu_text(*frames: dict[str, np.ndarray]) -> str:
+    """A .skeleton file of frames, each with the joints (25, 3) of bodies by their ids."""
+    lines = [str(len(frames))]
+    for frame in frames:
+        lines.append(str(len(frame)))
+        for body, joints in frame.items():
+            lines += [f"{body} 0 1 1 1 1 0 0.0123 -0.3 2", str(len(joints))]
+            # Position, depth pixel, colour pixel, orientation, tracking state.
+            lines += [
+                f"{x} {y} {z} 277.4 192.3 1040.5 519.9 -0.2 0.03 0.9 -0.03 2" for x, y, z in joints
+            ]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def joints(value: float) -> np.ndarray:
+    """Joint j is at (value, j / 100, 3)."""
+    places = np.arange(25) / 100
+    return np.stack([np.full(25, value), places, np.full(25, 3.0)], axis=1)
+
+
+def test_ntu_files_are_read_by_what_moves_most(tmp_path):
+    path = tmp_path / "S001C001P001R001A050.skeleton"
+    frames = [
+        {A: joints(0.5), B: joints(0.1)},
+        {A: joints(0.5), B: joints(0.3), C: joints(-1.0)},
+        {},
+        {B: joints(0.9), C: joints(-1.2)},
+    ]
+    path.write_text(ntu_text(*frames))
+    read = read_ntu(path, people=2)
+    assert (read.shape, read.dtype) == ((4, 2, 25, 3), np.float32)
+    np.testing.assert_allclose(read[:, 0, 0, 0], [0.1, 0.3, 0, 0.9], rtol=1e-6)  # B
+    np.testing.assert_allclose(read[:, 1, 0, 0], [0, -1.0, 0, -1.2], rtol=1e-6)  # C, and not A
+    np.testing.assert_allclose(read[0, 0], joints(0.1), rtol=1e-6)
+    assert not read[2].any()
+    assert not read_ntu(path, people=5)[:, 3:].any()
+
+
+def test_joints_of_ntu_files_that_are_no_numbers_are_not_there(tmp_path):
+    path = tmp_path / "a.skeleton"
+    odd = joints(0.5)
+    odd[7, 1] = np.nan
+    path.write_text(ntu_text({A: odd}))
+    read = read_ntu(path, people=1)[0, 0]
+    assert not read[7].any()
+    np.testing.assert_allclose(read[8], odd[8], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "frame 0 does not parse"),
+        ("many", "frame 0 does not parse"),
+        (ntu_text({A: joints(1)}, {A: joints(2)})[:-400], "frame 1 does not parse"),
+        (ntu_text({A: joints(1)}).replace("519.9", "far"), "frame 0 does not parse"),
+        (ntu_text({A: joints(1)[:20]}), "20 joints in frame 0, not 25"),
+        (ntu_text({}, {}), "no body in any of its frames"),
+        ("99999999999999", "frame 0 does not parse"),
+        ("é", "not a .skeleton file"),
+    ],
+)
+def test_bad_ntu_files_are_said_to_be_so(tmp_path, text, message):
+    path = tmp_path / "a.skeleton"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(VideoError, match=message):
+        read_ntu(path, people=2)
+
+
+def person(x: float, score: float) -> dict:
+    pose = [value for j in range(18) for value in (x, j / 100)]
+    return {"pose": pose, "score": [0.0, *[score] * 17]}
+
+
+def openpose(*frames: tuple[int, list[dict]]) -> dict:
+    data = [{"frame_index": index, "skeleton": people} for index, people in frames]
+    return {"data": data, "label": "archery", "label_index": 5}
+
+
+def test_kinetics_files_are_read_by_confidence(tmp_path):
+    path = tmp_path / "a.json"
+    crowd = [person(0.1, 0.2), person(0.2, 0.9), person(0.3, 0.5)]
+    path.write_text(json.dumps(openpose((1, crowd), (2, []), (4, [person(0.5, 0.8)]))))
+    read = read_openpose(path, people=2)
+    assert (read.shape, read.dtype) == ((4, 2, 18, 3), np.float32)
+    np.testing.assert_allclose(read[:, 0, 3, 0], [2 * 0.2 - 1, 0, 0, 2 * 0.5 - 1], atol=1e-6)
+    np.testing.assert_allclose(read[0, :, 17, 2], [0.9, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(read[0, 0, 17, 1], 2 * 0.17 - 1, rtol=1e-6)
+    assert not read[:, :, 0].any()  # a joint of no confidence
+    assert not read[1:3].any()
+    assert not read[3, 1].any()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not a whole Kinetics-skeleton file"),
+        ([], "not a whole Kinetics-skeleton file"),
+        ({"data": [{"frame_index": 1}]}, "not a whole .*'skeleton'"),
+        (openpose((1, [{"pose": [0.0] * 34, "score": [1.0] * 17}])), "not a whole"),
+        (openpose(), "no person in any of its frames"),
+        (openpose((1, []), (2, [])), "no person in any of its frames"),
+        (openpose((1, [person(0, 1)]), (10**9, [])), "numbered from 1 to 1000000000"),
+    ],
+)
+def test_bad_kinetics_files_are_said_to_be_so(tmp_path, content, message):
+    path = tmp_path / "a.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(VideoError, match=message):
+        read_openpose(path, people=2)
+
+
+def test_files_of_joints_are_prepared_as_clips(tmp_path, caplog):
+    for name, text in (("a", ntu_text({A: joints(0.5)}, {A: joints(0.25)})), ("b", "1")):
+        (tmp_path / f"{name}.skeleton").write_text(text)
+    clips = tuple(Clip(Path(f"{name}.skeleton"), 0, "train", "P") for name in "ab")
+    dataset = Dataset("toy", tmp_path, ("one",), clips, skeletons="ntu60")
+    stream = Skeletons("ntu60", people=2)
+    source = records.RecordSource(prepare.prepare(dataset, stream, tmp_path / "c", 1), stream)
+    record = source["a.skeleton"]
+    assert record.fps == 30
+    frames = stream.read(record.frames, np.array([1]))
+    assert frames.shape == (1, 2, 25, 3)
+    np.testing.assert_allclose(frames[0, 0], joints(0.25), rtol=1e-6)
+    left, right = (SKELETONS["ntu25"].joints.index(f"{side}_thumb") for side in ("left", "right"))
+    turned = stream.mirror(frames)
+    np.testing.assert_allclose(turned[0, 0, left], frames[0, 0, right] * [-1, 1, 1])
+    assert "skipped b.skeleton: not a whole .skeleton file: frame 0" in caplog.text
+
+
+def test_formats_have_joints_that_exist():
+    assert {name: f.joints for name, f in FORMATS.items()} == {
+        "embedded": "figure18",
+        "ntu60": "ntu25",
+        "kinetics_skeleton": "openpose18",
+    }
+    assert SKELETONS["ntu25"].centre == 20
+    assert SKELETONS["openpose18"].centre == 1
