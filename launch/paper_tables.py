@@ -216,7 +216,7 @@ C1 = Table(
         Row("VGG-16-3Dconv-2LSTM (proposed)", Run("deep_fusion"), _accuracy(ucf101="95.3")),
     ),
     (
-        "The paper measures on a random 7:3 split of the videos; the configs take UCF101's split 1.",
+        "The paper measures on a random 7:3 split; the configs take UCF101's split 1.",
         "The streams alone are no rows of the paper; Two-stream ConvNet averages their scores.",
         "Each row is trained as its config file says: C3D on 16 consecutive frames by the protocol "
         "of another paper, the others on frames at intervals by this paper's.",
