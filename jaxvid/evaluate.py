@@ -1,7 +1,7 @@
 """Evaluation: the scores of every clip of a split, each counted exactly once, and what they say."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from jaxvid.experiment import Experiment
 from jaxvid.logs import read_metrics
 from jaxvid.network import Network
 from jaxvid.report import figures
+
+PREDICTION_COLUMNS = ("clip", "label", "predicted", "correct")  # then one for each class
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,10 @@ def write_results(
         **about,
     }
     classes = metrics.per_class(scores.probabilities, scores.labels)
-    rows = [{"class": name, **row} for name, row in zip(class_names, classes, strict=True)]
-    files.write_csv(output / "per_class.csv", rows)
-    files.write_csv(output / "predictions.csv", _predictions(scores, class_names))
+    rows = [[name, *row.values()] for name, row in zip(class_names, classes, strict=True)]
+    files.write_csv(output / "per_class.csv", ("class", *classes[0]), rows)
+    header = (*PREDICTION_COLUMNS, *class_names)
+    files.write_csv(output / "predictions.csv", header, _predictions(scores, class_names))
     folder = output / "figures"
     predicted = scores.probabilities.argmax(-1)
     matrix = folder / "confusion_matrix.png"
@@ -182,18 +185,8 @@ def restore(network: Network, workdir: Path) -> tuple[int, dict[str, Any]]:
     return step, trees["variables"]
 
 
-def _predictions(scores: Scores, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
-    rows = []
+def _predictions(scores: Scores, class_names: tuple[str, ...]) -> Iterator[list[Any]]:
     for clip, label, row in zip(scores.clips, scores.labels, scores.probabilities, strict=True):
         best = int(row.argmax())
-        shown = {name: f"{p:.6f}" for name, p in zip(class_names, row, strict=True)}
-        rows.append(
-            {
-                "clip": clip.id,
-                "label": class_names[label],
-                "predicted": class_names[best],
-                "correct": int(best == label),
-                **shown,
-            }
-        )
-    return rows
+        shown = [f"{probability:.6f}" for probability in row]
+        yield [clip.id, class_names[label], class_names[best], int(best == label), *shown]

@@ -14,12 +14,11 @@ import numpy as np
 from jaxvid import files
 from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
-from jaxvid.evaluate import Scores, write_results
+from jaxvid.evaluate import PREDICTION_COLUMNS, Scores, write_results
 
 RESULTS = "results.json"
 SUMMED = ("parameters", "parameters_without_classifier", "seconds_per_clip")
 NEEDED = (*SUMMED, "step", "split", "dataset", "config")
-COLUMNS = ("clip", "label", "predicted", "correct")  # of predictions.csv, before its classes
 
 
 @dataclass(frozen=True)
@@ -84,13 +83,13 @@ def _read(workdir: Path) -> _Evaluated:
     try:
         with table.open(newline="", encoding="utf-8") as file:
             header, *rows = csv.reader(file)
-        names = tuple(header[len(COLUMNS) :])
+        names = tuple(header[len(PREDICTION_COLUMNS) :])
         index = {name: label for label, name in enumerate(names)}
         return _Evaluated(
             class_names=names,
             clips=tuple(row[0] for row in rows),
             labels=np.array([index[row[1]] for row in rows]),
-            probabilities=np.array([row[len(COLUMNS) :] for row in rows], np.float64),
+            probabilities=np.array([row[len(PREDICTION_COLUMNS) :] for row in rows], np.float64),
             results={name: whole[name] for name in NEEDED},
         )
     except (IndexError, KeyError, ValueError) as error:

@@ -142,28 +142,25 @@ def predict(config: ConfigDict, folder: Path, paths: list[Path]) -> Labels:
 
 def write(labels: Labels, file: Path, top: int) -> None:
     """Writes labels as CSV, a row per video with a column per class, or as a list in JSON."""
-    every = [
-        {name: round(float(share), 6) for name, share in zip(labels.class_names, row, strict=True)}
-        for row in labels.probabilities
-    ]
     if file.suffix.lower() == ".json":
         items = [
             {
                 "video": str(video),
                 "top": [{"label": name, "probability": round(share, 6)} for name, share in best],
-                "probabilities": shares,
+                "probabilities": {
+                    name: round(float(share), 6)
+                    for name, share in zip(labels.class_names, row, strict=True)
+                },
             }
-            for (video, best), shares in zip(labels.top(top), every, strict=True)
+            for (video, best), row in zip(labels.top(top), labels.probabilities, strict=True)
         ]
         files.write_json(file, items)
         return
-    rows = []
-    for (video, [(name, share)]), shares in zip(labels.top(1), every, strict=True):
-        shown = {column: f"{value:.6f}" for column, value in shares.items()}
-        rows.append(
-            {"video": str(video), "predicted": name, "probability": f"{share:.6f}", **shown}
-        )
-    files.write_csv(file, rows)
+    rows = [
+        [str(video), name, f"{share:.6f}", *(f"{each:.6f}" for each in row)]
+        for (video, [(name, share)]), row in zip(labels.top(1), labels.probabilities, strict=True)
+    ]
+    files.write_csv(file, ("video", "predicted", "probability", *labels.class_names), rows)
 
 
 def _read(paths: list[Path], streams: list[Stream], config: ConfigDict) -> Iterator[_Read]:

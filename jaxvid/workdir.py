@@ -52,7 +52,9 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
     else:
         files.write_json(workdir / DATASET, about)
     if not (workdir / SPLIT).is_file():
-        files.write_csv(workdir / SPLIT, _split(dataset))
+        names = dataset.class_names
+        rows = [(c.id, names[c.label], c.split, c.group) for c in dataset.clips]
+        files.write_csv(workdir / SPLIT, ("clip", "label", "split", "group"), rows)
     if not (workdir / CONFIG).is_file():
         files.write_text(workdir / CONFIG, config_files.to_json(config))
 
@@ -90,14 +92,6 @@ def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
         return workdir
     name = ",".join(f"{field.removeprefix('eval.')}={value}" for field, value in changed.items())
     return workdir / "evaluations" / name.replace("/", "-")[:200]
-
-
-def _split(dataset: Dataset) -> list[dict[str, str]]:
-    names = dataset.class_names
-    return [
-        {"clip": c.id, "label": names[c.label], "split": c.split, "group": c.group}
-        for c in dataset.clips
-    ]
 
 
 def _listed(changes: dict[str, tuple]) -> str:

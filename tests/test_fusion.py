@@ -11,7 +11,7 @@ from jaxvid.errors import UserError
 from jaxvid.evaluate import Scores, write_results
 from jaxvid.fusion import fuse
 
-NAMES = ("Jump", "Sit")
+NAMES = ("Jump", "label")  # a class may be called what a column is
 PROBABILITIES = {
     "rgb": [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]],
     "flow": [[0.8, 0.2], [0.1, 0.9], [0.6, 0.4]],
@@ -47,8 +47,10 @@ def test_scores_are_averaged_and_reported(runs, tmp_path, capsys):
     assert results["seconds_per_clip"] == 1.0
     assert results["fused"] == [str(run) for run in runs]
     with (output / "predictions.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    shown = [[float(row[name]) for name in NAMES] for row in rows]
+        header, *rows = csv.reader(file)
+    assert header == ["clip", "label", "predicted", "correct", *NAMES]
+    assert [row[1] for row in rows] == ["Jump", "label", "label"]
+    shown = [[float(share) for share in row[4:]] for row in rows]
     np.testing.assert_allclose(shown, np.mean(list(PROBABILITIES.values()), axis=0))
     # Each stream by itself had one clip wrong; the same fusion again replaces its own results.
     assert fuse(runs, output) == results
@@ -62,7 +64,7 @@ def test_runs_that_do_not_fit_are_refused(runs, tmp_path):
     other = evaluated(tmp_path / "named", PROBABILITIES["rgb"], names=("Jump", "Run"))
     with pytest.raises(UserError, match=r"named has other classes than .*rgb"):
         fuse([runs[0], other], output)
-    (other / "predictions.csv").write_text("clip,label,predicted,correct,Jump,Sit\na,Fly,,,1,x\n")
+    (other / "predictions.csv").write_text("clip,label,predicted,correct,Jump,label\na,Fly,,,1,x\n")
     with pytest.raises(UserError, match=r"predictions\.csv .*are not what an evaluation writes"):
         fuse([runs[0], other], output)
     with pytest.raises(UserError, match="two or more workdirs"):
@@ -76,7 +78,7 @@ def test_runs_that_do_not_fit_are_refused(runs, tmp_path):
     (other / "predictions.csv").write_text("")
     with pytest.raises(UserError, match=r"predictions\.csv .*are not what an evaluation writes"):
         fuse([runs[0], other], output)
-    (other / "predictions.csv").write_text("clip,label,predicted,correct,Jump,Sit\n")
+    (other / "predictions.csv").write_text("clip,label,predicted,correct,Jump,label\n")
     (other / "results.json").write_text("{}")
     with pytest.raises(UserError, match=r"not what an evaluation writes.*'parameters'"):
         fuse([runs[0], other], output)
