@@ -48,15 +48,6 @@ def test_clusters_start_from_the_features_of_training_clips(soft, tmp_path):
     assert not np.allclose(random, centres)
 
 
-def test_a_soft_aggregation_trains_and_continues(soft, tmp_path):
-    experiment = experiments.open_experiment(soft)
-    whole = Trainer(experiment, tmp_path / "whole").run()
-    stops = iter([False, True])
-    assert Trainer(experiment, tmp_path / "parts").run(lambda: next(stops, True)) is None
-    parts = Trainer(experiment, tmp_path / "parts").run()
-    jax.tree.map(np.testing.assert_array_equal, parts, whole)
-
-
 def test_too_few_clips_for_the_clusters_are_said(soft, tmp_path):
     soft.model.clusters = 500
     experiment = experiments.open_experiment(soft)
