@@ -35,6 +35,18 @@ class Footage:
             raise UserError(f"{self.dataset.name} has no usable video in its {split} split")
         return clips
 
+    def warn_of_classes(self) -> None:
+        """Warns of classes that cannot be learned: without a usable training video."""
+        trained = {c.label for c in self.dataset.split("train") if c.id in self.source}
+        names = self.dataset.class_names
+        lacking = [name for label, name in enumerate(names) if label not in trained]
+        if lacking:
+            logger.warning(
+                "%d classes have no usable training video: %s",
+                len(lacking),
+                ", ".join(lacking[:10]),
+            )
+
     def describe(self) -> str:
         """Returns how many classes and usable videos there are."""
         usable = [clip.split for clip in self.dataset.clips if clip.id in self.source]

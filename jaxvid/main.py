@@ -80,6 +80,7 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
     open_experiment, Trainer, evaluate = _system(config.model.system)
     experiment = open_experiment(config)
     print(experiment.describe(), flush=True)
+    experiment.warn_of_classes()
     if mode == "train":
         trainer = Trainer(experiment, workdir)
         with files.locked(workdir, waits=False), signals.deferred():
@@ -88,7 +89,10 @@ def _run(mode: str, config: ConfigDict, workdir: Path, signals: "_Signals") -> i
         if signals.received:
             print(f"stopped and saved in {workdir}; the same command continues", file=sys.stderr)
             return 128 + signals.received
-    output = workdirs.evaluation_folder(workdir, config)
+    split = config.eval.split
+    clips = experiment.clips(split)
+    workdirs.check_evaluated(workdir, experiment.dataset, clips, split)
+    output = workdirs.evaluation_folder(workdir, config, clips)
     _show(evaluate(experiment, workdir, output), output)
     return 0
 

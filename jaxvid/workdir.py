@@ -1,5 +1,6 @@
 """A workdir belongs to one config and one set of clips: the same command continues its run."""
 
+import csv
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -12,6 +13,7 @@ from jaxvid.errors import UserError
 CONFIG = "config.json"
 DATASET = "dataset.json"
 SPLIT = "split.csv"
+SPLIT_COLUMNS = ("clip", "label", "split", "group")
 
 
 def check(workdir: Path, config: ConfigDict) -> None:
@@ -51,10 +53,15 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
             )
     else:
         files.write_json(workdir / DATASET, about)
+    names = dataset.class_names
+    rows = [(c.id, names[c.label], c.split, c.group) for c in dataset.clips]
     if not (workdir / SPLIT).is_file():
-        names = dataset.class_names
-        rows = [(c.id, names[c.label], c.split, c.group) for c in dataset.clips]
-        files.write_csv(workdir / SPLIT, ("clip", "label", "split", "group"), rows)
+        files.write_csv(workdir / SPLIT, SPLIT_COLUMNS, rows)
+    elif _sides(workdir) != {row[0]: row[2] for row in rows}:
+        raise UserError(
+            f"the dataset's clips or their split have changed since the run in {workdir} began; "
+            f"--mode=eval --workdir={workdir} scores its model on them, or choose another --workdir"
+        )
     if not (workdir / CONFIG).is_file():
         files.write_text(workdir / CONFIG, config_files.to_json(config))
 
@@ -71,11 +78,32 @@ def class_names(workdir: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
+def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Clip], split: str) -> None:
+    """Sees whether a workdir's model can be scored on the clips of a split of a dataset.
+
+    Raises UserError where its classes are others than the model's, or where test clips were trained
+    on.
+    """
+    names = class_names(workdir)
+    if dataset.class_names != names:
+        raise UserError(
+            f"{dataset.name} has the classes {_shortened(dataset.class_names)}, and the model in "
+            f"{workdir} knows {_shortened(names)}: the same ones in the same order are wanted"
+        )
+    sides = _sides(workdir)
+    trained = [clip.id for clip in clips if sides.get(clip.id) == "train"]
+    if split == "test" and trained:
+        raise UserError(
+            f"the run in {workdir} was trained on {len(trained)} of these {len(clips)} test clips, "
+            f"{trained[0]} among them: it is to be scored on its own split"
+        )
+
+
+def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Clip] | None = None) -> Path:
     """Returns where an evaluation's results go: the workdir, or a folder for what differs from it.
 
-    An evaluation under other settings than the run's own never replaces the run's results.
-    Raises UserError where the model is not the run's.
+    An evaluation under other settings than the run's own, or of other `clips` than its split's,
+    never replaces the run's results. Raises UserError where the model is not the run's.
     """
     old, new = (flatten(c) for c in (config_files.read(workdir / CONFIG), config))
     changed = {field: (old.get(field), new[field]) for field in new if new[field] != old.get(field)}
@@ -88,10 +116,24 @@ def evaluation_folder(workdir: Path, config: ConfigDict) -> Path:
         if field.startswith(("data.", "eval.", "train.dtype"))
         and field not in (*config_files.FREE_TO_CHANGE, "eval.batch_size")
     }
+    if clips is not None:
+        sides, ids = _sides(workdir), {clip.id for clip in clips}
+        if not all(sides.get(clip) == config.eval.split for clip in ids):
+            changed["clips"] = files.fingerprint(sorted(ids))[:8]
     if not changed:
         return workdir
     name = ",".join(f"{field.removeprefix('eval.')}={value}" for field, value in changed.items())
     return workdir / "evaluations" / name.replace("/", "-")[:200]
+
+
+def _sides(workdir: Path) -> dict[str, str]:
+    """Returns on which side of the run's split each clip stood, by id."""
+    with (workdir / SPLIT).open(newline="", encoding="utf-8") as file:
+        return {row["clip"]: row["split"] for row in csv.DictReader(file)}
+
+
+def _shortened(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _listed(changes: dict[str, tuple]) -> str:

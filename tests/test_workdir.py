@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,5 +26,48 @@ def test_the_split_is_written_once(tmp_path):
             '"a/2, new.mp4",left,test,P2\n'
             "b/1.mp4,追い越す,train,P1\n"
         )
+    other = replace(dataset, clips=clips[:2])
+    with pytest.raises(UserError, match=r"clips or their split have changed since .*--mode=eval"):
+        workdir.claim(tmp_path, config, other, usable)
     with pytest.raises(UserError, match=r"have changed since .* began \(2 then, 1 now\)"):
         workdir.claim(tmp_path, config, dataset, usable[:1])
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A dataset of two classes, and a workdir of a run on it."""
+    clips = tuple(
+        Clip(Path(f"{name}/{i}.mp4"), label, "train" if i else "test", f"{name}{i}")
+        for label, name in enumerate("ab")
+        for i in range(3)
+    )
+    dataset = Dataset("folder", tmp_path, ("a", "b"), clips)
+    folder = tmp_path / "run"
+    workdir.claim(folder, configs.for_dataset("folder"), dataset, dataset.split("train"))
+    return dataset, folder
+
+
+def test_other_classes_than_the_models_are_not_scored(trained):
+    dataset, folder = trained
+    workdir.check_evaluated(folder, dataset, dataset.split("test"), "test")
+    turned = replace(dataset, class_names=("b", "a"))
+    with pytest.raises(UserError, match=r"has the classes b, a, and the model in .* knows a, b"):
+        workdir.check_evaluated(folder, turned, turned.split("test"), "test")
+
+
+def test_clips_that_were_trained_on_are_no_test(trained):
+    dataset, folder = trained
+    with pytest.raises(UserError, match=r"trained on 4 of these 6 test clips, a/1.mp4 among them"):
+        workdir.check_evaluated(folder, dataset, list(dataset.clips), "test")
+    workdir.check_evaluated(folder, dataset, dataset.split("train"), "train")
+
+
+def test_results_of_other_clips_get_a_folder_of_their_own(trained):
+    dataset, folder = trained
+    config, test = configs.for_dataset("folder"), dataset.split("test")
+    assert workdir.evaluation_folder(folder, config, test) == folder
+    assert workdir.evaluation_folder(folder, config, test[:1]) == folder
+    others = [replace(test[0], path=Path("a/new.mp4"))]
+    elsewhere = workdir.evaluation_folder(folder, config, others)
+    assert elsewhere.parent == folder / "evaluations"
+    assert elsewhere.name.startswith("clips=")

@@ -13,6 +13,7 @@ from jaxvid.data import flow, prepare
 from jaxvid.data.datasets import (
     Dataset,
     csv_file,
+    each_once,
     embedded,
     folder,
     hmdb51,
@@ -67,6 +68,8 @@ def load(data: ConfigDict) -> Dataset:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     else:
         dataset = READERS[data.dataset](Path(data.root).expanduser(), data.split)
+        if set(data.classes) <= set(dataset.class_names):  # whose names may have commas
+            classes = tuple(data.classes)
     for path in dataset.missing[:10]:
         logger.warning("listed but not found: %s", dataset.folder / path)
     if dataset.missing:
@@ -76,7 +79,7 @@ def load(data: ConfigDict) -> Dataset:
             len(dataset.missing) + len(dataset.clips),
             dataset.folder,
         )
-    return take_classes(dataset, classes)
+    return take_classes(each_once(dataset), classes)
 
 
 def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:

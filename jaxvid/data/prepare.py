@@ -140,7 +140,7 @@ def _write_shard(shard: _Shard) -> dict:
             for i in shard.ids:
                 try:
                     record = encode(i, shard.videos / i, shard.stream)
-                except video.VideoError as error:
+                except (video.VideoError, FileNotFoundError, PermissionError) as error:
                     failures.append({"id": i, "reason": str(error)})
                     continue
                 writer.write(record)

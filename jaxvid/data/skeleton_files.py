@@ -127,7 +127,7 @@ def read_openpose(path: Path, people: int) -> np.ndarray:
             int(frame["frame_index"]): [_openpose_person(person) for person in frame["skeleton"]]
             for frame in json.loads(path.read_bytes())["data"]
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise VideoError(f"not a whole Kinetics-skeleton file: {error!r}") from None
     if not any(frames.values()):
         raise VideoError("no person in any of its frames")

@@ -1,9 +1,12 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from jaxvid import config as configs
 from jaxvid import config_checks, config_files
 from jaxvid.data import loading
-from jaxvid.data.datasets import Dataset
+from jaxvid.data.datasets import Clip, Dataset, each_once
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.errors import UserError
 from jaxvid.skeletons import SKELETONS
@@ -50,3 +53,15 @@ def test_joints_alone_have_no_pictures(streams, tmp_path):
     dataset = Dataset("ntu60", tmp_path, ("one",), (), skeletons="ntu60")
     with pytest.raises(UserError, match=r"ntu60 has joints and no videos; .*st_gcn.py:ntu60 reads"):
         loading.open_records(dataset, config.data)
+
+
+def test_a_clip_is_one_thing():
+    once = Clip(Path("a/1.mp4"), 0, "train", "g")
+    dataset = Dataset("ucf101", Path(), ("a", "b"), (once, once))
+    assert each_once(dataset).clips == (once,)
+    for other, message in (
+        (replace(once, split="test"), "a/1.mp4 is in the training and in the test list"),
+        (replace(once, label=1), "a/1.mp4 is listed as a and as b"),
+    ):
+        with pytest.raises(UserError, match=message):
+            each_once(replace(dataset, clips=(once, other)))

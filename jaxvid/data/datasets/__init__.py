@@ -41,6 +41,22 @@ class Dataset:
         return [clip for clip in self.clips if clip.split == name]
 
 
+def each_once(dataset: Dataset) -> Dataset:
+    """Returns the dataset without repeated clips.
+
+    Raises UserError where a clip is listed with two labels, or on both sides of the split.
+    """
+    clips: dict[str, Clip] = {}
+    for clip in dataset.clips:
+        before = clips.setdefault(clip.id, clip)
+        if before.split != clip.split:
+            raise UserError(f"{dataset.name}: {clip.id} is in the training and in the test list")
+        if before.label != clip.label:
+            names = (dataset.class_names[c.label] for c in (before, clip))
+            raise UserError(f"{dataset.name}: {clip.id} is listed as {' and as '.join(names)}")
+    return replace(dataset, clips=tuple(clips.values()))
+
+
 def take_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
     """Returns the dataset with these classes alone, in this order. Raises UserError."""
     if not names:

@@ -27,6 +27,7 @@ def read(root: Path, split: int) -> Dataset:
             "split or folders of classes are wanted"
         )
     if not is_split:
+        _check_no_split(root, names)
         class_names, paths = _classes(root)
         clips = [Clip(p.relative_to(root), i, "", _group(p, root)) for p, i in paths]
         clips = splitting.at_random(clips, split, str(root))
@@ -42,6 +43,18 @@ def read(root: Path, split: int) -> Dataset:
     )
     splitting.check(clips, class_names, str(root))
     return Dataset("folder", root, class_names, clips)
+
+
+def _check_no_split(root: Path, names: list[str]) -> None:
+    """Raises UserError where folders look like the parts of a split under other names."""
+    inside = [{f.name for f in layout.subfolders(root / name)} for name in names]
+    if len(names) in (2, 3) and all(inside) and len(set.intersection(*inside)) > 1:
+        same = ", ".join(sorted(set.intersection(*inside))[:3])
+        raise UserError(
+            f"the folders {', '.join(names)} in {root} all hold {same}: if they are parts of a "
+            "split, name them train and test (or val); if they are classes, put their videos "
+            "directly into them"
+        )
 
 
 def _group(path: Path, root: Path) -> str:

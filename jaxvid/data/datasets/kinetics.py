@@ -7,6 +7,7 @@ and named `ID_SSSSSS_EEEEEE.mp4` (seconds with zeros in front) or `ID.mp4`, in a
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,18 +72,25 @@ def _lists(root: Path) -> list[Path]:
     return lists
 
 
+def _parsed(reader: csv.DictReader, path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+
+
 def _rows(path: Path, tested: tuple[str, ...]) -> list[_Row]:
     """Returns the rows to train on, and those to test on: of the splits named in `tested`."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text in UTF-8: {error}") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     absent = [column for column in COLUMNS[1:] if column not in (reader.fieldnames or ())]
     if absent:
         raise UserError(f"{path} has no column {', '.join(absent)}: {','.join(COLUMNS)} are wanted")
     rows = []
-    for values in reader:
+    for values in _parsed(reader, path):
         where, part = f"{path}, line {reader.line_num}", (values["split"] or "").strip().lower()
         if part not in ("train", "test", *VALIDATION):
             raise UserError(f"{where}: split '{part}': train, validate or test is wanted")

@@ -70,7 +70,9 @@ def read(root: Path, split: int) -> Dataset:
             if suffix != "skeleton" or not (match := _NAME.fullmatch(stem)):
                 continue
             setup, *_, action = sample = tuple(map(int, match.groups()))
-            if setup > SETUPS or action > len(CLASSES):
+            if not all(sample):
+                logger.warning("%s is no name of NTU RGB+D: its numbers count from 1", name)
+            elif setup > SETUPS or action > len(CLASSES):
                 newer += 1
             else:
                 found[sample] = folder.relative_to(root) / name

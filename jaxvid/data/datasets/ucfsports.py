@@ -58,10 +58,16 @@ def read(root: Path, split: int) -> Dataset:
         if not paths:
             raise UserError(f"{class_folder} holds neither a video nor a folder of frames")
         for path in (path.relative_to(folder) for path in paths):
-            clips.append(Clip(path, class_names.index(name), "", path.as_posix()))
+            clips.append(Clip(path, class_names.index(name), "", _recording(path)))
     _check_counts(Counter(class_names[clip.label] for clip in clips))
     clips = splitting.at_random(clips, split, str(folder))
     return Dataset("ucfsports", folder, class_names, clips)
+
+
+def _recording(path: Path) -> str:
+    """Returns what a clip is a copy of: its numbered folder, or the file beside those."""
+    beside = len(path.parts) == 2 and path.suffix
+    return (path.with_suffix("") if beside else Path(*path.parts[:2])).as_posix()
 
 
 def _class(folder: str) -> str:

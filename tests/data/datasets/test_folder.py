@@ -80,3 +80,11 @@ def test_no_folder_and_an_empty_one(tmp_path):
         folder.read(tmp_path / "nowhere", 1)
     with pytest.raises(UserError, match=r"is empty; set config.data.root"):
         folder.read(tmp_path, 1)
+
+
+def test_parts_of_a_split_under_other_names_are_no_classes(tree):
+    root = tree(
+        *(f"{part}/{name}/1.mp4" for part in ("training", "dev") for name in ("run", "sit"))
+    )
+    with pytest.raises(UserError, match="all hold run, sit: if they are parts of a split"):
+        folder.read(root, 1)

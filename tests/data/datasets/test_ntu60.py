@@ -8,6 +8,17 @@ def sample(setup=1, camera=1, performer=1, replication=1, action=1) -> str:
     return f"S{setup:03d}C{camera:03d}P{performer:03d}R{replication:03d}A{action:03d}"
 
 
+def test_the_subjects_are_those_of_the_published_protocol():
+    published = "1 2 4 5 8 9 13 14 15 16 17 18 19 25 27 28 31 34 35 38"
+    assert list(ntu60.TRAINING_SUBJECTS) == [int(number) for number in published.split()]
+
+
+def test_names_that_count_from_zero_are_left_out(tree, caplog):
+    root = tree(f"{sample()}.skeleton", f"{sample(action=0)}.skeleton")
+    assert [clip.label for clip in ntu60.read(root, 1).clips] == [0]
+    assert "is no name of NTU RGB+D" in caplog.text
+
+
 def test_both_protocols(tree):
     names = [
         sample(camera=camera, performer=performer, action=action)
