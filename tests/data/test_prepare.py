@@ -57,6 +57,8 @@ def test_every_frame_of_every_video_is_there(dataset, tmp_path):
 def test_bad_videos_are_named_and_skipped(dataset, tmp_path, caplog):
     (dataset.folder / "v1.avi").write_bytes(b"")
     (dataset.folder / "v3.avi").write_text("this is no video")
+    (dataset.folder / "v4.avi").unlink()
+    (dataset.folder / "v4.avi").symlink_to("gone.avi")
     folder = run(dataset, tmp_path / "cache")
     failures = {
         f["id"]: f["reason"] for f in json.loads((folder / "manifest.json").read_text())["failures"]
@@ -64,10 +66,12 @@ def test_bad_videos_are_named_and_skipped(dataset, tmp_path, caplog):
     assert failures == {
         "v1.avi": "the file is empty",
         "v3.avi": "not a video that OpenCV can open",
+        "v4.avi": failures["v4.avi"],
     }
-    assert set(records.RecordSource(folder, STREAM).position) == {"v0.avi", "v2.avi", "v4.avi"}
+    assert "No such file" in failures["v4.avi"]
+    assert set(records.RecordSource(folder, STREAM).position) == {"v0.avi", "v2.avi"}
     assert "skipped v1.avi: the file is empty" in caplog.text
-    assert "2 of 5 videos do not decode" in caplog.text
+    assert "3 of 5 videos do not decode" in caplog.text
 
 
 def test_no_video_that_decodes_is_an_error(dataset, tmp_path):

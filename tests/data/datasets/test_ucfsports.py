@@ -108,3 +108,12 @@ def test_bad_frame_folders_are_said_to_be_so(tmp_path, how, message):
         write_frames(tmp_path, {2: 10}, (20, 20))
     with pytest.raises(video.VideoError, match=message):
         list(video.decode(tmp_path))
+
+
+def test_copies_of_a_clip_are_never_separated(tree):
+    names = ("001.avi", "001/frame.jpg", "002/a.avi", "002/b.avi", "003/c.avi")
+    root = tree(*(f"{folder}/{name}" for folder in ("Diving-Side", "Lifting") for name in names))
+    groups = {clip.id: clip.group for clip in ucfsports.read(root, 1).clips}
+    assert groups["Diving-Side/001.avi"] == "Diving-Side/001"
+    assert groups["Diving-Side/002/a.avi"] == groups["Diving-Side/002/b.avi"]
+    assert len(set(groups.values())) == 6
