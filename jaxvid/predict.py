@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from rich.text import Text
 from jaxvid import files, parallel, progress, workdir
 from jaxvid.data import loading, pipeline, prepare
 from jaxvid.data.datasets.layout import VIDEO_SUFFIXES, is_video
+from jaxvid.data.records import Record
 from jaxvid.data.streams import Stream
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
@@ -49,8 +50,12 @@ class Labels:
 @dataclass(frozen=True)
 class _Read:
     path: Path
-    clip: pipeline.Arrays | None  # the views of a clip, or None where it does not decode
+    content: Any  # what was cut from the video, or None where it does not decode
     reason: str = ""
+
+
+Video = list[tuple[Stream, Record]]
+Readable = Callable[[Callable[[Video], Any]], Iterator[_Read]]
 
 
 def run(config: ConfigDict, folder: Path, paths: list[str], output: str, top: int) -> None:
@@ -107,37 +112,55 @@ def predict(config: ConfigDict, folder: Path, paths: list[Path]) -> Labels:
     """Returns what the model of the workdir `folder` sees in videos; its dataset is not needed.
 
     The clips and the computation are those of an evaluation under this config. Raises UserError
-    for a config that has no network, or a workdir without a model of it.
+    for a workdir without a model of it.
     """
-    if config.model.system == "sift":
-        raise UserError("--mode=predict works on networks; config.model.system=sift has none")
     if config.eval.shuffle_frames:
         raise UserError("config.eval.shuffle_frames=true: --mode=predict keeps frames in order")
     class_names = workdir.class_names(folder)
-    network = open_network(config, len(class_names))
     dataset = loading.without_videos(config.data, class_names)
     streams = loading.streams(dataset, config.data)
-    _, variables = restore(network, folder)
-    score = scoring(network)
     skipped: dict[Path, str] = {}
-    labelled: list[Path] = []
-    probabilities: list[np.ndarray] = []
     with progress.Bar("labelling", len(paths)) as bar:
 
-        def readable() -> Iterator[_Read]:
-            for item in _read(paths, streams, config):
+        def readable(cut: Callable[[Video], Any]) -> Iterator[_Read]:
+            for item in _read(paths, streams, cut, config):
                 bar.advance()
-                if item.clip is None:
+                if item.reason:
                     skipped[item.path] = item.reason
                 else:
                     yield item
 
-        items = readable()
-        while batch := list(islice(items, config.eval.batch_size)):
-            clips = network.devices.put_batch(_stacked(batch, network))
-            probabilities.extend(np.asarray(score(variables, clips))[: len(batch)])
-            labelled += [item.path for item in batch]
-    return Labels(class_names, labelled, np.array(probabilities), skipped)
+        if config.model.system == "sift":
+            labelled = _with_sift(config, folder, len(class_names), readable)
+        else:
+            labelled = _with_network(config, folder, len(class_names), readable)
+        rows = dict(labelled)
+    return Labels(class_names, list(rows), np.array(list(rows.values())), skipped)
+
+
+def _with_network(
+    config: ConfigDict, folder: Path, classes: int, readable: Readable
+) -> Iterator[tuple[Path, np.ndarray]]:
+    network = open_network(config, classes)
+    _, variables = restore(network, folder)
+    score, settings = scoring(network), loading.clip_settings(config.data)
+    items = readable(lambda video: pipeline.eval_clip(video, settings, config.eval.views))
+    while batch := list(islice(items, config.eval.batch_size)):
+        clips = network.devices.put_batch(_stacked(batch, network))
+        scored = np.asarray(score(variables, clips))[: len(batch)]
+        yield from zip([item.path for item in batch], scored, strict=True)
+
+
+def _with_sift(
+    config: ConfigDict, folder: Path, classes: int, readable: Readable
+) -> Iterator[tuple[Path, np.ndarray]]:
+    from jaxvid.classical.evaluate import labeller
+    from jaxvid.classical.experiment import check, no_inner_threads
+
+    check(config)
+    with no_inner_threads():
+        for item in readable(labeller(config, folder, classes)):
+            yield item.path, item.content
 
 
 def write(labels: Labels, file: Path, top: int) -> None:
@@ -163,15 +186,15 @@ def write(labels: Labels, file: Path, top: int) -> None:
     files.write_csv(file, ("video", "predicted", "probability", *labels.class_names), rows)
 
 
-def _read(paths: list[Path], streams: list[Stream], config: ConfigDict) -> Iterator[_Read]:
-    settings, views = loading.clip_settings(config.data), config.eval.views
-
+def _read(
+    paths: list[Path], streams: list[Stream], cut: Callable[[Video], Any], config: ConfigDict
+) -> Iterator[_Read]:
     def read(path: Path) -> _Read:
         try:
             video = [(stream, prepare.encode(str(path), path, stream)) for stream in streams]
         except (VideoError, OSError) as error:
-            return _Read(path, None, str(error))
-        return _Read(path, pipeline.eval_clip(video, settings, views))
+            return _Read(path, None, str(error) or type(error).__name__)
+        return _Read(path, cut(video))
 
     # Threads decode ahead of the device, no further than a batch: a folder may hold thousands.
     parallel.set_up_opencv()
@@ -190,7 +213,7 @@ def _stacked(batch: list[_Read], network: Network) -> Any:
     size = devices
     while size < len(batch):
         size *= 2
-    clips = [item.clip for item in batch]
+    clips = [item.content for item in batch]
     clips += clips[-1:] * (min(size, network.config.eval.batch_size) - len(clips))
     return jax.tree.map(lambda *arrays: np.stack(arrays), *clips)
 

@@ -1,19 +1,39 @@
 """Evaluation of a classical system, from the saved codebook and SVM alone."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from jaxvid import evaluate as evaluation
 from jaxvid.classical.encodings import Encoding
-from jaxvid.classical.experiment import SiftExperiment, Stages
+from jaxvid.classical.experiment import SiftExperiment, Stages, describe, whole_frames
 from jaxvid.classical.svm import LinearSVM
 from jaxvid.data.datasets import Clip
+from jaxvid.data.records import Record
+from jaxvid.data.streams import Stream
 from jaxvid.errors import UserError
 from jaxvid.evaluate import Scores
 from jaxvid.progress import Bar
+
+
+def labeller(
+    config: ConfigDict, workdir: Path, classes: int
+) -> Callable[[list[tuple[Stream, Record]]], np.ndarray]:
+    """Returns what scores a video's streams with a workdir's saved stages, (N,), N = `classes`.
+
+    Raises UserError where a stage is missing, or the SVM has another number of classes.
+    """
+    codebook, svm = _load(config, workdir, classes)
+
+    def score_one(video: list[tuple[Stream, Record]]) -> np.ndarray:
+        encoding = codebook.encode(describe(whole_frames(video, config.sift), config.sift))
+        return svm.probabilities(encoding[None])[0]
+
+    return score_one
 
 
 def score(experiment: SiftExperiment, codebook: Encoding, svm: LinearSVM) -> Scores:
@@ -43,11 +63,8 @@ def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[st
     without the classifier: in the codebook; its step is 0, since there are none. Raises UserError
     where a stage is missing, or the SVM's classes are not the dataset's.
     """
-    stages, config = Stages.of(workdir), experiment.config
-    codebook, svm = stages.load_codebook(config.sift.encoder), stages.load_svm()
-    names = experiment.dataset.class_names
-    if len(svm.biases) != len(names):
-        raise UserError(f"{stages.svm} knows {len(svm.biases)} classes, the dataset {len(names)}")
+    config, names = experiment.config, experiment.dataset.class_names
+    codebook, svm = _load(config, workdir, len(names))
     fitted = sum(array.size for array in codebook.arrays.values())
     about = {
         "parameters": fitted + svm.weights.size + svm.biases.size,
@@ -59,3 +76,11 @@ def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[st
     }
     scores = score(experiment, codebook, svm)
     return evaluation.write_results(scores, about, names, output, curves_from=None)
+
+
+def _load(config: ConfigDict, workdir: Path, classes: int) -> tuple[Encoding, LinearSVM]:
+    stages = Stages.of(workdir)
+    codebook, svm = stages.load_codebook(config.sift.encoder), stages.load_svm()
+    if len(svm.biases) != classes:
+        raise UserError(f"{stages.svm} knows {len(svm.biases)} classes, the dataset {classes}")
+    return codebook, svm

@@ -20,6 +20,8 @@ from jaxvid.classical.svm import LinearSVM
 from jaxvid.config import get
 from jaxvid.data import loading
 from jaxvid.data.datasets import Clip
+from jaxvid.data.records import Record
+from jaxvid.data.streams import Stream
 from jaxvid.errors import UserError
 from jaxvid.experiment import Footage
 
@@ -42,27 +44,35 @@ class SiftExperiment(Footage):
 
     def frames(self, clip: Clip) -> np.ndarray:
         """Returns the frames that stand for a clip, whole ones, (T, H, W, 3) uint8 RGB."""
-        [(rgb, record)] = self.source[clip.id]
-        indices = descriptors.frame_indices(len(record.frames), self.config.sift.frames)
-        return rgb.read(record.frames, indices)
+        return whole_frames(self.source[clip.id], self.config.sift)
 
     def descriptors(self, frames: np.ndarray) -> np.ndarray:
         """Returns the descriptors of all keypoints of frames (T, H, W, 3), (n, 128)."""
-        sift = self.config.sift
-        return descriptors.sift(frames, sift.min_side, sift.contrast)
+        return describe(frames, self.config.sift)
 
     def for_each(self, function: Callable[[Clip], Any], clips: list[Clip]) -> Iterator[Any]:
         """Yields the results of a function of each clip, in order, from `data.threads` threads."""
         # Threads suffice: OpenCV and NumPy release Python's lock while they compute.
         threads = self.config.data.threads or os.cpu_count() or 1
         some = _CLIPS_AHEAD * threads
-        with _no_inner_threads(), ThreadPoolExecutor(threads) as pool:
+        with no_inner_threads(), ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(clips), some):
                 yield from pool.map(function, clips[start : start + some])
 
 
+def whole_frames(video: list[tuple[Stream, Record]], sift: ConfigDict) -> np.ndarray:
+    """Returns the whole frames that stand for a video, (T, H, W, 3) uint8 RGB."""
+    [(rgb, record)] = video
+    return rgb.read(record.frames, descriptors.frame_indices(len(record.frames), sift.frames))
+
+
+def describe(frames: np.ndarray, sift: ConfigDict) -> np.ndarray:
+    """Returns the descriptors of all keypoints of frames (T, H, W, 3), (n, 128)."""
+    return descriptors.sift(frames, sift.min_side, sift.contrast)
+
+
 @contextmanager
-def _no_inner_threads() -> Iterator[None]:
+def no_inner_threads() -> Iterator[None]:
     """Lets OpenCV and BLAS use one thread a call: on shared cores more take four times as long."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -118,8 +128,13 @@ def open_experiment(config: ConfigDict) -> SiftExperiment:
 
     Raises UserError, before anything is decoded, for settings that only a network has.
     """
+    check(config)
+    dataset = loading.load(config.data)
+    return SiftExperiment(config, dataset, loading.open_records(dataset, config.data))
+
+
+def check(config: ConfigDict) -> None:
+    """Raises UserError for settings that only a network has."""
     for field, value in _FIXED.items():
         if get(config, field) != value:
             raise UserError(f"config.{field}={get(config, field)}: sift has {value} alone")
-    dataset = loading.load(config.data)
-    return SiftExperiment(config, dataset, loading.open_records(dataset, config.data))

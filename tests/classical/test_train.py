@@ -1,10 +1,11 @@
+import csv
 import json
 import shutil
 
 import numpy as np
 import pytest
 
-from jaxvid import config_files, files
+from jaxvid import config_files, files, predict
 from jaxvid import main as command
 from jaxvid.classical import train
 from jaxvid.classical.encodings import ENCODINGS
@@ -159,3 +160,18 @@ def test_missing_and_damaged_files_are_said(config, tmp_path):
     shutil.rmtree(stages.folder)
     Trainer(experiment, tmp_path).run()
     assert stages.svm.is_file()
+
+
+def test_labels_of_videos_are_those_of_the_evaluation(arguments, config, tmp_path):
+    assert command.main(arguments) == 0
+    workdir = tmp_path / "run"
+    with (workdir / "predictions.csv").open() as file:
+        expected = {row[0]: row[4:] for row in list(csv.reader(file))[1:]}
+    folder = open_experiment(config).dataset.folder
+    labels = predict.predict(config, workdir, [folder / name for name in expected])
+    shown = [[f"{share:.6f}" for share in row] for row in labels.probabilities]
+    assert shown == list(expected.values())
+    with config.unlocked():
+        config.eval.views = 2
+    with pytest.raises(UserError, match=r"eval.views=2: sift has 1 alone"):
+        predict.predict(config, workdir, labels.videos)
