@@ -1,3 +1,22 @@
+"""2D CNN + GRU: Inception v1 on every frame, its features read by a GRU.
+
+    python -m jaxvid.main --config=configs/cnn_gru.py
+    python -m jaxvid.main --config=configs/cnn_gru.py:ucf101 --config.data.root=/data/UCF101
+
+Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
+attention-based LSTM and 3D CNN, section 3.1.
+
+What to expect. Embedded dataset (first command): 98.8 % top-1 on 420 test clips of seven actors
+never seen in training (one seed), in two and a half minutes on two CPU cores.
+
+UCF101 (last command; `:ucf101,split=1..3,augment=true|false`): clips of 64x224x224, 6,576,688
+parameters without the classifier. Accuracy not measured here; the paper reports none for it.
+
+The paper's choices: features of each frame, a GRU, and a linear layer on its last state; Adam with
+1e-3, batches of 32, 100 epochs, the official splits. Ours, where it is silent: Inception v1 with
+batch norm as the CNN, 256 units, 64 consecutive frames, crops.
+"""
+
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs

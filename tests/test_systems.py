@@ -37,7 +37,11 @@ PARAMETERS = {
     "two_stream": 11_182_112,
     "vgg16": 14_714_688,
 }
-VARIANTS = {"vgg16,stream=flow": 14_717_568, "two_stream,fusion=sum": 11_182_112}
+VARIANTS = {
+    "vgg16:ucf101,stream=flow": 14_717_568,
+    "two_stream:ucf101,fusion=sum": 11_182_112,
+    "st_gcn:ntu60": 3_026_433,
+}
 
 
 def clips_of(config: ConfigDict, batch: int, make: Any) -> Any:
@@ -70,8 +74,7 @@ def test_clips_of_a_batch_do_not_mix(name, shallow):
 
 @pytest.mark.parametrize("name", [*SYSTEMS, *VARIANTS])
 def test_size_at_the_scale_of_the_paper(name):
-    system, _, options = name.partition(",")
-    config = config_files.load(f"{system}:ucf101" + (f",{options}" if options else ""))
+    config = config_files.load(name if ":" in name else f"{name}:ucf101")
     net = models.build(config.model, num_classes=101)
     clips = clips_of(config, 1, lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32))
     shapes = jax.eval_shape(
