@@ -13,6 +13,8 @@ from jaxvid.errors import UserError
 CONFIG = "config.json"
 DATASET = "dataset.json"
 SPLIT = "split.csv"
+# What a model was made for: its parts, and what it reads.
+OF_THE_MODEL = ("model.", "sift.", "data.streams", "data.people", "data.flow.stack")
 SPLIT_COLUMNS = ("clip", "label", "split", "group")
 
 
@@ -107,7 +109,7 @@ def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Clip] | Non
     """
     old, new = (flatten(c) for c in (config_files.read(workdir / CONFIG), config))
     changed = {field: (old.get(field), new[field]) for field in new if new[field] != old.get(field)}
-    models = {f: values for f, values in changed.items() if f.startswith(("model.", "sift."))}
+    models = {f: values for f, values in changed.items() if f.startswith(OF_THE_MODEL)}
     if models:
         raise UserError(f"the model in {workdir} is another one ({_listed(models)})")
     changed = {

@@ -48,6 +48,8 @@ def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys)
     assert "train.epochs: 2.0 there, 3.0 now" in capsys.readouterr().err
     assert run("--mode=eval", "--workdir", str(workdir), "--config.model.pooling=last") == 2
     assert "model.pooling: 'mean' there, 'last' now" in capsys.readouterr().err
+    assert run("--mode=eval", "--workdir", str(workdir), "--config.data.streams=flow") == 2
+    assert "data.streams: 'rgb' there, 'flow' now" in capsys.readouterr().err
 
     about = json.loads((workdir / "dataset.json").read_text())
     assert about["class_names"] == ["SitDown", "StandUp"]
