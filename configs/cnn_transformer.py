@@ -14,8 +14,8 @@ parameters without the classifier. Accuracy not measured here; the paper reports
 
 The paper's choices: features of each frame, an encoder of self-attention, and a linear layer on its
 last step; Adam with 1e-3, batches of 32, 100 epochs, the official splits. Ours: scores are divided
-by the root of d_k, which the printed formula omits; one layer of width 256 with learned positions,
-Inception v1 with batch norm as the CNN, 64 consecutive frames, crops.
+by the root of d_k, which the printed formula omits; one layer of width 256 with four heads and
+sinusoidal positions, Inception v1 with batch norm as the CNN, 64 consecutive frames, crops.
 """
 
 from ml_collections import ConfigDict

@@ -41,6 +41,11 @@ STREAMS = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that no process is left alone with them at the end."""
+    items.sort(key=lambda item: "test_faults" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for rendered, prepared and compiled things that all tests of a process share."""

@@ -1,0 +1,155 @@
+"""The modes of the command line: what each one does, takes and runs.
+
+What a mode needs is imported when it runs: JAX takes a second to load, and a mistyped flag should
+be answered at once.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxvid import files
+from jaxvid import workdir as workdirs
+from jaxvid.signals import Signals
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command line says.
+
+    `config`: None for a mode that takes none. `arguments`: what is no flag. `options`: the values
+    of the mode's own flags, by name.
+    """
+
+    mode: str
+    config: ConfigDict | None
+    workdir: Path
+    arguments: list[str]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A mode: what it does, for `--help`; the flags of its own; whether it takes arguments."""
+
+    does: str
+    run: Callable[[Command, Signals], int]
+    flags: tuple[str, ...] = ()
+    takes_arguments: bool = False
+    takes_config: bool = True
+
+
+def _train(command: Command, signals: Signals) -> int:
+    workdirs.check(command.workdir, command.config)
+    _keep_compiled(command.config)
+    open_experiment, Trainer, _ = _system(command.config.model.system)
+    experiment = open_experiment(command.config)
+    print(experiment.describe(), flush=True)
+    experiment.warn_of_classes()
+    trainer = Trainer(experiment, command.workdir)
+    with files.locked(command.workdir, waits=False), signals.deferred():
+        workdirs.claim(command.workdir, command.config, experiment.dataset, trainer.clips)
+        trainer.run(lambda: bool(signals.received))
+    if signals.received:
+        print(
+            f"stopped and saved in {command.workdir}; the same command continues", file=sys.stderr
+        )
+        return 128 + signals.received
+    return _score(command, experiment)
+
+
+def _eval(command: Command, signals: Signals) -> int:
+    workdirs.evaluation_folder(command.workdir, command.config)
+    _keep_compiled(command.config)
+    open_experiment, _, _ = _system(command.config.model.system)
+    experiment = open_experiment(command.config)
+    print(experiment.describe(), flush=True)
+    return _score(command, experiment)
+
+
+def _score(command: Command, experiment: Any) -> int:
+    _, _, evaluate = _system(command.config.model.system)
+    split = command.config.eval.split
+    clips = experiment.clips(split)
+    workdirs.check_evaluated(command.workdir, experiment.dataset, clips, split)
+    output = workdirs.evaluation_folder(command.workdir, command.config, clips)
+    _show(evaluate(experiment, command.workdir, output), output)
+    return 0
+
+
+def _system(name: str) -> tuple[Callable, type, Callable]:
+    """Returns how a system's experiment is opened, its trainer, and how it is evaluated."""
+    if name == "sift":
+        from jaxvid.classical.evaluate import evaluate
+        from jaxvid.classical.experiment import open_experiment
+        from jaxvid.classical.train import Trainer
+    else:
+        from jaxvid.evaluate import evaluate
+        from jaxvid.experiment import open_experiment
+        from jaxvid.train import Trainer
+    return open_experiment, Trainer, evaluate
+
+
+def _prepare(command: Command, signals: Signals) -> int:
+    from jaxvid.data import loading
+
+    data = command.config.data
+    for source in loading.open_records(loading.load(data), data).sources:
+        count = len(source.position)
+        print(f"{source.stream.name} of {count} videos is prepared in {source.folder}")
+    return 0
+
+
+def _fuse(command: Command, signals: Signals) -> int:
+    from jaxvid.fusion import fuse
+
+    _show(fuse([Path(a) for a in command.arguments], command.workdir), command.workdir)
+    return 0
+
+
+def _predict(command: Command, signals: Signals) -> int:
+    from jaxvid import predict
+
+    # Raises where the config has another model than the workdir.
+    workdirs.evaluation_folder(command.workdir, command.config)
+    _keep_compiled(command.config)
+    predict.run(command.config, command.workdir, command.arguments, **command.options)
+    return 0
+
+
+def _keep_compiled(config: ConfigDict) -> None:
+    from jaxvid.data import loading
+    from jaxvid.devices import keep_compiled
+
+    keep_compiled(loading.cache_folder(config.data) / "compiled")
+
+
+def _show(results: dict[str, Any], folder: Path) -> None:
+    for name, value in results.items():
+        print(f"{name:30} {value:.4f}" if isinstance(value, float) else f"{name:30} {value}")
+    print(f"results, predictions and figures are in {folder}")
+
+
+MODES = {
+    "train": Mode("train, or continue to train, then evaluate; writes to the workdir", _train),
+    "eval": Mode("evaluate the model of a workdir", _eval),
+    "prepare": Mode(
+        "decode the dataset's videos into records, so that training starts at once", _prepare
+    ),
+    "fuse": Mode(
+        "average the scores of the evaluated workdirs that are named; writes to the workdir",
+        _fuse,
+        takes_arguments=True,
+        takes_config=False,
+    ),
+    "predict": Mode(
+        "label the video files, and those in the folders, that are named",
+        _predict,
+        flags=("output", "top"),
+        takes_arguments=True,
+    ),
+}
