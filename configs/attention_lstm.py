@@ -29,7 +29,7 @@ from jaxvid import protocols
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
     config = configs.for_dataset(argument, protocols.hybrid)
     config.name = "attention_lstm"
     config.data.streams = "rgb+flow"
@@ -38,9 +38,9 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.flow_backbone = "i3d"
     config.model.encoder = "bilstm"
     config.model.encoder_layers = 2
-    config.model.hidden = 64 if config.data.dataset == "embedded" else 256
+    config.model.hidden = 64 if configs.is_small(config) else 256
     config.model.pooling = "attention"
     config.train.center_loss = 0.003
-    if config.data.dataset == "embedded":
+    if configs.is_small(config):
         config.train.epochs = 10.0
     return config

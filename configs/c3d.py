@@ -25,13 +25,13 @@ from jaxvid import protocols
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
     config = configs.for_dataset(argument, protocols.hybrid)
     config.name = "c3d"
     config.model.backbone = "c3d"
     config.model.encoder = "none"
     config.model.dropout = 0.0  # the fully connected layers have their own
-    if config.data.dataset == "embedded":
+    if configs.is_small(config):
         config.train.learning_rate = 1e-3
         config.train.epochs = 6.0
         return config

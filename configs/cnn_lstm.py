@@ -25,11 +25,11 @@ from jaxvid import protocols
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
     config = configs.for_dataset(argument, protocols.hybrid)
     config.name = "cnn_lstm"
     config.model.backbone = "inception2d"
     config.model.encoder = "lstm"
-    config.model.hidden = 64 if config.data.dataset == "embedded" else 256
+    config.model.hidden = 64 if configs.is_small(config) else 256
     config.model.pooling = "last"
     return config

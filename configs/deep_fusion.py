@@ -30,7 +30,7 @@ from jaxvid import protocols
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
     config = configs.for_dataset(argument, protocols.deep_fusion)
     config.name = "deep_fusion"
     config.data.streams = "rgb+flow"
@@ -39,5 +39,5 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.encoder = "ln_lstm"
     config.model.encoder_dropout = 0.25
     config.model.pooling = "last"
-    config.model.hidden = 64 if config.data.dataset == "embedded" else 101
+    config.model.hidden = 64 if configs.is_small(config) else 101
     return config

@@ -26,7 +26,7 @@ from jaxvid import config as configs
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
     config = configs.for_dataset(argument)
     config.name = "li3d"
     config.model.backbone = "li3d"

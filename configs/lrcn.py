@@ -28,10 +28,10 @@ from jaxvid import protocols
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
     config = configs.for_dataset(argument, protocols.deep_fusion)
     config.name = "lrcn"
     config.model.backbone = "vgg16"
     config.model.encoder = "lstm"
-    config.model.hidden = 64 if config.data.dataset == "embedded" else 256
+    config.model.hidden = 64 if configs.is_small(config) else 256
     return config

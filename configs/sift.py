@@ -43,6 +43,6 @@ def get_config(argument: str = "") -> ConfigDict:
     config.name = f"sift_{chosen['encoder']}"
     config.model.system = "sift"
     config.sift.encoder = chosen["encoder"]
-    if config.data.dataset == "embedded":
+    if configs.is_small(config):
         config.data.short_side = 240  # its videos as they are: keypoints need the detail
     return config

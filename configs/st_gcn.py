@@ -29,18 +29,18 @@ from jaxvid.data.skeleton_files import FORMATS
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,split=N][,augment=true|false]]."""
+    """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
     config = configs.for_dataset(argument, protocols.hybrid)
     config.name = "st_gcn"
     config.data.streams = "skeleton"
     config.model.backbone = "st_gcn"
     config.model.encoder = "none"
     config.model.dropout = 0.0  # its units have their own
-    if config.data.dataset == "embedded":
-        config.train.epochs = 6.0
-        return config
     if config.data.dataset in FORMATS:
         config.model.skeleton = FORMATS[config.data.dataset].joints
+    if configs.is_small(config):
+        config.train.epochs = 6.0
+        return config
     config.model.temporal_stride = 4
     config.data.num_frames = 150 if config.data.dataset == "kinetics_skeleton" else 100
     config.train.optimizer = "sgd"

@@ -36,6 +36,6 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.flow_backbone = "inception2d"
     config.model.fusion = chosen["fusion"]
     config.model.encoder = "none"
-    if config.data.dataset == "embedded":
+    if configs.is_small(config):
         config.train.epochs = 10.0
     return config

@@ -10,6 +10,12 @@ from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
 
+DATASETS = (
+    *("embedded", "ucf101", "hmdb51", "ucf11", "ucfsports", "kinetics", "ssv2"),
+    *("ntu60", "kinetics_skeleton", "folder", "csv"),
+)
+SMALL_SIZE = 48  # pixels of a clip's side at the small scale
+
 
 def default() -> ConfigDict:
     """Returns all fields, at the papers' scale where the papers fix one."""
@@ -123,11 +129,13 @@ Protocol = Callable[[ConfigDict], None]
 
 
 def for_dataset(argument: str = "", protocol: Protocol | None = None) -> ConfigDict:
-    """Returns the default config at the scale of a dataset.
+    """Returns the default config for a dataset.
 
-    `argument` is what follows the colon on the command line: `DATASET[,split=N][,augment=BOOL]`.
-    Without it: the embedded dataset at a scale that two CPU cores train in minutes. `protocol` is
-    one of `jaxvid.protocols`; it changes the defaults before the argument does. Raises UserError.
+    `argument` is what follows the colon on the command line:
+    `DATASET[,split=N][,augment=BOOL][,scale=paper|small]`; small is a scale that two CPU cores
+    train in minutes. Without it: the embedded dataset, which is small unless another scale is
+    named. `protocol` is one of `jaxvid.protocols`; it changes the defaults before the argument
+    does. Raises UserError.
     """
     config, _ = with_options(argument, protocol)
     return config
@@ -142,16 +150,21 @@ def with_options(
     after the dataset chooses one. Raises UserError.
     """
     dataset, *pairs = argument.split(",") if argument else ["embedded"]
-    if dataset not in SCALES:
-        raise UserError(f"unknown dataset '{dataset}': one of {', '.join(SCALES)}")
+    if dataset not in DATASETS:
+        raise UserError(f"unknown dataset '{dataset}': one of {', '.join(DATASETS)}")
     config = default()
     config.data.dataset = dataset
-    SCALES[dataset](config)
+    if dataset == "ucf101":
+        config.data.split = 3  # paper A's
+    if "scale=small" in pairs or (dataset == "embedded" and "scale=paper" not in pairs):
+        _make_small(config)
     if protocol:
         protocol(config)
     chosen = {name: values[0] for name, values in options.items()}
     for pair in pairs:
         key, _, value = pair.partition("=")
+        if pair in ("scale=small", "scale=paper"):
+            continue
         if key == "split" and value.isdigit():
             config.data.split = int(value)
         elif key == "augment" and value in ("true", "false"):
@@ -159,17 +172,27 @@ def with_options(
         elif value in options.get(key, ()):
             chosen[key] = value
         else:
-            known = {"split": ("NUMBER",), "augment": ("true", "false"), **options}
+            known = {
+                "split": ("NUMBER",),
+                "augment": ("true", "false"),
+                "scale": ("paper", "small"),
+                **options,
+            }
             wanted = ", ".join(f"{name}={'|'.join(values)}" for name, values in known.items())
             raise UserError(f"config argument '{pair}': one of {wanted} is wanted")
     return config, chosen
 
 
-def _embedded(config: ConfigDict) -> None:
+def is_small(config: ConfigDict) -> bool:
+    """Says whether a config has the scale that two CPU cores train in minutes."""
+    return config.data.image_size == SMALL_SIZE
+
+
+def _make_small(config: ConfigDict) -> None:
     config.data.short_side = 54
     config.data.fps = 8.0
     config.data.num_frames = 16
-    config.data.image_size = 48
+    config.data.image_size = SMALL_SIZE
     config.data.flow.bound = 5.0  # the fastest limbs move 4 pixels a frame
     config.model.width = 0.25
     config.model.temporal_stride = 2
@@ -186,18 +209,6 @@ def _embedded(config: ConfigDict) -> None:
     config.train.warmup_epochs = 2.0
     config.train.log_every = 5
     config.train.eval_every = 4.0
-
-
-def _ucf101(config: ConfigDict) -> None:
-    config.data.split = 3
-
-
-def _default(config: ConfigDict) -> None:
-    """Leaves the defaults, which are at the papers' scale."""
-
-
-_OTHERS = "hmdb51 ucf11 ucfsports kinetics ssv2 ntu60 kinetics_skeleton folder csv"
-SCALES = {"embedded": _embedded, "ucf101": _ucf101, **dict.fromkeys(_OTHERS.split(), _default)}
 
 
 def get(config: ConfigDict, field: str) -> Any:

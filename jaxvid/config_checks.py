@@ -7,7 +7,7 @@ import math
 
 from ml_collections import ConfigDict
 
-from jaxvid.config import SCALES, flatten, get
+from jaxvid.config import DATASETS, flatten, get
 from jaxvid.errors import UserError
 from jaxvid.skeletons import SKELETONS
 
@@ -32,7 +32,7 @@ def check(config: ConfigDict) -> None:
     if not all(isinstance(epoch, int | float) for epoch in config.train.step_epochs):
         raise UserError(f"config.train.step_epochs={config.train.step_epochs}: numbers are wanted")
     one_of = {
-        "data.dataset": tuple(SCALES),
+        "data.dataset": DATASETS,
         "data.embedded.level": ("easy", "hard"),
         "data.streams": ("rgb", "flow", "rgb+flow", "skeleton"),
         "data.sampling": ("consecutive", "interval"),

@@ -5,6 +5,8 @@ Each changes a config that `jaxvid.config` made; on the embedded dataset to a sm
 
 from ml_collections import ConfigDict
 
+from jaxvid.config import is_small
+
 
 def deep_fusion(config: ConfigDict) -> None:
     """Frames at intervals and two phases of training: the deep fusion paper, sections 3.6 and 4.2.
@@ -16,7 +18,7 @@ def deep_fusion(config: ConfigDict) -> None:
     config.data.sampling = "interval"
     config.data.flow.stack = 4
     config.train.optimizer = "adam"
-    if config.data.dataset == "embedded":
+    if is_small(config):
         config.data.fps = 0.0
         config.data.num_frames = 8
         config.data.intervals = (2, 6)
@@ -40,7 +42,7 @@ def hybrid(config: ConfigDict) -> None:
     Its Adam with 1e-3, batches of 32, an official split: the first. Ours: a cosine fall of the rate
     after an epoch of warm-up, a decay of 1e-4, frames, crops.
     """
-    if config.data.dataset == "embedded":
+    if is_small(config):
         return
     config.data.split = 1
     config.train.optimizer = "adam"

@@ -11,7 +11,9 @@ CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
-@pytest.mark.parametrize("argument", ["", ":ucf101", ":ucf101,split=2,augment=false"])
+@pytest.mark.parametrize(
+    "argument", ["", ":ucf101", ":ucf101,split=2,augment=false", ":folder,scale=small"]
+)
 def test_every_config_passes_the_checks(path, argument):
     config = config_files.load(f"{path}{argument}")
     config_checks.check(config)
@@ -23,6 +25,18 @@ def test_every_config_passes_the_checks(path, argument):
 def test_arguments_set_the_variant():
     config = config_files.load("li3d_bilstm:ucf101,split=2,augment=false")
     assert (config.data.dataset, config.data.split, config.data.augment) == ("ucf101", 2, False)
+
+
+def test_any_dataset_can_be_small():
+    small = config_files.load("li3d_bilstm:csv,scale=small")
+    embedded = config_files.load("li3d_bilstm")
+    assert configs.is_small(small)
+    changed = {f for f, v in configs.flatten(small).items() if v != configs.flatten(embedded)[f]}
+    assert changed == {"data.dataset"}
+    assert not configs.is_small(config_files.load("li3d_bilstm:csv"))
+    assert not configs.is_small(config_files.load("li3d_bilstm:embedded,scale=paper"))
+    with pytest.raises(UserError, match=r"'scale=tiny': one of .*scale=paper\|small"):
+        config_files.load("li3d_bilstm:csv,scale=tiny")
 
 
 def test_a_config_file_has_options_of_its_own():

@@ -13,8 +13,8 @@ from jaxvid.skeletons import SKELETONS
 
 
 def test_every_dataset_has_a_reader_and_a_scale():
-    assert {"embedded", *loading.READERS} == set(configs.SCALES)
-    assert set(FORMATS) <= set(configs.SCALES)
+    assert {"embedded", *loading.READERS} == set(configs.DATASETS)
+    assert set(FORMATS) <= set(configs.DATASETS)
 
 
 @pytest.mark.parametrize("name", loading.READERS)
