@@ -38,7 +38,7 @@ from jaxvid import config as configs
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,split=N][,encoder=vlad|fv|bof]]."""
+    """Returns the config; `argument`: DATASET[,encoder=vlad|fv|bof][,KEY=VALUE ...]."""
     config, chosen = configs.with_options(argument, encoder=("vlad", "fv", "bof"))
     config.name = f"sift_{chosen['encoder']}"
     config.model.system = "sift"

@@ -27,7 +27,7 @@ from jaxvid import protocols
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,fusion=concat|sum][,split=N][,augment=BOOL]]."""
+    """Returns the config; `argument`: DATASET[,fusion=concat|sum][,KEY=VALUE ...]."""
     config, chosen = configs.with_options(argument, protocols.hybrid, fusion=("concat", "sum"))
     config.name = "two_stream"
     config.data.streams = "rgb+flow"

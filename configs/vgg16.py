@@ -35,7 +35,7 @@ from jaxvid import protocols
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: [DATASET[,stream=rgb|flow][,split=N][,augment=BOOL]]."""
+    """Returns the config; `argument`: DATASET[,stream=rgb|flow][,KEY=VALUE ...]."""
     config, chosen = configs.with_options(argument, protocols.deep_fusion, stream=("rgb", "flow"))
     config.name = f"vgg16_{chosen['stream']}"
     config.data.streams = chosen["stream"]

@@ -104,6 +104,17 @@ def _prepare(command: Command, signals: Signals) -> int:
     return 0
 
 
+def _preview(command: Command, signals: Signals) -> int:
+    from jaxvid.preview import preview
+
+    workdirs.check(command.workdir, command.config)
+    path = command.workdir / "preview.png"
+    for line in preview(command.config, path):
+        print(line)
+    print(f"the first training clips are shown in {path}")
+    return 0
+
+
 def _fuse(command: Command, signals: Signals) -> int:
     from jaxvid.fusion import fuse
 
@@ -139,6 +150,10 @@ MODES = {
     "eval": Mode("evaluate the model of a workdir", _eval),
     "prepare": Mode(
         "decode the dataset's videos into records, so that training starts at once", _prepare
+    ),
+    "preview": Mode(
+        "draw the first training clips as the model will see them, to preview.png of the workdir",
+        _preview,
     ),
     "fuse": Mode(
         "average the scores of the evaluated workdirs that are named; writes to the workdir",

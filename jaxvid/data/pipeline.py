@@ -70,15 +70,20 @@ def train_stream(
     """
 
     def example(g: int) -> dict[str, np.ndarray]:
-        epoch, position = divmod(g, len(clips))
-        clip = clips[_permutation(seed, epoch, len(clips))[position]]
-        rng = np.random.Generator(np.random.Philox(key=[seed, 1], counter=[0, 0, 0, g]))
-        return {
-            "clip": train_clip(source[clip.id], settings, rng),
-            "label": np.int32(clip.label),
-        }
+        clip, arrays = training_example(source, clips, settings, seed, g)
+        return {"clip": arrays, "label": np.int32(clip.label)}
 
     return _batches(example, batch_size, first, last, reading)
+
+
+def training_example(
+    source: Videos, clips: list[Clip], settings: ClipSettings, seed: int, g: int
+) -> tuple[Clip, Arrays]:
+    """Returns example `g` of the training stream: which video it is, and what was cut from it."""
+    epoch, position = divmod(g, len(clips))
+    clip = clips[_permutation(seed, epoch, len(clips))[position]]
+    rng = np.random.Generator(np.random.Philox(key=[seed, 1], counter=[0, 0, 0, g]))
+    return clip, train_clip(source[clip.id], settings, rng)
 
 
 def eval_stream(
