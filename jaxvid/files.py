@@ -1,6 +1,7 @@
 """Writing files whole or not at all, and naming folders by what they hold."""
 
 import csv
+import errno
 import fcntl
 import hashlib
 import io
@@ -23,15 +24,30 @@ def write(path: Path, save: Callable[[Path], Any]) -> None:
 
     The temporary name keeps the suffix, because image and video writers choose the format by it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
-    try:
+    with writing(path) as temporary:
         save(temporary)
+
+
+@contextmanager
+def writing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
+    """Gives a temporary path beside `path`; upon leaving, the file there is renamed to `path`.
+
+    After an exception, it is removed. `temporary`: its name, for who has to know it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary or temporary_name(path)
+    try:
+        yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> Path:
+    """Returns a hidden, new name beside a path, with its suffix."""
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,6 +96,7 @@ def locked(folder: Path, waits: bool) -> Iterator[None]:
     """Holds a folder against other processes of this machine that ask for the same.
 
     Where another one holds it: waits for it, or raises UserError. The lock ends with the process.
+    On a disk that has no locks, nothing is held.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f".{folder.name}.lock").open("w") as file:
@@ -87,6 +104,9 @@ def locked(folder: Path, waits: bool) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"another process is at work in {folder}") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
         yield
 
 

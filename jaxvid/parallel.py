@@ -1,63 +1,196 @@
-"""Work on files in several processes."""
+"""Work on files in several processes, any of which may crash or hang.
+
+Each worker process has a pipe to this one, gets one task at a time, and answers with the result or
+the exception. A task that runs long is a generator: what it yields now and then says what it is at,
+and is its sign of life; what it returns is the result. A process that ends, or that gives no sign
+for too long, costs the task that it had, and another process takes its place.
+"""
 
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.context import SpawnContext
 from typing import Any
 
-import cv2
-
+from jaxvid import worker
 from jaxvid.errors import UserError
+from jaxvid.worker import set_up_opencv
+
+__all__ = ["Failure", "cores", "each", "run", "set_up_opencv"]
+
+TICK = 1.0  # seconds; the longest that passes between two looks at the clock
+STOPPING = 3.0  # seconds that processes have to leave when they are asked to
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What became of a task whose process did not live to answer.
+
+    `reason` continues a sentence about the process, "crashed (SIGSEGV)"; `at` is what the task
+    yielded last, None where it had not begun; `killed`: from outside, as for want of memory.
+    """
+
+    reason: str
+    at: Any = None
+    killed: bool = False
+
+
+def each(
+    function: Callable[[Any], Any],
+    tasks: Iterable[Any],
+    workers: int = 0,
+    patience: float = 0.0,
+    tell: Callable[[Any], None] = lambda at: None,
+) -> Iterator[tuple[Any, Any]]:
+    """Calls a module's function on each task and yields (task, result or Failure) as they come.
+
+    `workers`: processes; 0: one per core. `patience`: seconds without a sign of life after which a
+    task counts as hanging; 0: none does. `tell` is called with what tasks yield. An exception of
+    the function is raised here. However this ends, Ctrl-C too, all processes end with it. Raises
+    UserError where a process is stopped by SIGTERM, or none can be started.
+    """
+    waiting = iter(tasks)
+    # Not forked: the caller's process may have threads, JAX's among them.
+    context = multiprocessing.get_context("spawn")
+    crew: list[_Worker] = []
+    try:
+        for task in waiting:
+            crew.append(_Worker(context, function, task))
+            if len(crew) == (workers or cores()):
+                break
+        while busy := [member for member in crew if member.busy]:
+            before = time.monotonic()
+            connection.wait([member.pipe for member in busy], TICK)
+            # A process that was suspended, as by Ctrl-Z, did not look on meanwhile.
+            passed = min(time.monotonic() - before, 2 * TICK)
+            for member in busy:
+                task, answer = member.task, member.listen(passed, patience, tell)
+                if answer is None:
+                    continue
+                if isinstance(answer.content, Failure):
+                    crew.remove(member)
+                    member.stop()
+                for following in waiting:
+                    if member in crew:
+                        member.give(following)
+                    else:
+                        crew.append(_Worker(context, function, following))
+                    break
+                if answer.raises:
+                    raise answer.content
+                yield task, answer.content
+    finally:
+        _stop(crew)
 
 
 def run(
     function: Callable[[Any], Any],
-    tasks: Sequence[Any],
+    tasks: Iterable[Any],
     workers: int = 0,
     name: Callable[[Any], str] = str,
 ) -> Iterator[tuple[Any, Any]]:
-    """Calls a module's function on each task in a pool and yields (task, result) as they come.
+    """Yields (task, result) as `each` does, where no process has a reason to die.
 
-    `workers`: processes; 0: one per core. `name`: of a task, for the user. An interruption or an
-    error starts no further task, waits for those that run, and is raised. Raises UserError where a
-    process dies, naming the tasks that were in work.
+    `name`: of a task, for the user. Raises UserError where one dies, naming its task.
     """
-    workers = max(1, min(workers or os.cpu_count() or 1, len(tasks)))
-    # Not forked: the caller's process may have threads, JAX's among them.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_set_up_worker)
-    open_tasks = list(tasks)
-    try:
-        futures = {pool.submit(function, task): task for task in tasks}
-        for future in as_completed(futures):
-            result = future.result()
-            open_tasks.remove(futures[future])
-            yield futures[future], result
-    except BrokenProcessPool:
-        # Tasks are taken in order: what was in work are the first that are still open.
-        suspects = ", ".join(name(task) for task in open_tasks[: workers + 1])
-        raise UserError(
-            "a worker process died: out of memory, or a file that crashes its decoder; in work "
-            f"were {suspects}; the same command continues with the rest"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with closing(each(function, tasks, workers)) as outcomes:
+        for task, outcome in outcomes:
+            if isinstance(outcome, Failure):
+                raise UserError(
+                    f"the worker process that was at {name(task)} {outcome.reason}; the same "
+                    "command continues with the rest"
+                )
+            yield task, outcome
 
 
-def _set_up_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: left to the parent
-    set_up_opencv()
+def cores() -> int:
+    """Returns the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
-def set_up_opencv() -> None:
-    """Makes OpenCV use one thread in this process, and say nothing.
+class _Worker:
+    """A worker process, seen from outside, with the task that it has."""
 
-    For those who decode several videos at once: they share the cores among themselves already,
-    and what is wrong with a video is theirs to say, not OpenCV's and FFmpeg's on the terminal.
-    """
-    cv2.setNumThreads(1)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
+    def __init__(self, context: SpawnContext, function: Callable[[Any], Any], task: Any):
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=worker.work, args=(theirs, function), daemon=True)
+        self.process.start()
+        theirs.close()
+        self._ready = False
+        self.give(task)
+
+    def give(self, task: Any) -> None:
+        self.task, self.busy = task, True
+        self._at, self._silent = None, 0.0
+        with suppress(BrokenPipeError):  # it has ended: `listen` will say how
+            self.pipe.send(task)
+
+    def listen(
+        self, passed: float, patience: float, tell: Callable[[Any], None]
+    ) -> worker.Answer | None:
+        """Hears what the process says; returns its answer, None where there is none yet.
+
+        `passed`: seconds since the last time.
+        """
+        self._silent += passed if self._ready else 0.0
+        try:
+            while self.pipe.poll():
+                said = self.pipe.recv()
+                self._silent = 0.0
+                if isinstance(said, worker.Answer):
+                    self.busy = False
+                    return said
+                if isinstance(said, worker.Ready):
+                    self._ready = True
+                    continue
+                self._at = said.at
+                tell(said.at)
+        except (EOFError, OSError):
+            self.busy = False
+            return worker.Answer(self._ending())
+        if patience and self._silent > patience:
+            self.busy = False
+            return worker.Answer(Failure(f"made no progress for {patience:g} s", self._at))
+        return None
+
+    def _ending(self) -> Failure:
+        """Returns what the end of the process means. Raises UserError where it is no task's."""
+        self.process.join()
+        status = self.process.exitcode
+        if status in (-signal.SIGTERM, 128 + signal.SIGTERM):
+            raise UserError("a worker process was stopped (SIGTERM); the same command continues")
+        if status == -signal.SIGKILL:
+            return Failure("was killed (SIGKILL): for want of memory?", self._at, killed=True)
+        if not self._ready:
+            raise UserError(f"worker processes cannot be started: one {_how(status)}")
+        return Failure(_how(status), self._at)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join(STOPPING)
+        self.pipe.close()
+        if self.process.exitcode is not None:  # one that waits for a dead disk cannot be killed
+            self.process.close()
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    names = {member.value: member.name for member in signal.Signals}
+    return f"crashed ({names.get(-status, f'signal {-status}')})"
+
+
+def _stop(crew: list[_Worker]) -> None:
+    for member in crew:
+        if member.busy:
+            member.process.terminate()  # it removes what it has half-written
+        member.pipe.close()  # one without a task leaves upon this
+    deadline = time.monotonic() + STOPPING
+    for member in crew:
+        member.process.join(max(0.0, deadline - time.monotonic()))
+        member.stop()
