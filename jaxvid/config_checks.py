@@ -108,7 +108,21 @@ def check(config: ConfigDict) -> None:
         or not 1 <= limits[0] <= limits[1]
     ):
         raise UserError(f"config.data.intervals={limits}: (LEAST, MOST) in frames is wanted")
+    part(config.data.shard)
     if config.data.jpeg_quality > 100:
         raise UserError(f"config.data.jpeg_quality={config.data.jpeg_quality}: at most 100")
     if config.train.schedule == "step" and not config.train.step_epochs:
         raise UserError("config.train.step_epochs is empty: the step schedule needs its epochs")
+
+
+def part(shard: str) -> tuple[int, int]:
+    """Returns which part of how many `data.shard` names, 1 of 1 where it is empty.
+
+    Raises UserError where it names none.
+    """
+    number, slash, parts = (shard or "1/1").partition("/")
+    if not (slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise UserError(
+            f"config.data.shard='{shard}': i/n with i from 1 to n is wanted, such as 2/8"
+        )
+    return int(number), int(parts)

@@ -15,6 +15,8 @@ FREE_TO_CHANGE = (
     "data.root",
     "data.cache",
     "data.workers",
+    "data.shard",
+    "data.check_only",
     "data.threads",
     "data.prefetch",
     "eval",

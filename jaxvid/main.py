@@ -57,7 +57,10 @@ def _parse(argv: list[str]) -> Command:
         "workdir", "", "folder of the run; by default runs/SYSTEM-DATASET", flag_values=values
     )
     flags.DEFINE_string(
-        "output", "", "predict: new .csv or .json file for the labels", flag_values=values
+        "output",
+        "",
+        "new file: predict: .csv or .json for the labels; prepare: .json or .txt for the report",
+        flag_values=values,
     )
     flags.DEFINE_integer("top", 5, "predict: labels to show per video", flag_values=values)
     flags.DEFINE_bool("help", False, "show this help", flag_values=values, short_name="h")

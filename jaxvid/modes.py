@@ -95,12 +95,9 @@ def _system(name: str) -> tuple[Callable, type, Callable]:
 
 
 def _prepare(command: Command, signals: Signals) -> int:
-    from jaxvid.data import loading
+    from jaxvid import prepare
 
-    data = command.config.data
-    for source in loading.open_records(loading.load(data), data).sources:
-        count = len(source.position)
-        print(f"{source.stream.name} of {count} videos is prepared in {source.folder}")
+    prepare.run(command.config.data, **command.options)
     return 0
 
 
@@ -149,7 +146,9 @@ MODES = {
     "train": Mode("train, or continue to train, then evaluate; writes to the workdir", _train),
     "eval": Mode("evaluate the model of a workdir", _eval),
     "prepare": Mode(
-        "decode the dataset's videos into records, so that training starts at once", _prepare
+        "decode the dataset's videos into records, so that training starts at once, and report",
+        _prepare,
+        flags=("output",),
     ),
     "preview": Mode(
         "draw the first training clips as the model will see them, to preview.png of the workdir",

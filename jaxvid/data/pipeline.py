@@ -165,7 +165,7 @@ def as_clip(arrays: dict[str, Any]) -> Any:
 
 def _times(video: list[tuple[Stream, Record]], settings: ClipSettings) -> np.ndarray:
     _, record = video[0]
-    return sampling.resample(len(record.frames), record.fps, settings.fps)
+    return sampling.resample(len(record.frames), record.fps, settings.fps, record.times)
 
 
 def _cut(

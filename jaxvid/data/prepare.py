@@ -1,32 +1,67 @@
 """From video files to records: decode every video once, and store a stream of it.
 
-The folder of a preparation is named by a fingerprint of what determines its content. A shard is
-written under a temporary name and renamed, then its `.json` beside it says what it holds: only a
-shard with both, of the size that was noted, is taken for whole. `manifest.json` comes last.
+    CACHE/NAME-STREAM-SETTINGS/shard-*.arrayrecord, .json    the shards, each with its note
+    CACHE/NAME-STREAM-SETTINGS/DATASET/manifest.json         where the videos of a dataset are
+    CACHE/NAME-STREAM-SETTINGS/DATASET/report.json, .txt     what is in them, and what is wrong
+
+The first folder is named by the stream's settings: all splits and choices of classes of a dataset
+share its shards. The second one is named by the dataset as it was asked for.
 """
 
-import json
 import logging
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from jaxvid import files, parallel, progress
-from jaxvid.data import records, video
+from jaxvid.data import records, report, shards
 from jaxvid.data.datasets import Dataset
+from jaxvid.data.shards import Shard, Source
 from jaxvid.data.streams import Stream, settings
+from jaxvid.data.video import Facts
 from jaxvid.errors import UserError
 
-CLIPS_PER_SHARD = 64
+# Seconds that a worker process may take for one frame. Long: a slow disk is no damaged video.
+PATIENCE = 300.0
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Shard:
-    path: Path
-    videos: Path
-    ids: tuple[str, ...]
+class _Job:
+    """A stream of a dataset's videos, and where it is prepared."""
+
+    dataset: Dataset
     stream: Stream
+    cache: Path
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the shards."""
+        content = files.fingerprint([records.FORMAT, settings(self.stream)])
+        return self.cache / f"{self.dataset.name}-{self.stream.name}-{content}"
+
+    @cached_property
+    def sources(self) -> list[Source]:
+        ids = sorted({clip.id for clip in self.dataset.clips})
+        return [shards.source(i, self.dataset.folder / i, self.stream) for i in ids]
+
+    @cached_property
+    def view(self) -> Path:
+        """The folder of the manifest and the report."""
+        clips = [(c.id, c.label, c.split, c.group) for c in self.dataset.clips]
+        states = [(source.id, source.state) for source in self.sources]
+        about = [self.dataset.class_names, self.dataset.missing, clips, states]
+        return self.folder / files.fingerprint(about)
+
+    def is_done(self) -> bool:
+        """Says whether the manifest is there, and the shards that it names are."""
+        path = self.view / records.MANIFEST
+        if not path.is_file():
+            return False
+        noted = files.read_json(path)["shards"]
+        return all(records.is_whole(self.folder / s["file"], s["bytes"]) for s in noted)
 
 
 def prepare(
@@ -34,132 +69,183 @@ def prepare(
     stream: Stream,
     cache: Path,
     workers: int = 0,
-    clips_per_shard: int = CLIPS_PER_SHARD,
+    clips_per_shard: int = shards.CLIPS,
+    patience: float = PATIENCE,
 ) -> Path:
     """Writes a stream of a dataset's clips as records, unless they are there; returns their folder.
 
-    Videos that do not decode are skipped, warned of, and listed with their reason in the manifest.
-    Shards that an earlier, interrupted call completed are kept. `workers`: processes; 0: one per
-    core. Raises UserError where no video decodes, or a worker process dies.
+    Videos that do not decode, and those whose decoder crashes or gives no frame for `patience`
+    seconds, are skipped, warned of, and listed with their reason in the manifest. Shards that
+    earlier, interrupted or other preparations completed are kept and used. `workers`: processes; 0:
+    one per core. Raises UserError where no video decodes.
     """
-    ids = sorted({clip.id for clip in dataset.clips})
-    content = {
-        "format": [records.FORMAT, clips_per_shard],
-        "settings": settings(stream),
-        "videos": [(i, [_state(f) for f in stream.files(dataset.folder / i)]) for i in ids],
-    }
-    folder = cache / f"{dataset.name}-{stream.name}-{files.fingerprint(content)}"
-    starts = range(0, len(ids), clips_per_shard)
-    shards = [
-        _Shard(
-            folder / f"shard-{number:05d}.arrayrecord",
-            dataset.folder,
-            tuple(ids[start : start + clips_per_shard]),
-            stream,
-        )
-        for number, start in enumerate(starts)
-    ]
-    if not (folder / records.MANIFEST).is_file():
-        with files.locked(folder, waits=True):
-            _prepare(dataset, shards, folder, workers)
-    failures = files.read_json(folder / records.MANIFEST)["failures"]
-    for failure in failures[:10]:
-        logger.warning("skipped %s: %s", failure["id"], failure["reason"])
-    if failures:
-        logger.warning(
-            "%d of %d videos do not decode; all are named in %s",
-            len(failures),
-            len(ids),
-            folder / records.MANIFEST,
-        )
-    return folder
+    job = _Job(dataset, stream, cache)
+    if not job.is_done():
+        # So that two commands on one machine do not do the same work; what keeps them from harming
+        # each other is that files appear whole.
+        root = files.fingerprint(str(dataset.folder.resolve()))
+        with files.locked(job.folder.with_name(f"{job.folder.name}-{root}"), waits=True):
+            if not job.is_done():
+                _prepare(job, (1, 1), workers, clips_per_shard, patience)
+    _warn(job)
+    return job.view
 
 
-def _state(path: Path) -> list[int] | None:
-    if not path.exists():
-        return None
-    about = path.stat()
-    return [about.st_size, about.st_mtime_ns]
+def prepare_part(
+    dataset: Dataset,
+    stream: Stream,
+    cache: Path,
+    part: tuple[int, int],
+    workers: int = 0,
+    clips_per_shard: int = shards.CLIPS,
+    patience: float = PATIENCE,
+) -> tuple[Path, int]:
+    """Does the i-th of n parts of what `prepare` does, `part` being (i, n), i from 1.
+
+    Any number of processes may do so at a time, on machines that share the folder. Returns the
+    folder, and how many videos wait for other parts: with none, everything is there.
+    """
+    job = _Job(dataset, stream, cache)
+    waiting = 0 if job.is_done() else _prepare(job, part, workers, clips_per_shard, patience)
+    if not waiting:
+        _warn(job)
+    return job.view, waiting
 
 
-def _prepare(dataset: Dataset, shards: list[_Shard], folder: Path, workers: int) -> None:
-    notes = _run(shards, workers)
-    failures = [failure for note in notes for failure in note.pop("failures")]
-    if all(not note["clips"] for note in notes):
-        raise UserError(
-            f"none of the {len(failures)} videos in {dataset.folder} decodes; "
-            f"{failures[0]['id']}: {failures[0]['reason']}"
-        )
-    about = {
-        "format": records.FORMAT,
-        "dataset": dataset.name,
-        "settings": settings(shards[0].stream),
-        "shards": notes,
-        "failures": failures,
-    }
-    files.write_json(folder / records.MANIFEST, about)
+def check(
+    dataset: Dataset, stream: Stream, workers: int = 0, patience: float = PATIENCE
+) -> dict[str, dict]:
+    """Decodes every video whole and writes nothing; returns the report.
+
+    Frames are decoded, and no flow is estimated from them. Raises UserError where none decodes.
+    """
+    sources = _Job(dataset, stream, Path()).sources
+    entries = []
+    with progress.Bar("checking", len(sources)) as bar:
+        tasks = [(source, stream) for source in sources]
+        with closing(parallel.each(_look, tasks, workers, patience)) as looked:
+            for (source, _), entry in looked:
+                if isinstance(entry, parallel.Failure):
+                    reason = f"its decoder {entry.reason}"
+                    entry = {"id": source.id, "state": source.state, "reason": reason}
+                entries.append(entry)
+                bar.advance(shown=source.id)
+    entries.sort(key=lambda entry: entry["id"])
+    _check_some([entry for entry in entries if "reason" in entry], len(sources), dataset)
+    return report.summarise(dataset, stream.name, entries)
 
 
-def _run(shards: list[_Shard], workers: int) -> list[dict]:
-    notes = {shard: note for shard in shards if (note := _finished(shard)) is not None}
-    todo = [shard for shard in shards if shard not in notes]
-    done = sum(len(shard.ids) for shard in notes)
-    total = done + sum(len(shard.ids) for shard in todo)
-    with progress.Bar(f"preparing {shards[0].stream.name}", total, done) as bar:
-        for shard, note in parallel.run(_write_shard, todo, workers, name=_range):
-            notes[shard] = note
-            bar.advance(len(shard.ids))
-    return [notes[shard] for shard in shards]
-
-
-def _range(shard: _Shard) -> str:
-    return f"{shard.ids[0]} to {shard.ids[-1]}"
-
-
-def _note_path(shard: _Shard) -> Path:
-    return shard.path.with_suffix(".json")
-
-
-def _finished(shard: _Shard) -> dict | None:
-    try:
-        note = json.loads(_note_path(shard).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    known = isinstance(note, dict) and {"file", "bytes", "clips", "failures"} <= note.keys()
-    if not known or not shard.path.is_file() or shard.path.stat().st_size != note["bytes"]:
-        return None
-    return note
-
-
-def _write_shard(shard: _Shard) -> dict:
-    clips: list[dict] = []
-    failures: list[dict] = []
-
-    def save(path: Path) -> None:
-        with records.ShardWriter(path) as writer:
-            for i in shard.ids:
-                try:
-                    record = encode(i, shard.videos / i, shard.stream)
-                except (video.VideoError, FileNotFoundError, PermissionError) as error:
-                    failures.append({"id": i, "reason": str(error)})
-                    continue
-                writer.write(record)
-                clips.append({"id": i, "frames": len(record.frames), "fps": record.fps})
-        # A writer that meets a full disk does not always say so.
-        if records.count(path) != len(clips):
-            raise OSError(f"{shard.path} could not be written whole: is the disk full?")
-
-    files.write(shard.path, save)
-    note = {
-        "file": shard.path.name,
-        "bytes": shard.path.stat().st_size,
-        "clips": clips,
-        "failures": failures,
-    }
-    files.write_json(_note_path(shard), note)
-    return note
+def _look(task: tuple[Source, Stream]):
+    return shards.look(*task)
 
 
 def encode(clip_id: str, path: Path, stream: Stream) -> records.Record:
-    """Decodes a video and returns the record of a stream of it. Raises VideoError."""
-    return records.Record(clip_id, stream.frames_per_second(path), list(stream.encode(path)))
+    """Decodes a video and returns the record of a stream of it, in memory. Raises VideoError."""
+    facts = Facts()
+    frames = list(shards.decoded(stream.encode(path, facts)))
+    fps, times = facts.clock()
+    return records.Record(clip_id, fps, frames, times)
+
+
+def _prepare(
+    job: _Job, part: tuple[int, int], workers: int, clips_per_shard: int, patience: float
+) -> int:
+    """Writes the shards of a part that are not there, and the manifest where all are.
+
+    Returns how many videos are not in shards yet.
+    """
+    shards.sweep(job.folder)
+    noted = {(e["id"], e["state"]) for note in shards.notes(job.folder) for e in _entries(note)}
+    planned = shards.plan(job.sources, noted, job.folder, job.stream, clips_per_shard)
+    number, parts = part
+    todo = [shard for shard in planned[number - 1 :: parts] if shard is not None]
+    _write(todo, job, workers, patience)
+    entries: dict[shards.Key, tuple[dict, dict]] = {}
+    for note in shards.notes(job.folder):
+        for entry in _entries(note):
+            key = entry["id"], entry["state"]
+            if key not in entries or "reason" in entries[key][1]:
+                entries[key] = note, entry
+    found = [entries.get((source.id, source.state)) for source in job.sources]
+    if None in found:
+        return found.count(None)
+    _finish(job, found)
+    return 0
+
+
+def _entries(note: dict) -> list[dict]:
+    return note["clips"] + note["failures"]
+
+
+def _write(todo: list[Shard], job: _Job, workers: int, patience: float) -> None:
+    total = sum(len(shard.sources) for shard in todo)
+    with progress.Bar(f"preparing {job.stream.name}", total) as bar:
+
+        def tell(at: str) -> None:
+            bar.advance(0, shown=at)
+
+        while todo:
+            again = []
+            try:
+                with closing(parallel.each(shards.write, todo, workers, patience, tell)) as written:
+                    for shard, outcome in written:
+                        if isinstance(outcome, parallel.Failure):
+                            again.append(_after(shard, outcome))
+                        else:
+                            bar.advance(len(shard.sources))
+            except BaseException:
+                for shard in todo:
+                    shard.temporary.unlink(missing_ok=True)
+                raise
+            todo = again
+
+
+def _after(shard: Shard, failure: parallel.Failure) -> Shard:
+    shard.temporary.unlink(missing_ok=True)
+    if failure.at is None:
+        raise UserError(f"a worker process {failure.reason} before it began with a video")
+    return shard.after(failure)
+
+
+def _finish(job: _Job, found: list[tuple[dict, dict]]) -> None:
+    entries = [entry for _, entry in found]
+    failures = [entry for entry in entries if "reason" in entry]
+    _check_some(failures, len(entries), job.dataset)
+    listed = {}
+    for note, entry in found:
+        if "reason" not in entry:
+            shard = {name: note[name] for name in ("file", "bytes", "records")}
+            clip = {name: entry[name] for name in ("id", "first", "counts", "fps", "times")}
+            listed.setdefault(note["file"], {**shard, "clips": []})["clips"].append(clip)
+    about = {
+        "format": records.FORMAT,
+        "dataset": job.dataset.name,
+        "settings": settings(job.stream),
+        "shards": [listed[name] for name in sorted(listed)],
+        "failures": [{"id": f["id"], "reason": f["reason"]} for f in failures],
+    }
+    summary = report.summarise(job.dataset, job.stream.name, entries)
+    files.write_json(job.view / report.JSON, summary)
+    files.write_text(job.view / report.TEXT, report.text(summary))
+    files.write_json(job.view / records.MANIFEST, about)
+
+
+def _check_some(failures: list[dict], count: int, dataset: Dataset) -> None:
+    if count and len(failures) == count:
+        first = failures[0]
+        raise UserError(
+            f"none of the {count} videos in {dataset.folder} decodes; "
+            f"{first['id']}: {first['reason']}"
+        )
+
+
+def _warn(job: _Job) -> None:
+    manifest = job.view / records.MANIFEST
+    failures = files.read_json(manifest)["failures"]
+    for failure in failures[:10]:
+        logger.warning("skipped %s: %s", failure["id"], failure["reason"])
+    if failures:
+        total = len(job.sources)
+        logger.warning(
+            "%d of %d videos do not decode; all are named in %s", len(failures), total, manifest
+        )

@@ -1,17 +1,22 @@
 """Prepared videos: ArrayRecord shards of a stream's frames, with a manifest of what is where.
 
-One record is one stream of one video: a msgpack map of `id`, `fps` and `frames`, a list with the
-bytes of each frame. Labels and splits are not in it: they come from the dataset's index, so that
-all splits share one preparation.
+A video is one record or, where it is long, several that follow each other: a few sampled frames are
+read without the rest. A record is a msgpack map of `id` and `frames`, a list with the bytes of each
+frame. Where frames come at a varying rate, one more record holds `id` and `times`. Labels and
+splits are not in it: they come from the dataset's index, so that all splits share the shards.
 """
 
-from collections.abc import Iterator, Sequence
+import bisect
+import itertools
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgpack
+import numpy as np
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
@@ -19,44 +24,100 @@ from jaxvid import files
 from jaxvid.data.streams import Stream, settings
 from jaxvid.errors import UserError
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
+WHOLE = 2**24  # bytes of frames up to which a video is one record
+SEGMENT = 2**20  # bytes of frames of the records of a longer one
 
 
 @dataclass(frozen=True)
 class Record:
-    """A stream of one prepared video: `frames` are its frames' bytes, `fps` frames per second."""
+    """A stream of one prepared video: `frames` are its frames' bytes, `fps` frames per second.
+
+    `times` (T,): when each frame appears, seconds from 0, where their rate varies around `fps`.
+    """
 
     id: str
     fps: float
-    frames: list[bytes]
+    frames: Sequence[bytes]
+    times: np.ndarray | None = None
 
 
-def pack(record: Record) -> bytes:
-    """Returns a record's bytes."""
-    return msgpack.packb({"id": record.id, "fps": record.fps, "frames": record.frames})
+class Frames(Sequence[bytes]):
+    """The frames of a prepared video, read when they are asked for.
 
+    `counts`: of the frames in each of its records; `read` returns those of a record by its place.
+    The record that was read last is kept: ask for frames in order. Not to be shared by threads.
+    """
 
-def unpack(data: bytes) -> Record:
-    """Returns the record that `pack` made bytes of."""
-    return Record(**msgpack.unpackb(data))
+    def __init__(self, counts: Sequence[int], read: Callable[[int], list[bytes]]):
+        self._ends = list(itertools.accumulate(counts))
+        self._read = read
+        self._place, self._held = -1, []
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        i = operator.index(index)
+        i += len(self) if i < 0 else 0
+        if not 0 <= i < len(self):
+            raise IndexError(f"frame {index} of {len(self)}")
+        place = bisect.bisect_right(self._ends, i)
+        if place != self._place:
+            self._held, self._place = self._read(place), place
+        return self._held[i - self._ends[place]]
 
 
 class ShardWriter:
-    """Writes records to one ArrayRecord file; a context manager."""
+    """Writes videos to one ArrayRecord file, one after the other; a context manager.
+
+    `begin` a video, `add` its frames, `end` it. `count`: records so far. All of them raise OSError
+    where the disk takes no more. A video that is begun while another one is not ended leaves of
+    that one what is written, for nobody to read.
+    """
 
     def __init__(self, path: Path):
         # One record a chunk: clips are read in random order, and JPEG does not compress further.
         self._path = path
         self._writer = ArrayRecordWriter(str(path), "group_size:1,uncompressed")
+        self.count = 0
 
     def __enter__(self) -> "ShardWriter":
         return self
 
-    def write(self, record: Record) -> None:
-        """Appends a record. Raises OSError where the disk does not take it."""
+    def begin(self, clip_id: str) -> None:
+        self._id = clip_id
+        self._counts: list[int] = []
+        self._held: list[bytes] = []
+        self._size = 0
+
+    def add(self, frame: bytes) -> None:
+        if self._held and self._size + len(frame) > (SEGMENT if self._counts else WHOLE):
+            for part in _parts(self._held):
+                self._flush(part)
+            self._held, self._size = [], 0
+        self._held.append(frame)
+        self._size += len(frame)
+
+    def end(self, times: np.ndarray | None = None) -> list[int]:
+        """Returns how many frames are in each of the video's records; its `times` follow those."""
+        if self._held:
+            self._flush(self._held)
+        if times is not None:
+            self._write(times=times.astype("<f8").tobytes())
+        return self._counts
+
+    def _flush(self, frames: list[bytes]) -> None:
+        self._write(frames=frames)
+        self._counts.append(len(frames))
+
+    def _write(self, **content: Any) -> None:
         with self._disk_errors():
-            self._writer.write(pack(record))
+            self._writer.write(msgpack.packb({"id": self._id, **content}))
+        self.count += 1
 
     def __exit__(self, *_: Any) -> None:
         with self._disk_errors():
@@ -70,6 +131,18 @@ class ShardWriter:
             raise OSError(f"{self._path} could not be written: {error}") from error
 
 
+def _parts(frames: list[bytes]) -> Iterator[list[bytes]]:
+    """Yields frames in runs of SEGMENT bytes at most, or of one frame."""
+    part, size = [], 0
+    for frame in frames:
+        if part and size + len(frame) > SEGMENT:
+            yield part
+            part, size = [], 0
+        part.append(frame)
+        size += len(frame)
+    yield part
+
+
 def count(path: Path) -> int:
     """Returns the number of records in a shard file. Raises RuntimeError where it is damaged."""
     reader = ArrayRecordReader(str(path))
@@ -81,30 +154,56 @@ def count(path: Path) -> int:
         reader.close()
 
 
-class RecordSource:
-    """Random access to one prepared stream of videos, in a folder, by clip id.
+def is_whole(path: Path, size: int) -> bool:
+    """Says whether a shard file is there, of the size in bytes that was noted."""
+    return path.is_file() and path.stat().st_size == size
 
-    Raises UserError where the folder holds another stream, one prepared with other settings, or
-    damaged shards.
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a video is: its shard, the key of its first record, frames in each, times after."""
+
+    shard: Path
+    first: int
+    counts: Sequence[int]
+    fps: float
+    times: bool
+
+
+@dataclass(frozen=True)
+class _Instruction:
+    """A whole shard, for ArrayRecord, which need not open it to know how many records it has."""
+
+    filename: str
+    take: int
+    examples_in_shard: int
+    skip: int = 0
+
+
+class RecordSource:
+    """Random access to one prepared stream of a dataset's videos, by clip id.
+
+    `folder` holds the manifest. Raises UserError where it is of another stream or of other
+    settings, or names shards that are not there.
     """
 
     def __init__(self, folder: Path, stream: Stream):
         self.folder, self.stream = folder, stream
         self.manifest = files.read_json(folder / MANIFEST)
         self._check_settings()
-        paths = []
-        self.position: dict[str, int] = {}
+        instructions, start = [], 0
+        self.position: dict[str, _Place] = {}
         for shard in self.manifest["shards"]:
-            path = folder / shard["file"]
-            if not path.is_file() or path.stat().st_size != shard["bytes"]:
-                raise UserError(
-                    f"prepared shard {path} is missing or damaged; delete {folder} to prepare anew"
-                )
+            path = folder.parent / shard["file"]
+            if not is_whole(path, shard["bytes"]):
+                raise UserError(f"prepared shard {path} is missing or damaged; {_REMEDY}")
             for clip in shard["clips"]:
-                self.position[clip["id"]] = len(self.position)
-            if shard["clips"]:
-                paths.append(str(path))
-        self._source = ArrayRecordDataSource(paths)
+                self.position[clip["id"]] = _Place(
+                    path, start + clip["first"], clip["counts"], clip["fps"], clip["times"]
+                )
+            instructions.append(_Instruction(str(path), shard["records"], shard["records"]))
+            start += shard["records"]
+        self._source = ArrayRecordDataSource(instructions) if instructions else []
 
     def _check_settings(self) -> None:
         there, wanted = self.manifest["settings"], settings(self.stream)
@@ -117,13 +216,35 @@ class RecordSource:
             )
 
     def __getitem__(self, clip_id: str) -> Record:
+        place = self.position[clip_id]
+
+        def read(segment: int) -> list[bytes]:
+            frames = self._read(clip_id, place, segment, "frames")
+            if len(frames) != place.counts[segment]:
+                raise _damaged(place.shard, f"{clip_id} has other frames than noted")
+            return frames
+
+        times = None
+        if place.times:
+            times = np.frombuffer(self._read(clip_id, place, len(place.counts), "times"), "<f8")
+        return Record(clip_id, place.fps, Frames(place.counts, read), times)
+
+    def _read(self, clip_id: str, place: _Place, record: int, name: str) -> Any:
         try:
-            return unpack(self._source[self.position[clip_id]])
-        except (RuntimeError, ValueError) as error:
-            raise UserError(
-                f"a prepared shard in {self.folder} is damaged ({str(error).splitlines()[0]}); "
-                "delete that folder to prepare anew"
-            ) from None
+            content = msgpack.unpackb(self._source[place.first + record])
+            if content["id"] == clip_id:
+                return content[name]
+            reason = f"{content['id']} is where {clip_id} should be"
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+        raise _damaged(place.shard, reason)
+
+
+_REMEDY = "delete it, and the same command prepares what it held anew"
+
+
+def _damaged(shard: Path, reason: str) -> UserError:
+    return UserError(f"prepared shard {shard} is damaged ({reason}); {_REMEDY}")
 
 
 class Videos:

@@ -7,16 +7,24 @@ sections 3.6 and 4.2, for intervals.
 import numpy as np
 
 
-def resample(total: int, fps: float, target: float) -> np.ndarray:
+def resample(total: int, fps: float, target: float, times: np.ndarray | None = None) -> np.ndarray:
     """Returns the frames that a video shows at `target` frames a second, as indices, shape (n,).
 
-    Frame i of the slower video is the one that is on screen at time i / target. `target` of 0, or
-    one above `fps`, keeps every frame.
+    Frame i of the slower video is the one that is on screen at time i / target. `times` (total,):
+    when each frame appears, seconds from 0, where their rate varies; `fps` is the mean rate then. A
+    `target` of 0 keeps every frame; one above `fps` does so, too, but where the rate varies `fps`
+    takes its place: frames that are long on screen are repeated, and of the quick ones some left
+    out.
     """
-    if target <= 0 or target >= fps:
+    if target <= 0 or (times is None and target >= fps):
         return np.arange(total)
-    count = max(1, round(total * target / fps))
-    return np.minimum((np.arange(count) * fps / target + 1e-6).astype(int), total - 1)
+    rate = min(target, fps)
+    count = max(1, round(total * rate / fps))
+    if times is None:
+        shown = (np.arange(count) * fps / rate + 1e-6).astype(int)
+    else:
+        shown = np.searchsorted(times, np.arange(count) / rate + 1e-6, side="right") - 1
+    return np.clip(shown, 0, total - 1)
 
 
 def consecutive(total: int, need: int, start: int = 0) -> np.ndarray:

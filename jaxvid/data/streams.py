@@ -5,7 +5,7 @@ pieces into the network's input (`read`, `cut` and `mirror`, while training). A 
 class here, an entry and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxvid.data import augment, flow, video
 from jaxvid.data.skeleton_files import FORMATS
+from jaxvid.data.video import Facts
 from jaxvid.skeletons import SKELETONS, Skeleton
 
 
@@ -29,13 +30,13 @@ class Stream(Protocol):
     def files(self, path: Path) -> list[Path]:
         """Returns the files that `encode` reads of a video."""
 
-    def encode(self, path: Path) -> Iterator[bytes]:
-        """Yields a video's frames as they are stored. Raises VideoError."""
+    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
+        """Yields a video's frames as they are stored; fills `facts`. Raises VideoError."""
 
-    def frames_per_second(self, path: Path) -> float:
-        """Returns the rate of a video's frames."""
+    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
+        """Yields a video's frames as they are decoded; fills `facts`. Raises VideoError."""
 
-    def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
+    def read(self, frames: Sequence[bytes], indices: np.ndarray) -> np.ndarray:
         """Returns stored frames, (n, ...)."""
 
     def cut(self, frames: np.ndarray, crop: augment.Crop | None, size: int) -> np.ndarray:
@@ -61,14 +62,14 @@ class Rgb:
     def files(self, path: Path) -> list[Path]:
         return video.files(path)
 
-    def encode(self, path: Path) -> Iterator[bytes]:
-        for frame in video.decode(path):
+    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
+        for frame in video.decode(path, facts):
             yield _jpeg(video.resize_short_side(frame, self.short_side), self.jpeg_quality)
 
-    def frames_per_second(self, path: Path) -> float:
-        return video.frames_per_second(path)
+    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
+        return video.decode(path, facts)
 
-    def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
+    def read(self, frames: Sequence[bytes], indices: np.ndarray) -> np.ndarray:
         return np.stack([_image(frames[i], cv2.IMREAD_COLOR_RGB) for i in indices])
 
     def cut(self, frames: np.ndarray, crop: augment.Crop | None, size: int) -> np.ndarray:
@@ -94,8 +95,9 @@ class Flow:
     def files(self, path: Path) -> list[Path]:
         return video.files(path)
 
-    def encode(self, path: Path) -> Iterator[bytes]:
-        resized = (video.resize_short_side(f, self.short_side) for f in video.decode(path))
+    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
+        decoded = video.decode(path, facts)
+        resized = (video.resize_short_side(frame, self.short_side) for frame in decoded)
         try:
             for vectors in flow.estimate(resized, self.method):
                 stored = flow.quantise(vectors, self.bound)
@@ -103,10 +105,10 @@ class Flow:
         except cv2.error as error:  # frames of a few pixels, for one
             raise video.VideoError(f"no flow could be estimated: {error.err}") from None
 
-    def frames_per_second(self, path: Path) -> float:
-        return video.frames_per_second(path)
+    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
+        return video.decode(path, facts)
 
-    def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
+    def read(self, frames: Sequence[bytes], indices: np.ndarray) -> np.ndarray:
         images = np.stack([_image(frames[i], cv2.IMREAD_GRAYSCALE) for i in indices])
         return np.stack(np.split(images, 2, axis=1), axis=-1)
 
@@ -132,14 +134,16 @@ class Skeletons:
     def files(self, path: Path) -> list[Path]:
         return FORMATS[self.format].files(path)
 
-    def encode(self, path: Path) -> Iterator[bytes]:
+    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
+        if facts:
+            facts.fps = FORMATS[self.format].fps or video.frames_per_second(path)
         for frame in FORMATS[self.format].read(path, self.people):
             yield frame.tobytes()
 
-    def frames_per_second(self, path: Path) -> float:
-        return FORMATS[self.format].fps or video.frames_per_second(path)
+    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
+        return self.encode(path, facts)
 
-    def read(self, frames: list[bytes], indices: np.ndarray) -> np.ndarray:
+    def read(self, frames: Sequence[bytes], indices: np.ndarray) -> np.ndarray:
         shape = (self.people, len(self._skeleton.joints), 3)
         return np.stack([np.frombuffer(frames[i], np.float32).reshape(shape) for i in indices])
 

@@ -6,17 +6,57 @@ A folder of frames holds one image per frame, in the order of the numbers in the
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 DEFAULT_FPS = 25.0
+RATES = (1.0, 240.0)  # frames per second that are believed
+UNEVEN = 1.5  # frames; a single one that was dropped is no varying rate
+TIMEOUT = 86_400_000  # milliseconds
+LARGEST = 2**26  # pixels of a frame: twice 8K; a header that states more is damaged
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 class VideoError(Exception):
     """A video that cannot be decoded; the message is the reason."""
+
+
+@dataclass
+class Facts:
+    """What `decode` finds out about a video; complete once it has ended.
+
+    `fps` and `stated`: the rate and the number of frames that the header states, 0 where it states
+    none; `width` and `height` in pixels, as shown; `times` of the frames, seconds.
+    """
+
+    fps: float = DEFAULT_FPS
+    stated: int = 0
+    width: int = 0
+    height: int = 0
+    times: list[float] = field(default_factory=list)
+
+    def clock(self) -> tuple[float, np.ndarray | None]:
+        """Returns the frames per second and, where they vary, each frame's time, seconds from 0.
+
+        They vary where a frame is shown over `UNEVEN` frames earlier or later than at an even rate,
+        the header's or the mean one; then the rate is the mean. Times that do not increase, or
+        whose mean rate is out of `RATES`, are not believed: the header's rate stands.
+        """
+        times = np.array(self.times)
+        if len(times) < 2 or not np.isfinite(times).all() or np.diff(times).min() <= 0:
+            return self.fps, None
+        times -= times[0]
+        mean = (len(times) - 1) / float(times[-1])
+        if not RATES[0] <= mean <= RATES[1]:
+            return self.fps, None
+        for rate in (self.fps, mean):
+            if np.abs(times * rate - np.arange(len(times))).max() <= UNEVEN:
+                return rate, None
+        return mean, times
 
 
 def frames_per_second(path: Path) -> float:
@@ -27,8 +67,12 @@ def frames_per_second(path: Path) -> float:
     """
     if path.is_dir():
         return DEFAULT_FPS
-    fps = _capture(path).get(cv2.CAP_PROP_FPS)
-    return fps if math.isfinite(fps) and 1 <= fps <= 240 else DEFAULT_FPS
+    return _rate(_capture(path))
+
+
+def _rate(capture: cv2.VideoCapture) -> float:
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return fps if math.isfinite(fps) and RATES[0] <= fps <= RATES[1] else DEFAULT_FPS
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -39,41 +83,59 @@ def size(path: Path) -> tuple[int, int]:
     if path.is_dir():
         height, width, _ = next(_decode_folder(path)).shape
         return width, height
-    capture = _capture(path)
-    width, height = (
-        int(capture.get(field)) for field in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-    )
+    width, height = _header_size(_capture(path))
     if width < 1 or height < 1:
         raise VideoError("not a video that OpenCV can open")
     return width, height
 
 
-def decode(path: Path) -> Iterator[np.ndarray]:
+def decode(path: Path, facts: Facts | None = None) -> Iterator[np.ndarray]:
     """Yields every frame of a video, (H, W, 3) uint8 in BGR order, as `cv2.imencode` takes them.
 
-    Raises VideoError where the file is empty, is no video, or yields no frame; where a folder holds
-    no frames, or one that is no image or of another size than the first.
+    As they are stored, one after the other, and turned upright where the video says how. All are of
+    the first one's size: others are scaled to it. `facts` is filled meanwhile. Raises VideoError
+    where the file is empty, is no video, or yields no frame; where a folder holds no frames, or one
+    that is no image or of another size than the first.
     """
-    if path.is_dir():
-        yield from _decode_folder(path)
-        return
+    facts = Facts() if facts is None else facts
+    for frame in _decode_folder(path) if path.is_dir() else _decode_file(path, facts):
+        if not facts.width:
+            facts.height, facts.width = frame.shape[:2]
+        elif frame.shape[:2] != (facts.height, facts.width):
+            size = (facts.width, facts.height)
+            frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        yield frame
+
+
+def _decode_file(path: Path, facts: Facts) -> Iterator[np.ndarray]:
     if path.stat().st_size == 0:
         raise VideoError("the file is empty")
     capture = _capture(path)
     try:
         if not capture.isOpened():
             raise VideoError("not a video that OpenCV can open")
-        count = 0
+        width, height = _header_size(capture)
+        if width * height > LARGEST:
+            raise VideoError(f"its header states frames of {width}x{height} pixels")
+        facts.fps = _rate(capture)
+        facts.stated = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         while True:
             whole, frame = capture.read()
             if not whole:
                 break
-            count += 1
+            facts.times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
             yield frame
-        if count == 0:
+        if not facts.times:
             raise VideoError("no frame could be decoded")
     finally:
         capture.release()
+
+
+def _header_size(capture: cv2.VideoCapture) -> tuple[int, int]:
+    return (
+        int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+    )
 
 
 def files(path: Path) -> list[Path]:
@@ -114,7 +176,22 @@ def _decode_folder(folder: Path) -> Iterator[np.ndarray]:
 
 def _capture(path: Path) -> cv2.VideoCapture:
     _check_name(path)
-    return cv2.VideoCapture(str(path))
+    settings = [
+        *(cv2.CAP_PROP_N_THREADS, max(1, cv2.getNumThreads())),
+        # FFmpeg would end a video early, and say nothing, where a slow disk takes longer than this:
+        # what hangs is for the process that supervises decoding to end.
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT),
+        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT),
+    ]
+    if not _has_ffmpeg():
+        return cv2.VideoCapture(str(path))
+    # No other backend: one of them takes a name with digits for a series of images.
+    return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, settings)
+
+
+@cache
+def _has_ffmpeg() -> bool:
+    return cv2.CAP_FFMPEG in cv2.videoio_registry.getStreamBackends()
 
 
 def _check_name(path: Path) -> None:

@@ -1,13 +1,20 @@
 import json
+import os
 import resource
+import shutil
 import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
 import pytest
 
-from jaxvid.data import prepare, records, streams, video
+from jaxvid.data import prepare, records, shards, streams, video
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.errors import UserError
 
@@ -38,7 +45,19 @@ def run(dataset: Dataset, cache: Path, stream: streams.Stream = STREAM) -> Path:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in folder.iterdir()}
+    return {p.name: p.read_bytes() for p in files_of(folder)}
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Returns the files of a prepared dataset: its own, and the shards beside them."""
+    return [p for p in (*folder.parent.iterdir(), *folder.iterdir()) if p.is_file()]
+
+
+def shards_of(folder: Path) -> list[Path]:
+    """Returns the shards that a prepared dataset names."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    paths = {shard["clips"][0]["id"]: shard["file"] for shard in manifest["shards"]}
+    return [folder.parent / paths[i] for i in sorted(paths)]
 
 
 def test_every_frame_of_every_video_is_there(dataset, tmp_path):
@@ -91,7 +110,7 @@ def test_a_video_that_ends_early_keeps_its_whole_frames(dataset, tmp_path):
 
 
 def written(folder: Path) -> dict[str, int]:
-    return {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+    return {p.name: p.stat().st_mtime_ns for p in files_of(folder)}
 
 
 def test_what_is_prepared_is_not_prepared_again(dataset, tmp_path):
@@ -114,51 +133,190 @@ def test_an_interrupted_preparation_continues(dataset, tmp_path):
     folder = run(dataset, tmp_path / "cache")
     whole, before = content(folder), written(folder)
     # As a kill leaves it: one shard whole, one without its note, one half-written, no manifest.
+    kept, unnoted, half = shards_of(folder)
     (folder / "manifest.json").unlink()
-    (folder / "shard-00001.json").unlink()
-    half = folder / "shard-00002.arrayrecord"
+    unnoted.with_suffix(".json").unlink()
     half.write_bytes(half.read_bytes()[:-100])
     assert run(dataset, tmp_path / "cache") == folder
     assert content(folder) == whole
     after = written(folder)
     again = {name for name in whole if after[name] != before[name]}
-    assert "shard-00000.arrayrecord" not in again
-    assert {"shard-00001.arrayrecord", "shard-00002.arrayrecord", "manifest.json"} <= again
+    assert kept.name not in again
+    assert {unnoted.name, half.name, "manifest.json"} <= again
 
 
-def test_a_damaged_shard_is_not_read(dataset, tmp_path):
+def test_a_shard_that_is_gone_or_damaged_is_made_again(dataset, tmp_path):
     folder = run(dataset, tmp_path / "cache")
-    shard = folder / "shard-00001.arrayrecord"
-    shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"shard-00001.arrayrecord is missing or damaged"):
+    whole = content(folder)
+    first, second, _ = shards_of(folder)
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"shard-\w+.arrayrecord is missing or damaged; delete it"):
         records.RecordSource(folder, STREAM)
+    assert run(dataset, tmp_path / "cache") == folder
+    assert content(folder) == whole
+
+
+def test_a_shard_that_is_damaged_inside_is_named(dataset, tmp_path):
+    folder = run(dataset, tmp_path / "cache")
+    shard = shards_of(folder)[0]
+    data = bytearray(shard.read_bytes())
+    start = data.index(b"\xff\xd8")  # of a frame
+    data[start : start + 100] = bytes(100)
+    shard.write_bytes(data)
+    source = records.RecordSource(folder, STREAM)
+    with pytest.raises(UserError, match=f"{shard.name} is damaged .*; delete it, and the same"):
+        for clip in dataset.clips:
+            list(source[clip.id].frames)
 
 
 def test_a_disk_that_takes_no_more_leaves_nothing_half_written(dataset, tmp_path):
-    ids = tuple(clip.id for clip in dataset.clips)
-    shard = prepare._Shard(tmp_path / "shard-00000.arrayrecord", dataset.folder, ids, STREAM)
+    sources = [shards.source(c.id, dataset.folder / c.id, STREAM) for c in dataset.clips]
+    shard = shards.shard(tuple(sources), tmp_path / "shards", STREAM)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
         with pytest.raises(OSError, match="could not be written"):
-            prepare._write_shard(shard)
+            list(shards.write(shard))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert [p.name for p in tmp_path.iterdir()] == ["videos"]
+    assert not list((tmp_path / "shards").iterdir())
 
 
-def test_decoding_equals_a_sequential_read(dataset):
-    path = dataset.folder / "v4.avi"
-    capture = cv2.VideoCapture(str(path))
-    for frame in video.decode(path):
-        np.testing.assert_array_equal(frame, capture.read()[1])
-    assert not capture.read()[0]
+@dataclass(frozen=True)
+class Trap(streams.Rgb):
+    """A decoder that does with a video what its name says, after the first frame."""
+
+    name: ClassVar[str] = "trap"
+
+    def encode(self, path: Path, facts: video.Facts | None = None) -> Iterator[bytes]:
+        for frame in super().encode(path, facts):
+            yield frame
+            if path.name == "abort.avi":
+                os.abort()
+            if path.name == "hang.avi":
+                time.sleep(1000)
+            if path.name == "hungry.avi":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if path.name == "unlucky.avi" and not path.with_suffix(".met").exists():
+                path.with_suffix(".met").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if path.name == "bug.avi":
+                raise ZeroDivisionError("a bug")
+
+    check = encode
 
 
-def test_frames_only_shrink():
-    frame = np.zeros((48, 64, 3), np.uint8)
-    assert video.resize_short_side(frame, 24).shape == (24, 32, 3)
-    assert video.resize_short_side(frame.transpose(1, 0, 2), 24).shape == (32, 24, 3)
-    assert video.resize_short_side(frame, 50) is frame
+TRAP = Trap(24, 95)
+
+
+@pytest.fixture
+def trapped(dataset) -> Dataset:
+    """The five videos, and four more whose decoder dies or hangs, one of them but once."""
+    for name in ("abort", "hang", "hungry", "unlucky"):
+        shutil.copy(dataset.folder / "v0.avi", dataset.folder / f"{name}.avi")
+    paths = sorted(dataset.folder.glob("*.avi"))
+    clips = tuple(Clip(p.relative_to(dataset.folder), 0, "train", "g") for p in paths)
+    return replace(dataset, clips=clips)
+
+
+REASONS = {
+    "abort.avi": "its decoder crashed (SIGABRT)",
+    "hang.avi": "its decoder made no progress for 3 s",
+    "hungry.avi": "its decoder was killed (SIGKILL): for want of memory?",
+}
+
+
+def test_decoders_that_crash_or_hang_cost_their_video_alone(trapped, tmp_path, caplog):
+    folder = prepare.prepare(trapped, TRAP, tmp_path / "cache", workers=2, patience=3.0)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {f["id"]: f["reason"] for f in manifest["failures"]} == REASONS
+    source = records.RecordSource(folder, TRAP)
+    assert set(source.position) == {*(f"v{n}.avi" for n in range(5)), "unlucky.avi"}
+    assert all(len(source[f"v{n}.avi"].frames) == 4 + n for n in range(5))
+    assert "skipped hang.avi: its decoder made no progress for 3 s" in caplog.text
+    assert not list(folder.parent.glob(".*"))  # what the dead had half-written
+
+
+def test_a_bug_in_a_decoder_is_an_error(dataset, tmp_path):
+    (dataset.folder / "v3.avi").rename(dataset.folder / "bug.avi")
+    clips = (replace(dataset.clips[0], path=Path("bug.avi")), *dataset.clips[:2])
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        prepare.prepare(replace(dataset, clips=clips), TRAP, tmp_path / "cache", workers=1)
+    assert not list((tmp_path / "cache").rglob("*shard-*"))
+
+
+def test_a_check_finds_the_same_and_writes_nothing(trapped, tmp_path):
+    (trapped.folder / "v2.avi").write_text("no video")
+    before = set(tmp_path.rglob("*"))
+    found = prepare.check(trapped, TRAP, workers=2, patience=3.0)
+    (trapped.folder / "unlucky.met").unlink()
+    assert set(tmp_path.rglob("*")) == before
+    # There is no second chance: nothing is lost by checking again.
+    killed = [REASONS["hungry.avi"]]
+    assert found["failures"] == {
+        killed[0]: ["hungry.avi", "unlucky.avi"],
+        REASONS["abort.avi"]: ["abort.avi"],
+        REASONS["hang.avi"]: ["hang.avi"],
+        "not a video that OpenCV can open": ["v2.avi"],
+    }
+    assert (found["videos"], found["decoded"], found["frames"]) == (9, 4, 4 + 5 + 7 + 8)
+
+
+def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path):
+    cache = tmp_path / "cache"
+    few = replace(dataset, clips=dataset.clips[1:4])
+    first = run(few, cache)
+    before = written(first)
+    turned = replace(dataset, clips=tuple(replace(c, split="test") for c in few.clips))
+    second = run(turned, cache)
+    assert second != first
+    assert {n: t for n, t in written(second).items() if n.startswith("shard")} == {
+        n: t for n, t in before.items() if n.startswith("shard")
+    }
+    whole = run(dataset, cache)  # decodes the first and the last one
+    assert len(list(whole.parent.glob("shard-*.json"))) == 4
+    for folder, clips in ((first, few.clips), (second, turned.clips), (whole, dataset.clips)):
+        source = records.RecordSource(folder, STREAM)
+        assert set(source.position) == {c.id for c in clips}
+        assert [len(source[c.id].frames) for c in clips] == [4 + int(c.id[1]) for c in clips]
+    summary = json.loads((second / "report.json").read_text())
+    assert summary["classes"] == {"one": {"train": 0, "test": 3, "failed": 0}}
+
+
+def part(dataset: Dataset, cache: Path, number: int, parts: int) -> tuple[Path, int]:
+    return prepare.prepare_part(dataset, STREAM, cache, (number, parts), 1, clips_per_shard=1)
+
+
+def test_parts_make_one_preparation_in_any_order(dataset, tmp_path):
+    whole = prepare.prepare(dataset, STREAM, tmp_path / "whole", workers=1, clips_per_shard=1)
+    cache = tmp_path / "parts"
+    left = [part(dataset, cache, number, 3) for number in (3, 1, 1)]
+    assert [waiting for _, waiting in left] == [4, 2, 2]
+    folder = left[0][0]
+    assert not folder.exists()
+    kept = {p.name: p.stat().st_mtime_ns for p in folder.parent.iterdir()}
+    assert part(dataset, cache, 2, 3) == (folder, 0)
+    assert content(folder) == content(whole)
+    after = {p.name: p.stat().st_mtime_ns for p in folder.parent.iterdir()}
+    assert {n: after[n] for n in kept} == kept
+    assert run(dataset, cache) == folder
+
+
+def test_parts_that_finish_together_do_no_harm(dataset, tmp_path):
+    whole = prepare.prepare(dataset, STREAM, tmp_path / "whole", workers=1, clips_per_shard=1)
+    cache = tmp_path / "parts"
+    with ThreadPoolExecutor(4) as pool:  # two of them do the same part
+        parts = list(pool.map(lambda n: part(dataset, cache, n, 3), (1, 2, 3, 3)))
+    folder = parts[0][0]
+    assert part(dataset, cache, 1, 3) == (folder, 0)
+    assert content(folder) == content(whole)
+
+
+def test_training_prepares_the_parts_that_are_missing(dataset, tmp_path):
+    folder, waiting = part(dataset, tmp_path, 1, 2)
+    assert waiting == 2
+    assert run(dataset, tmp_path) == folder
+    assert len(records.RecordSource(folder, STREAM).position) == 5

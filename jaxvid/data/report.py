@@ -1,0 +1,154 @@
+"""What preparation found in a dataset's videos: how many, how large, what is wrong with which.
+
+The records know of no classes and no splits: those are the dataset's, which the report is about.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxvid.data.datasets import Clip, Dataset
+
+JSON, TEXT = "report.json", "report.txt"
+SHOWN = 10  # of a list, in the text
+ENDS_EARLY = 0.9  # of the frames that the header states
+
+
+def summarise(dataset: Dataset, stream: str, entries: Iterable[Mapping[str, Any]]) -> dict:
+    """Returns the report, as its JSON file holds it.
+
+    `entries`: of each of the dataset's clips, as `shards` notes it; one that does not decode has a
+    `reason`. Sizes in pixels, as shown; a rate is the mean of a video whose frames come at a
+    varying one.
+    """
+    of = {entry["id"]: entry for entry in entries}
+    failed = {i: entry for i, entry in of.items() if "reason" in entry}
+    good = {i: entry for i, entry in of.items() if i not in failed}
+    clips = [clip for clip in dataset.clips if clip.id in good]
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for i, entry in failed.items():
+        reasons[entry["reason"]].append(i)
+    seconds = [entry["frames"] / entry["fps"] for entry in good.values()]
+    frames = [entry["frames"] for entry in good.values()]
+    copies = _copies(clips, good)
+    return {
+        "dataset": dataset.name,
+        "stream": stream,
+        "videos": len(of),
+        "decoded": len(good),
+        "failed": len(failed),
+        "missing": len(dataset.missing),
+        "frames": sum(frames),
+        "hours": sum(seconds) / 3600,
+        "bytes": sum(entry["bytes"] for entry in good.values()),
+        "frames_per_video": _spread(frames),
+        "seconds_per_video": _spread(seconds),
+        "frames_per_second": _counted(f"{entry['fps']:.4g}" for entry in good.values()),
+        "varying_rate": [i for i, entry in good.items() if entry["times"]],
+        "sizes": _counted(
+            f"{entry['width']}x{entry['height']}" for entry in good.values() if entry["width"]
+        ),
+        "ends_early": [
+            i
+            for i, entry in good.items()
+            if not entry["times"] and entry["frames"] < ENDS_EARLY * entry["stated"]
+        ],
+        "failures": dict(sorted(reasons.items(), key=lambda item: -len(item[1]))),
+        "classes": _classes(dataset, good),
+        "copies": [[c.id for c in same] for same in copies],
+        "copies_in_both_splits": [
+            [c.id for c in s] for s in copies if len({c.split for c in s}) > 1
+        ],
+        "copies_of_two_classes": [
+            [c.id for c in s] for s in copies if len({c.label for c in s}) > 1
+        ],
+        "groups_in_both_splits": _shared_groups(clips),
+    }
+
+
+def lines(report: Mapping[str, Any]) -> list[str]:
+    """Returns the report as text, for people."""
+    r = report
+    shown = [
+        f"{r['dataset']}, {r['stream']}: {r['decoded']:,} of {r['videos']:,} videos decode"
+        + (f"; {r['missing']:,} more are listed and not there" if r["missing"] else ""),
+    ]
+    if r["decoded"]:
+        least, middle, most = (r["seconds_per_video"][k] for k in ("least", "median", "most"))
+        shown.append(
+            f"{r['frames']:,} frames, {r['hours']:,.2f} hours, {r['bytes'] / 2**30:,.2f} GiB of "
+            f"files; {least:.1f} to {most:.1f} s each, half of them above {middle:.1f} s"
+        )
+        shown.append("frames per second: " + _shares(r["frames_per_second"]))
+    if r["sizes"]:
+        shown.append("sizes: " + _shares(r["sizes"]))
+    test, train = (sum(c[side] for c in r["classes"].values()) for side in ("test", "train"))
+    shown.append(f"{len(r['classes'])} classes, {train:,} training and {test:,} test videos")
+    for name, what in (
+        ("varying_rate", "have frames at a varying rate: data.fps follows their times"),
+        ("ends_early", f"have less than {ENDS_EARLY:.0%} of the frames that their header states"),
+        ("copies", "sets of copies, alike byte for byte"),
+        ("copies_in_both_splits", "sets of copies are in both splits: their test clips are known"),
+        ("copies_of_two_classes", "sets of copies have two labels"),
+        ("groups_in_both_splits", "groups are in both splits"),
+    ):
+        if r[name]:
+            shown.append(f"{len(r[name]):,} {what}: {_some(r[name])}")
+    lacking = [n for n, c in r["classes"].items() if not c["train"] or not c["test"]]
+    if lacking:
+        shown.append(f"{len(lacking)} classes lack training or test videos: {_some(lacking)}")
+    for reason, ids in r["failures"].items():
+        shown.append(f"{len(ids):,} skipped, {reason}: {_some(ids)}")
+    return shown
+
+
+def text(report: Mapping[str, Any]) -> str:
+    """Returns the report as a text file: the lines for people, then a table of the classes."""
+    width = max([5, *(len(name) for name in report["classes"])])
+    table = [f"{'class':{width}}  train   test  skipped"]
+    for name, counts in report["classes"].items():
+        train, test, failed = (counts[k] for k in ("train", "test", "failed"))
+        table.append(f"{name:{width}}  {train:5}  {test:5}  {failed:7}")
+    return "\n".join([*lines(report), "", *table]) + "\n"
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    return {"least": min(values), "median": float(np.median(values)), "most": max(values)}
+
+
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(values).most_common())
+
+
+def _copies(clips: list[Clip], entries: Mapping[str, Mapping]) -> list[list[Clip]]:
+    same: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        same[entries[clip.id]["digest"]].append(clip)
+    return [found for found in same.values() if len(found) > 1]
+
+
+def _classes(dataset: Dataset, good: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    counts = [{"train": 0, "test": 0, "failed": 0} for _ in dataset.class_names]
+    for clip in dataset.clips:
+        counts[clip.label][clip.split if clip.id in good else "failed"] += 1
+    return dict(zip(dataset.class_names, counts, strict=True))
+
+
+def _shared_groups(clips: list[Clip]) -> list[str]:
+    sides = {s: {clip.group for clip in clips if clip.split == s} for s in ("train", "test")}
+    return sorted(sides["train"] & sides["test"])
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    most = [f"{name} ({n / total:.0%})" for name, n in list(counts.items())[:5]]
+    return ", ".join(most) + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")
+
+
+def _some(names: list) -> str:
+    named = [name if isinstance(name, str) else " = ".join(name[:SHOWN]) for name in names[:SHOWN]]
+    return ", ".join(named) + (" and others" if len(names) > SHOWN else "")
