@@ -22,8 +22,14 @@ POSITIVE = (
 )
 
 
-def check(config: ConfigDict) -> None:
-    """Raises UserError where a field's value cannot be meant, naming the field."""
+OF_PREPARING = ("data.shard", "data.check_only")
+
+
+def check(config: ConfigDict, preparing: bool = False) -> None:
+    """Raises UserError where a field's value cannot be meant, naming the field.
+
+    `preparing`: for the mode prepare, which has fields of its own.
+    """
     for field, value in flatten(config).items():
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             raise UserError(f"config.{field}={value}: a finite value is wanted")
@@ -108,6 +114,9 @@ def check(config: ConfigDict) -> None:
         or not 1 <= limits[0] <= limits[1]
     ):
         raise UserError(f"config.data.intervals={limits}: (LEAST, MOST) in frames is wanted")
+    for field in OF_PREPARING:
+        if get(config, field) and not preparing:
+            raise UserError(f"config.{field}={get(config, field)} is of --mode=prepare")
     part(config.data.shard)
     if config.data.jpeg_quality > 100:
         raise UserError(f"config.data.jpeg_quality={config.data.jpeg_quality}: at most 100")

@@ -91,12 +91,8 @@ def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:
 def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
     """Prepares the streams of a dataset's videos where that is still to be done, and opens them.
 
-    Raises UserError where the dataset or this installation does not have a stream, and for a
-    config that asks for less.
+    Raises UserError where the dataset or this installation does not have a stream.
     """
-    for field, value in (("shard", data.shard), ("check_only", data.check_only)):
-        if value:
-            raise UserError(f"config.data.{field}={value} is of --mode=prepare")
     sources = []
     for stream in streams(dataset, data):
         folder = prepare.prepare(dataset, stream, records_folder(data), data.workers)

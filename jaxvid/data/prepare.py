@@ -69,7 +69,7 @@ def prepare(
     stream: Stream,
     cache: Path,
     workers: int = 0,
-    clips_per_shard: int = shards.CLIPS,
+    clips_per_shard: int = 0,
     patience: float = PATIENCE,
 ) -> Path:
     """Writes a stream of a dataset's clips as records, unless they are there; returns their folder.
@@ -97,7 +97,7 @@ def prepare_part(
     cache: Path,
     part: tuple[int, int],
     workers: int = 0,
-    clips_per_shard: int = shards.CLIPS,
+    clips_per_shard: int = 0,
     patience: float = PATIENCE,
 ) -> tuple[Path, int]:
     """Does the i-th of n parts of what `prepare` does, `part` being (i, n), i from 1.

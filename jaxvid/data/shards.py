@@ -23,7 +23,8 @@ from jaxvid.data.streams import Stream
 from jaxvid.data.video import Facts, VideoError
 from jaxvid.parallel import Failure
 
-CLIPS = 64  # videos of a shard at most
+CLIPS = (4, 64)  # videos of a shard, of a small dataset and of a large one
+SHARDS = 64  # of a dataset between the two: more than a machine has cores
 BYTES = 2**28  # of a shard's video files, but for a single larger one
 ABANDONED = 86_400.0  # seconds after which a half-written shard is nobody's
 
@@ -95,13 +96,14 @@ def shard(sources: tuple[Source, ...], folder: Path, stream: Stream) -> Shard:
 
 
 def plan(
-    sources: Sequence[Source], there: set[Key], folder: Path, stream: Stream, clips: int = CLIPS
+    sources: Sequence[Source], there: set[Key], folder: Path, stream: Stream, clips: int = 0
 ) -> list[Shard | None]:
     """Divides videos into shards of what is not `there` yet; None for one without anything to do.
 
     The division itself is a function of the videos alone: processes that plan the same agree on it
-    while others of them finish shards.
+    while others of them finish shards. `clips`: videos of a shard at most; 0: as many as suits.
     """
+    clips = clips or min(max(len(sources) // SHARDS, CLIPS[0]), CLIPS[1])
     runs: list[list[Source]] = []
     size = 0
     for each in sources:

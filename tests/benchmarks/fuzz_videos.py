@@ -1,0 +1,182 @@
+"""Prepares damaged videos, to see that each is either decoded or named with a reason.
+
+    python tests/benchmarks/fuzz_videos.py [--count=1000] [--seed=0] [--workers=0] [--real=FOLDER]
+
+Short videos in the codecs that this OpenCV can write, and those of FOLDER if it is given, are cut
+short, overwritten, shuffled or replaced; then the whole is prepared as any dataset is. Prints what
+became of them, by kind of damage; the exit status is 1 where a video was lost without a word.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from jaxvid.data import prepare, records
+from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.streams import Rgb
+
+CODECS = (
+    *(("mp4v", "mp4"), ("MJPG", "avi"), ("XVID", "avi"), ("VP80", "webm"), ("VP90", "webm")),
+    *(("mp4v", "mov"), ("FFV1", "mkv"), ("MPG1", "mpg"), ("mpg2", "ts"), ("WMV2", "wmv")),
+    *(("FLV1", "flv"), ("HFYU", "avi"), ("H263", "3gp"), ("SNOW", "avi"), ("MP42", "avi")),
+)
+HEADER = 600  # bytes
+STREAM = Rgb(64, 90)
+
+Random = np.random.Generator
+Damage = Callable[[bytearray, Random], bytes]
+
+
+def truncated(data: bytearray, rng: Random) -> bytes:
+    return bytes(data[: rng.integers(1, len(data))])
+
+
+def beheaded(data: bytearray, rng: Random) -> bytes:
+    return bytes(data[rng.integers(1, len(data)) :])
+
+
+def flipped(data: bytearray, rng: Random) -> bytes:
+    """A few bytes to one in a hundred."""
+    for place in rng.integers(0, len(data), rng.integers(1, 2 + len(data) // 100)):
+        data[place] = rng.integers(256)
+    return bytes(data)
+
+
+def mangled_header(data: bytearray, rng: Random) -> bytes:
+    end = min(HEADER, len(data))
+    for place in rng.integers(0, end, rng.integers(1, 40)):
+        data[place] = rng.integers(256)
+    return bytes(data)
+
+
+def mangled_tail(data: bytearray, rng: Random) -> bytes:
+    """The header of .mp4 files and the index of .avi files stand at their end."""
+    start = max(0, len(data) - 2 * HEADER)
+    for place in rng.integers(start, len(data), rng.integers(1, 40)):
+        data[place] = rng.integers(256)
+    return bytes(data)
+
+
+def large_number(data: bytearray, rng: Random) -> bytes:
+    """Where a size, a count or an offset may stand, at either end."""
+    place = int(rng.integers(0, min(HEADER, len(data) - 4)))
+    place = place if rng.integers(2) else len(data) - 4 - place
+    data[place : place + 4] = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f")[
+        rng.integers(3)
+    ]
+    return bytes(data)
+
+
+def zeroed(data: bytearray, rng: Random) -> bytes:
+    start, end = sorted(rng.integers(0, len(data), 2))
+    data[start:end] = bytes(end - start)
+    return bytes(data)
+
+
+def cut_out(data: bytearray, rng: Random) -> bytes:
+    start, end = sorted(rng.integers(0, len(data), 2))
+    return bytes(data[:start] + data[end:])
+
+
+def twice(data: bytearray, rng: Random) -> bytes:
+    return bytes(data + data[rng.integers(0, len(data)) :])
+
+
+def random_bytes(data: bytearray, rng: Random) -> bytes:
+    return rng.bytes(int(rng.integers(1, 50_000)))
+
+
+def empty(data: bytearray, rng: Random) -> bytes:
+    return b""
+
+
+def text(data: bytearray, rng: Random) -> bytes:
+    return b"<html><body>404 not found</body></html>\n" * int(rng.integers(1, 100))
+
+
+DAMAGES: tuple[Damage, ...] = (
+    *(truncated, beheaded, flipped, mangled_header, mangled_tail, large_number, zeroed, cut_out),
+    *(twice, random_bytes, empty, text),
+)
+
+
+def seeds(folder: Path) -> list[Path]:
+    """Writes a short video in each codec, and returns those that could be."""
+    written = []
+    for codec, suffix in CODECS:
+        path = folder / f"{codec}.{suffix}"
+        code = cv2.VideoWriter_fourcc(*codec)
+        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, 25, (176, 144))
+        if not writer.isOpened():
+            continue
+        for t in range(20):
+            frame = np.full((144, 176, 3), 10 * t, np.uint8)
+            writer.write(cv2.circle(frame, (8 * t, 72), 30, (0, 90, 255), -1))
+        writer.release()
+        written.append(path)
+    return written
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--real", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        return fuzz(Path(name), arguments)
+
+
+def fuzz(folder: Path, arguments: argparse.Namespace) -> int:
+    """Damages `count` videos in a folder, prepares them, prints what became of them."""
+    (folder / "seeds").mkdir()
+    (folder / "videos").mkdir()
+    originals = seeds(folder / "seeds")
+    if arguments.real:
+        originals += [p for p in sorted(arguments.real.iterdir()) if p.suffix in (".mp4", ".avi")]
+    rng = np.random.default_rng(arguments.seed)
+    kinds: dict[str, str] = {}
+    for number in range(arguments.count):
+        again, which = divmod(number, len(originals))
+        original, damage = originals[which], DAMAGES[(again + which) % len(DAMAGES)]
+        path = folder / "videos" / f"{number:05d}_{damage.__name__}_{original.name}"
+        path.write_bytes(damage(bytearray(original.read_bytes()), rng))
+        kinds[path.name] = damage.__name__
+    clips = [Clip(Path(name), 0, "train", name) for name in kinds]
+    whole = originals[0].name
+    (folder / "videos" / whole).write_bytes(originals[0].read_bytes())
+    clips.append(Clip(Path(whole), 0, "train", whole))
+    dataset = Dataset("fuzz", folder / "videos", ("any",), tuple(clips))
+    start = time.perf_counter()
+    prepared = prepare.prepare(dataset, STREAM, folder / "records", arguments.workers)
+    seconds = time.perf_counter() - start
+
+    source = records.RecordSource(prepared, STREAM)
+    failures = json.loads((prepared / records.MANIFEST).read_text())["failures"]
+    reasons = {failure["id"]: failure["reason"] for failure in failures}
+    lost = [name for name in (*kinds, whole) if (name in source.position) == (name in reasons)]
+    for name in source.position:
+        frames = source[name].frames
+        STREAM.read(frames, np.arange(len(frames)))  # can be trained on
+    print(f"{arguments.count} damaged videos in {seconds:.0f} s, {len(originals)} whole ones made")
+    for kind in sorted(set(kinds.values())):
+        decoded = Counter(name in source.position for name, k in kinds.items() if k == kind)
+        print(f"{kind:15} {decoded[True]:5} decoded, {decoded[False]:5} named with a reason")
+    for reason, times in Counter(reasons.values()).most_common():
+        print(f"{times:5} {reason}")
+    if lost:
+        print(f"{len(lost)} videos were lost without a word: {', '.join(lost[:10])}")
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

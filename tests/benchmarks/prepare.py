@@ -1,0 +1,61 @@
+"""Frames prepared a second, with one worker process and with one per core, with and without flow.
+
+    python tests/benchmarks/prepare.py [--config=li3d_bilstm] [--clips=500] [--repeat=3]
+        [--root=FOLDER]
+
+The videos of a config's dataset, by default the embedded one, are prepared again and again into a
+temporary folder, by turns. Of each, the best time counts: others may be at work on the machine. The
+peak is the largest resident size that a worker process had.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from jaxvid import config_files, parallel
+from jaxvid.data import loading, prepare, report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", default="li3d_bilstm")
+    parser.add_argument("--clips", type=int, default=500)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--root", default="")
+    arguments = parser.parse_args()
+    data = config_files.load(arguments.config).data.copy_and_resolve_references()
+    data.root = arguments.root
+    dataset = loading.load(data)
+    step = max(1, len(dataset.clips) // arguments.clips)
+    dataset = replace(dataset, clips=dataset.clips[::step][: arguments.clips])
+    crews = (1, parallel.cores())
+    print(f"{len(dataset.clips)} clips of {dataset.name}, {crews[1]} cores")
+    print("| stream | workers | seconds | frames/s | of one worker | peak of a worker |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name in ("rgb", "flow"):
+        data.streams = name
+        [stream] = loading.streams(dataset, data)
+        seconds: dict[int, list[float]] = {workers: [] for workers in crews}
+        for _ in range(arguments.repeat):
+            for workers in crews:
+                with tempfile.TemporaryDirectory() as folder:
+                    start = time.perf_counter()
+                    prepared = prepare.prepare(dataset, stream, Path(folder), workers)
+                    seconds[workers].append(time.perf_counter() - start)
+                    frames = json.loads((prepared / report.JSON).read_text())["frames"]
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        for workers in crews:
+            best = min(seconds[workers])
+            gain = min(seconds[1]) / best
+            print(
+                f"| {name} | {workers} | {best:.2f} | {frames / best:,.0f} | {gain:.2f} | "
+                f"{peak:.0f} MiB |"
+            )
+
+
+if __name__ == "__main__":
+    main()
