@@ -41,7 +41,7 @@ def default() -> ConfigDict:
     data.intervals = (2, 10)  # sampling=interval: range of the training clips' interval, frames
     data.people = 2  # M, people read from a frame's skeletons
     data.workers = 0  # processes that prepare videos; 0: one per core
-    data.shard = ""  # mode=prepare: i/n does the i-th of n parts, as of an array job; empty: all
+    data.shard = ""  # i/n: this process does the i-th of n parts; empty: all
     data.check_only = False  # mode=prepare: decode all videos and report, and write no records
     data.threads = 0  # threads that decode clips while training; 0: one per core
     data.prefetch = 4  # batches decoded ahead

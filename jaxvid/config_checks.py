@@ -22,14 +22,8 @@ POSITIVE = (
 )
 
 
-OF_PREPARING = ("data.shard", "data.check_only")
-
-
-def check(config: ConfigDict, preparing: bool = False) -> None:
-    """Raises UserError where a field's value cannot be meant, naming the field.
-
-    `preparing`: for the mode prepare, which has fields of its own.
-    """
+def check(config: ConfigDict) -> None:
+    """Raises UserError where a field's value cannot be meant, naming the field."""
     for field, value in flatten(config).items():
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             raise UserError(f"config.{field}={value}: a finite value is wanted")
@@ -114,9 +108,6 @@ def check(config: ConfigDict, preparing: bool = False) -> None:
         or not 1 <= limits[0] <= limits[1]
     ):
         raise UserError(f"config.data.intervals={limits}: (LEAST, MOST) in frames is wanted")
-    for field in OF_PREPARING:
-        if get(config, field) and not preparing:
-            raise UserError(f"config.{field}={get(config, field)} is of --mode=prepare")
     part(config.data.shard)
     if config.data.jpeg_quality > 100:
         raise UserError(f"config.data.jpeg_quality={config.data.jpeg_quality}: at most 100")
@@ -135,3 +126,13 @@ def part(shard: str) -> tuple[int, int]:
             f"config.data.shard='{shard}': i/n with i from 1 to n is wanted, such as 2/8"
         )
     return int(number), int(parts)
+
+
+def check_undivided(config: ConfigDict) -> None:
+    """Raises UserError for fields with which a mode would do less than it is for."""
+    for field in ("data.shard", "data.check_only"):
+        if get(config, field):
+            raise UserError(
+                f"config.{field}={get(config, field)}: training and evaluation take all videos; "
+                "--mode=prepare takes it"
+            )

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         command = _parse(list(argv))
         if command.config is not None:
-            config_checks.check(command.config, preparing=command.mode == "prepare")
+            config_checks.check(command.config)
         return MODES[command.mode].run(command, signals)
     except (UserError, OSError) as error:
         print(one_line(error), file=sys.stderr)

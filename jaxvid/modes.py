@@ -12,7 +12,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxvid import files
+from jaxvid import config_checks, files
 from jaxvid import workdir as workdirs
 from jaxvid.signals import Signals
 
@@ -44,6 +44,7 @@ class Mode:
 
 
 def _train(command: Command, signals: Signals) -> int:
+    config_checks.check_undivided(command.config)
     workdirs.check(command.workdir, command.config)
     _keep_compiled(command.config)
     open_experiment, Trainer, _ = _system(command.config.model.system)
@@ -63,6 +64,7 @@ def _train(command: Command, signals: Signals) -> int:
 
 
 def _eval(command: Command, signals: Signals) -> int:
+    config_checks.check_undivided(command.config)
     workdirs.evaluation_folder(command.workdir, command.config)
     _keep_compiled(command.config)
     open_experiment, _, _ = _system(command.config.model.system)

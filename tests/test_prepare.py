@@ -91,8 +91,14 @@ def test_parts_are_done_one_by_one(arguments, capsys):
         (["--config.data.shard=1/2", "--config.data.check_only=true"], "parts.*are of preparing"),
         (["--output=report.csv"], "report.csv: a name that ends in .json or .txt"),
         (["--output=tests"], "a name that ends in"),
-        (["--mode=train", "--config.data.shard=1/2"], "shard=1/2 is of --mode=prepare"),
-        (["--mode=train", "--config.data.check_only=true"], "check_only=True is of --mode=prepare"),
+        (
+            ["--mode=train", "--config.data.shard=1/2"],
+            "shard=1/2: training and evaluation take all",
+        ),
+        (
+            ["--mode=train", "--config.data.check_only=true"],
+            "check_only=True: training and .*--mode=prepare takes it",
+        ),
     ],
 )
 def test_wrong_input_is_said(arguments, given, message, capsys, tmp_path):

@@ -36,6 +36,9 @@ class Stream(Protocol):
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         """Yields a video's frames as they are decoded; fills `facts`. Raises VideoError."""
 
+    def frames_per_second(self, path: Path) -> float:
+        """Returns the rate of a video's frames, as its header states it."""
+
     def read(self, frames: Sequence[bytes], indices: np.ndarray) -> np.ndarray:
         """Returns stored frames, (n, ...)."""
 
@@ -68,6 +71,9 @@ class Rgb:
 
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         return video.decode(path, facts)
+
+    def frames_per_second(self, path: Path) -> float:
+        return video.frames_per_second(path)
 
     def read(self, frames: Sequence[bytes], indices: np.ndarray) -> np.ndarray:
         return np.stack([_image(frames[i], cv2.IMREAD_COLOR_RGB) for i in indices])
@@ -108,6 +114,9 @@ class Flow:
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         return video.decode(path, facts)
 
+    def frames_per_second(self, path: Path) -> float:
+        return video.frames_per_second(path)
+
     def read(self, frames: Sequence[bytes], indices: np.ndarray) -> np.ndarray:
         images = np.stack([_image(frames[i], cv2.IMREAD_GRAYSCALE) for i in indices])
         return np.stack(np.split(images, 2, axis=1), axis=-1)
@@ -136,12 +145,15 @@ class Skeletons:
 
     def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
         if facts:
-            facts.fps = FORMATS[self.format].fps or video.frames_per_second(path)
+            facts.fps = self.frames_per_second(path)
         for frame in FORMATS[self.format].read(path, self.people):
             yield frame.tobytes()
 
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         return self.encode(path, facts)
+
+    def frames_per_second(self, path: Path) -> float:
+        return FORMATS[self.format].fps or video.frames_per_second(path)
 
     def read(self, frames: Sequence[bytes], indices: np.ndarray) -> np.ndarray:
         shape = (self.people, len(self._skeleton.joints), 3)
