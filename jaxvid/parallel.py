@@ -32,12 +32,14 @@ class Failure:
     """What became of a task whose process did not live to answer.
 
     `reason` continues a sentence about the process, "crashed (SIGSEGV)"; `at` is what the task
-    yielded last, None where it had not begun; `killed`: from outside, as for want of memory.
+    yielded last, None where it had not begun; `killed`: from outside, as for want of memory;
+    `hung`: it gave no sign of life.
     """
 
     reason: str
     at: Any = None
     killed: bool = False
+    hung: bool = False
 
 
 def each(
@@ -155,7 +157,9 @@ class _Worker:
             return worker.Answer(self._ending())
         if patience and self._silent > patience:
             self.busy = False
-            return worker.Answer(Failure(f"made no progress for {patience:g} s", self._at))
+            return worker.Answer(
+                Failure(f"made no progress for {patience:g} s", self._at, hung=True)
+            )
         return None
 
     def _ending(self) -> Failure:

@@ -49,7 +49,9 @@ def _prepare(dataset: Dataset, stream: Stream, data: ConfigDict) -> dict | None:
     cache = loading.records_folder(data)
     if data.shard:
         part = config_checks.part(data.shard)
-        folder, waiting = preparing.prepare_part(dataset, stream, cache, part, data.workers)
+        folder, waiting = preparing.prepare_part(
+            dataset, stream, cache, part, data.workers, retry=True
+        )
         if waiting:
             print(
                 f"part {data.shard} of {stream.name} is prepared in {folder.parent}; "
@@ -57,7 +59,7 @@ def _prepare(dataset: Dataset, stream: Stream, data: ConfigDict) -> dict | None:
             )
             return None
     else:
-        folder = preparing.prepare(dataset, stream, cache, data.workers)
+        folder = preparing.prepare(dataset, stream, cache, data.workers, retry=True)
     summary = files.read_json(folder / report.JSON)
     print(f"{stream.name} of {summary['decoded']} videos is prepared in {folder}")
     return summary

@@ -92,7 +92,7 @@ def test_a_process_that_dies_or_hangs_costs_its_own_task_alone():
     assert done["crash"] == Failure("crashed (SIGSEGV)", "crash 1")
     assert done["abort"] == Failure("crashed (SIGABRT)", "abort 2")
     assert done["leave"] == Failure("ended with status 3", "leave 0")
-    assert done["hang"] == Failure("made no progress for 3 s", "hang 1")
+    assert done["hang"] == Failure("made no progress for 3 s", "hang 1", hung=True)
     assert done["killed"].at == "killed 1"
     assert done["killed"].killed
     assert {"a 0", "a 1", "a 2", "hang 1"} <= set(seen)

@@ -9,6 +9,8 @@ share its shards. The second one is named by the dataset as it was asked for.
 """
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +37,7 @@ class _Job:
     dataset: Dataset
     stream: Stream
     cache: Path
+    retry: bool = False  # videos that failed for a reason that may lie outside them
 
     @cached_property
     def folder(self) -> Path:
@@ -60,8 +63,11 @@ class _Job:
         path = self.view / records.MANIFEST
         if not path.is_file():
             return False
-        noted = files.read_json(path)["shards"]
-        return all(records.is_whole(self.folder / s["file"], s["bytes"]) for s in noted)
+        noted = files.read_json(path)
+        if self.retry and any(failure["outside"] for failure in noted["failures"]):
+            return False
+        shards_of = noted["shards"]
+        return all(records.is_whole(self.folder / s["file"], s["bytes"]) for s in shards_of)
 
 
 def prepare(
@@ -71,15 +77,17 @@ def prepare(
     workers: int = 0,
     clips_per_shard: int = 0,
     patience: float = PATIENCE,
+    retry: bool = False,
 ) -> Path:
     """Writes a stream of a dataset's clips as records, unless they are there; returns their folder.
 
     Videos that do not decode, and those whose decoder crashes or gives no frame for `patience`
     seconds, are skipped, warned of, and listed with their reason in the manifest. Shards that
     earlier, interrupted or other preparations completed are kept and used. `workers`: processes; 0:
-    one per core. Raises UserError where no video decodes.
+    one per core. `retry`: tries videos again that failed for a reason that may lie outside them: a
+    disk that was gone, too little memory. Raises UserError where no video decodes.
     """
-    job = _Job(dataset, stream, cache)
+    job = _Job(dataset, stream, cache, retry)
     if not job.is_done():
         # So that two commands on one machine do not do the same work; what keeps them from harming
         # each other is that files appear whole.
@@ -99,13 +107,14 @@ def prepare_part(
     workers: int = 0,
     clips_per_shard: int = 0,
     patience: float = PATIENCE,
+    retry: bool = False,
 ) -> tuple[Path, int]:
     """Does the i-th of n parts of what `prepare` does, `part` being (i, n), i from 1.
 
     Any number of processes may do so at a time, on machines that share the folder. Returns the
     folder, and how many videos wait for other parts: with none, everything is there.
     """
-    job = _Job(dataset, stream, cache)
+    job = _Job(dataset, stream, cache, retry)
     waiting = 0 if job.is_done() else _prepare(job, part, workers, clips_per_shard, patience)
     if not waiting:
         _warn(job)
@@ -126,8 +135,7 @@ def check(
         with closing(parallel.each(_look, tasks, workers, patience)) as looked:
             for (source, _), entry in looked:
                 if isinstance(entry, parallel.Failure):
-                    reason = f"its decoder {entry.reason}"
-                    entry = {"id": source.id, "state": source.state, "reason": reason}
+                    entry = {"id": source.id, **shards.failed(shards.broken(entry))}
                 entries.append(entry)
                 bar.advance(shown=source.id)
     entries.sort(key=lambda entry: entry["id"])
@@ -135,7 +143,7 @@ def check(
     return report.summarise(dataset, stream.name, entries)
 
 
-def _look(task: tuple[Source, Stream]):
+def _look(task: tuple[Source, Stream]) -> Iterator[str]:
     return shards.look(*task)
 
 
@@ -155,8 +163,15 @@ def _prepare(
     Returns how many videos are not in shards yet.
     """
     shards.sweep(job.folder)
-    noted = {(e["id"], e["state"]) for note in shards.notes(job.folder) for e in _entries(note)}
-    planned = shards.plan(job.sources, noted, job.folder, job.stream, clips_per_shard)
+    there: set[shards.Key] = set()
+    tries: Counter[shards.Key] = Counter()
+    for entry in (entry for note in shards.notes(job.folder) for entry in _entries(note)):
+        key = entry["id"], entry["state"]
+        if job.retry and entry.get("outside"):
+            tries[key] += 1
+        else:
+            there.add(key)
+    planned = shards.plan(job.sources, there, job.folder, job.stream, clips_per_shard, tries)
     number, parts = part
     todo = [shard for shard in planned[number - 1 :: parts] if shard is not None]
     _write(todo, job, workers, patience)
@@ -166,7 +181,7 @@ def _prepare(
             key = entry["id"], entry["state"]
             if key not in entries or "reason" in entries[key][1]:
                 entries[key] = note, entry
-    found = [entries.get((source.id, source.state)) for source in job.sources]
+    found = [entries.get(source.key) for source in job.sources]
     if None in found:
         return found.count(None)
     _finish(job, found)
@@ -222,7 +237,7 @@ def _finish(job: _Job, found: list[tuple[dict, dict]]) -> None:
         "dataset": job.dataset.name,
         "settings": settings(job.stream),
         "shards": [listed[name] for name in sorted(listed)],
-        "failures": [{"id": f["id"], "reason": f["reason"]} for f in failures],
+        "failures": [{name: f[name] for name in ("id", "reason", "outside")} for f in failures],
     }
     summary = report.summarise(job.dataset, job.stream.name, entries)
     files.write_json(job.view / report.JSON, summary)

@@ -78,7 +78,7 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     if r["decoded"]:
         least, middle, most = (r["seconds_per_video"][k] for k in ("least", "median", "most"))
         shown.append(
-            f"{r['frames']:,} frames, {r['hours']:,.2f} hours, {r['bytes'] / 2**30:,.2f} GiB of "
+            f"{r['frames']:,} frames, {r['hours']:,.2f} hours, {r['bytes'] / 2**20:,.1f} MiB of "
             f"files; {least:.1f} to {most:.1f} s each, half of them above {middle:.1f} s"
         )
         shown.append("frames per second: " + _shares(r["frames_per_second"]))

@@ -9,10 +9,11 @@ write shards there without a word to each other.
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -32,6 +33,9 @@ _NOTED = {"file", "bytes", "records", "clips", "failures"}
 _READ = 2**20  # bytes
 
 
+Key = tuple[str, str]  # a video's id and state
+
+
 @dataclass(frozen=True)
 class Source:
     """A video to prepare. `state` tells versions of its files apart, which have `bytes`."""
@@ -41,8 +45,9 @@ class Source:
     state: str
     bytes: int
 
-
-Key = tuple[str, str]  # a video's id and state
+    @property
+    def key(self) -> Key:
+        return self.id, self.state
 
 
 def source(clip_id: str, path: Path, stream: Stream) -> Source:
@@ -66,15 +71,15 @@ def _state(path: Path) -> tuple[int, int] | None:
 class Shard:
     """What a worker process prepares at a time: the file to be, and what goes into it.
 
-    `refused`: the reasons, by id, not to try a video again; `suspects`: those whose process was
-    killed once.
+    `refused`: what became of the processes, by id, that were at a video, which is not tried again;
+    `suspects`: those whose process was killed once.
     """
 
     path: Path
     temporary: Path
     stream: Stream
     sources: tuple[Source, ...]
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, Failure] = field(default_factory=dict)
     suspects: frozenset[str] = frozenset()
 
     def after(self, failure: Failure) -> "Shard":
@@ -84,24 +89,34 @@ class Shard:
         """
         if failure.killed and failure.at not in self.suspects:
             return replace(self, suspects=self.suspects | {failure.at})
-        reason = f"its decoder {failure.reason}"
-        return replace(self, refused={**self.refused, failure.at: reason})
+        return replace(self, refused={**self.refused, failure.at: failure})
 
 
-def shard(sources: tuple[Source, ...], folder: Path, stream: Stream) -> Shard:
-    """Returns the shard that holds some videos, in a folder."""
-    content = [(source.id, source.state) for source in sources]
+def broken(failure: Failure) -> VideoError:
+    """Returns what it means for a video that the process that was at it died or hung."""
+    return VideoError(f"its decoder {failure.reason}", failure.killed or failure.hung)
+
+
+def shard(sources: tuple[Source, ...], folder: Path, stream: Stream, tries: int = 0) -> Shard:
+    """Returns the shard that holds some videos, in a folder; `tries`: that failed before."""
+    content = [(source.id, source.state) for source in sources] + [tries] * (tries > 0)
     path = folder / f"shard-{files.fingerprint(content)}.arrayrecord"
     return Shard(path, files.temporary_name(path), stream, sources)
 
 
 def plan(
-    sources: Sequence[Source], there: set[Key], folder: Path, stream: Stream, clips: int = 0
+    sources: Sequence[Source],
+    there: set[Key],
+    folder: Path,
+    stream: Stream,
+    clips: int = 0,
+    tries: Mapping[Key, int] = MappingProxyType({}),
 ) -> list[Shard | None]:
     """Divides videos into shards of what is not `there` yet; None for one without anything to do.
 
     The division itself is a function of the videos alone: processes that plan the same agree on it
     while others of them finish shards. `clips`: videos of a shard at most; 0: as many as suits.
+    `tries`: how often a video that is not there was tried.
     """
     clips = clips or min(max(len(sources) // SHARDS, CLIPS[0]), CLIPS[1])
     runs: list[list[Source]] = []
@@ -112,8 +127,12 @@ def plan(
             size = 0
         runs[-1].append(each)
         size += each.bytes
-    wanted = [tuple(s for s in run if (s.id, s.state) not in there) for run in runs]
-    return [shard(run, folder, stream) if run else None for run in wanted]
+    planned: list[Shard | None] = []
+    for run in runs:
+        wanted = tuple(source for source in run if source.key not in there)
+        tried = sum(tries.get(source.key, 0) for source in wanted)
+        planned.append(shard(wanted, folder, stream, tried) if wanted else None)
+    return planned
 
 
 def write(shard: Shard) -> Iterator[str]:
@@ -132,10 +151,10 @@ def write(shard: Shard) -> Iterator[str]:
                 yield source.id
                 try:
                     if source.id in shard.refused:
-                        raise VideoError(shard.refused[source.id])
+                        raise broken(shard.refused[source.id])
                     clips.append(key | (yield from _store(source, shard.stream, writer)))
                 except VideoError as error:
-                    failures.append(key | {"reason": str(error)})
+                    failures.append(key | failed(error))
         # A writer that meets a full disk does not always say so.
         if records.count(path) != writer.count:
             raise OSError(f"{shard.path} could not be written whole: is the disk full?")
@@ -160,9 +179,14 @@ def look(source: Source, stream: Stream) -> Iterator[str]:
             yield source.id
         digest = yield from _digest(source, stream)
     except VideoError as error:
-        return key | {"reason": str(error)}
+        return key | failed(error)
     fps, times = facts.clock()
     return key | _entry(source, facts, digest, fps, frames, times is not None)
+
+
+def failed(error: VideoError) -> dict[str, Any]:
+    """Returns what a note says of a video that does not decode, but for its id."""
+    return {"reason": str(error), "outside": error.outside}
 
 
 def decoded(frames: Iterator[Any]) -> Iterator[Any]:
@@ -174,9 +198,9 @@ def decoded(frames: Iterator[Any]) -> Iterator[Any]:
         except StopIteration:
             break
         except OSError as error:
-            raise VideoError(error.strerror or str(error)) from None
+            raise VideoError(error.strerror or str(error), outside=True) from None
         except MemoryError:
-            raise VideoError("decoding it takes more memory than there is") from None
+            raise VideoError("decoding it takes more memory than there is", True) from None
         except cv2.error as error:
             raise VideoError(f"OpenCV cannot decode it: {error.err}") from None
         count += 1
@@ -223,7 +247,7 @@ def _digest(source: Source, stream: Stream) -> Iterator[str]:
                     digest.update(block)
                     yield source.id
     except OSError as error:
-        raise VideoError(error.strerror or str(error)) from None
+        raise VideoError(error.strerror or str(error), outside=True) from None
     return digest.hexdigest()
 
 

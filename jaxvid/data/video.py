@@ -22,7 +22,14 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 class VideoError(Exception):
-    """A video that cannot be decoded; the message is the reason."""
+    """A video that cannot be decoded; the message is the reason.
+
+    `outside`: the reason may lie outside the video, as a disk that is gone: another try may do.
+    """
+
+    def __init__(self, reason: str, outside: bool = False):
+        super().__init__(reason)
+        self.outside = outside
 
 
 @dataclass

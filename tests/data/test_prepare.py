@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import resource
@@ -212,6 +213,20 @@ class Trap(streams.Rgb):
 TRAP = Trap(24, 95)
 
 
+@dataclass(frozen=True)
+class Absent(streams.Rgb):
+    """A disk that is not there for v2.avi the first time, nor the first two for unlucky.avi."""
+
+    name: ClassVar[str] = "absent"
+
+    def encode(self, path: Path, facts: video.Facts | None = None) -> Iterator[bytes]:
+        for mark in {"v2": (1,), "unlucky": (1, 2)}.get(path.stem, ()):
+            if not path.with_suffix(f".{mark}").exists():
+                path.with_suffix(f".{mark}").touch()
+                raise OSError(errno.ESTALE, "Stale file handle")
+        yield from super().encode(path, facts)
+
+
 @pytest.fixture
 def trapped(dataset) -> Dataset:
     """The five videos, and four more whose decoder dies or hangs, one of them but once."""
@@ -238,6 +253,28 @@ def test_decoders_that_crash_or_hang_cost_their_video_alone(trapped, tmp_path, c
     assert all(len(source[f"v{n}.avi"].frames) == 4 + n for n in range(5))
     assert "skipped hang.avi: its decoder made no progress for 3 s" in caplog.text
     assert not list(folder.parent.glob(".*"))  # what the dead had half-written
+
+
+def test_what_failed_for_a_reason_outside_is_tried_again_when_asked(trapped, tmp_path):
+    trapped = replace(trapped, clips=tuple(c for c in trapped.clips if c.id[0] in "vu"))
+    (trapped.folder / "v1.avi").write_text("no video")
+
+    def failed(retry: bool) -> set[str]:
+        folder = prepare.prepare(
+            trapped, Absent(24, 95), tmp_path / "cache", 1, clips_per_shard=1, retry=retry
+        )
+        failures = json.loads((folder / "manifest.json").read_text())["failures"]
+        decoded = records.RecordSource(folder, Absent(24, 95)).position
+        assert {f["id"] for f in failures} == {c.id for c in trapped.clips} - set(decoded)
+        return {f["id"] for f in failures}
+
+    assert failed(retry=False) == {"v1.avi", "v2.avi", "unlucky.avi"}
+    assert failed(retry=False) == {"v1.avi", "v2.avi", "unlucky.avi"}
+    assert failed(retry=True) == {"v1.avi", "unlucky.avi"}
+    assert failed(retry=True) == {"v1.avi"}
+    shards_there = len(list((tmp_path / "cache").rglob("shard-*.json")))
+    assert failed(retry=True) == {"v1.avi"}
+    assert len(list((tmp_path / "cache").rglob("shard-*.json"))) == shards_there
 
 
 def test_a_bug_in_a_decoder_is_an_error(dataset, tmp_path):
