@@ -51,8 +51,16 @@ def temporary_name(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file in UTF-8."""
-    write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Writes a text file in UTF-8, names that are not UTF-8 as `utf8` shows them."""
+    write(path, lambda temporary: temporary.write_text(utf8(text), encoding="utf-8"))
+
+
+def utf8(text: str) -> str:
+    """Returns text in which the bytes of file names that are not UTF-8 are spelt out.
+
+    As JSON spells them: in a JSON file they are read as what they were.
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 def write_json(path: Path, value: Any) -> None:

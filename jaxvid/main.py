@@ -137,4 +137,5 @@ if __name__ == "__main__":
     # Set before JAX and OpenCV are loaded: what they say of themselves helps no user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     sys.exit(main(sys.argv))

@@ -56,7 +56,7 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
     else:
         files.write_json(workdir / DATASET, about)
     names = dataset.class_names
-    rows = [(c.id, names[c.label], c.split, c.group) for c in dataset.clips]
+    rows = [(files.utf8(c.id), names[c.label], c.split, files.utf8(c.group)) for c in dataset.clips]
     if not (workdir / SPLIT).is_file():
         files.write_csv(workdir / SPLIT, SPLIT_COLUMNS, rows)
     elif _sides(workdir) != {row[0]: row[2] for row in rows}:

@@ -48,9 +48,9 @@ def test_preparing_ends_with_the_report(arguments, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "rgb of 8 videos is prepared in" in said
     assert "8 of 10 videos decode" in said
-    assert "1 skipped, the file is empty: a/empty.mp4" in said
+    assert "skipped, the file is empty: 1, a/empty.mp4" in said
     # Copies of a video are of two classes here, and perhaps on both sides.
-    assert "4 sets of copies have two labels: a/0.avi = b/0.avi, " in said
+    assert "sets of copies with two labels: 4, a/0.avi = b/0.avi, " in said
     [prepared] = tmp_path.glob("cache/records/*/*/report.json")
     summary = json.loads(prepared.read_text())
     assert json.loads(file.read_text()) == {"rgb": summary}
@@ -106,6 +106,23 @@ def test_wrong_input_is_said(arguments, given, message, capsys, tmp_path):
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("error: ")
     assert re.search(message, said)
+
+
+def test_names_need_not_be_text(arguments, videos, tmp_path):
+    (videos / "a" / "0.avi").rename(os.fsdecode(bytes(videos) + b"/a/\xff.avi"))
+    (videos / "b" / "0.avi").rename(videos / "b" / "line\nbreak 'ü\".avi")
+    ran = subprocess.run(
+        [sys.executable, "-m", "jaxvid.main", *arguments[1:]],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "7 of 10 videos decode" in ran.stdout
+    assert "its name is not UTF-8: rename it: 1, a/\\udcff.avi" in ran.stdout
+    [prepared] = tmp_path.glob("cache/records/*/*/report.json")
+    failures = json.loads(prepared.read_text())["failures"]
+    assert failures["its name is not UTF-8: rename it"] == [os.fsdecode(b"a/\xff.avi")]
 
 
 def test_no_report_is_overwritten(arguments, tmp_path, capsys):

@@ -9,6 +9,7 @@ share its shards. The second one is named by the dataset as it was asked for.
 """
 
 import logging
+import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -174,6 +175,9 @@ def _prepare(
     planned = shards.plan(job.sources, there, job.folder, job.stream, clips_per_shard, tries)
     number, parts = part
     todo = [shard for shard in planned[number - 1 :: parts] if shard is not None]
+    # Machines that prepare the same at the same time meet as late as may be.
+    first = random.randrange(len(todo)) if todo else 0
+    todo = todo[first:] + todo[:first]
     _write(todo, job, workers, patience)
     entries: dict[shards.Key, tuple[dict, dict]] = {}
     for note in shards.notes(job.folder):

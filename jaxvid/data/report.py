@@ -87,20 +87,20 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     test, train = (sum(c[side] for c in r["classes"].values()) for side in ("test", "train"))
     shown.append(f"{len(r['classes'])} classes, {train:,} training and {test:,} test videos")
     for name, what in (
-        ("varying_rate", "have frames at a varying rate: data.fps follows their times"),
-        ("ends_early", f"have less than {ENDS_EARLY:.0%} of the frames that their header states"),
+        ("varying_rate", "frames come at a varying rate, and data.fps follows their times"),
+        ("ends_early", f"less than {ENDS_EARLY:.0%} of the frames that the header states"),
         ("copies", "sets of copies, alike byte for byte"),
-        ("copies_in_both_splits", "sets of copies are in both splits: their test clips are known"),
-        ("copies_of_two_classes", "sets of copies have two labels"),
-        ("groups_in_both_splits", "groups are in both splits"),
+        ("copies_in_both_splits", "sets of copies in both splits, which make a test too easy"),
+        ("copies_of_two_classes", "sets of copies with two labels"),
+        ("groups_in_both_splits", "groups in both splits"),
     ):
         if r[name]:
-            shown.append(f"{len(r[name]):,} {what}: {_some(r[name])}")
+            shown.append(f"{what}: {_some(r[name])}")
     lacking = [n for n, c in r["classes"].items() if not c["train"] or not c["test"]]
     if lacking:
-        shown.append(f"{len(lacking)} classes lack training or test videos: {_some(lacking)}")
+        shown.append(f"classes without training or without test videos: {_some(lacking)}")
     for reason, ids in r["failures"].items():
-        shown.append(f"{len(ids):,} skipped, {reason}: {_some(ids)}")
+        shown.append(f"skipped, {reason}: {_some(ids)}")
     return shown
 
 
@@ -151,4 +151,4 @@ def _shares(counts: Mapping[str, int]) -> str:
 
 def _some(names: list) -> str:
     named = [name if isinstance(name, str) else " = ".join(name[:SHOWN]) for name in names[:SHOWN]]
-    return ", ".join(named) + (" and others" if len(names) > SHOWN else "")
+    return f"{len(names):,}, " + ", ".join(named) + (" ..." if len(names) > SHOWN else "")

@@ -116,7 +116,7 @@ def decode(path: Path, facts: Facts | None = None) -> Iterator[np.ndarray]:
 
 def _decode_file(path: Path, facts: Facts) -> Iterator[np.ndarray]:
     if path.stat().st_size == 0:
-        raise VideoError("the file is empty")
+        raise VideoError("the file is empty" if path.is_file() else "it is no file")
     capture = _capture(path)
     try:
         if not capture.isOpened():

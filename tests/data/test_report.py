@@ -59,7 +59,7 @@ def test_a_report_names_what_may_be_wrong(summary):
 def test_a_report_can_be_read(summary):
     text = report.text(summary)
     assert "6 of 7 videos decode; 1 more are listed and not there" in text
-    assert "1 skipped, the file is empty: 6.avi" in text
-    assert "1 groups are in both splits: c" in text
-    assert "1 classes lack training or test videos: z" in text
+    assert "skipped, the file is empty: 1, 6.avi" in text
+    assert "groups in both splits: 1, c" in text
+    assert "classes without training or without test videos: 1, z" in text
     assert text.splitlines()[-1].split() == ["z", "1", "0", "1"]
