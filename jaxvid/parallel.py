@@ -2,8 +2,9 @@
 
 Each worker process has a pipe to this one, gets one task at a time, and answers with the result or
 the exception. A task that runs long is a generator: what it yields now and then says what it is at,
-and is its sign of life; what it returns is the result. A process that ends, or that gives no sign
-for too long, costs the task that it had, and another process takes its place.
+and is its sign of life; what it returns is the result, of which it may yield pieces before. A
+process that ends, or that gives no sign for too long, costs the task that it had, and another
+process takes its place.
 """
 
 import multiprocessing
@@ -19,9 +20,9 @@ from typing import Any
 
 from jaxvid import worker
 from jaxvid.errors import UserError
-from jaxvid.worker import set_up_opencv
+from jaxvid.worker import Piece, set_up_opencv
 
-__all__ = ["Failure", "cores", "each", "run", "set_up_opencv"]
+__all__ = ["Failure", "Piece", "cores", "each", "run", "set_up_opencv"]
 
 TICK = 1.0  # seconds; the longest that passes between two looks at the clock
 STOPPING = 3.0  # seconds that processes have to leave when they are asked to
@@ -51,6 +52,9 @@ def each(
 ) -> Iterator[tuple[Any, Any]]:
     """Calls a module's function on each task and yields (task, result or Failure) as they come.
 
+    Before it, (task, Piece) for each `Piece` that the task yields: a process waits until they are
+    taken.
+
     `workers`: processes; 0: one per core. `patience`: seconds without a sign of life after which a
     task counts as hanging; 0: none does. `tell` is called with what tasks yield. An exception of
     the function is raised here. However this ends, Ctrl-C too, all processes end with it. Raises
@@ -73,6 +77,9 @@ def each(
             for member in busy:
                 task, answer = member.task, member.listen(passed, patience, tell)
                 if answer is None:
+                    continue
+                if isinstance(answer, Piece):
+                    yield task, answer
                     continue
                 if isinstance(answer.content, Failure):
                     crew.remove(member)
@@ -134,8 +141,8 @@ class _Worker:
 
     def listen(
         self, passed: float, patience: float, tell: Callable[[Any], None]
-    ) -> worker.Answer | None:
-        """Hears what the process says; returns its answer, None where there is none yet.
+    ) -> worker.Answer | Piece | None:
+        """Hears what the process says; returns an answer or a piece of it, None for none yet.
 
         `passed`: seconds since the last time.
         """
@@ -146,6 +153,8 @@ class _Worker:
                 self._silent = 0.0
                 if isinstance(said, worker.Answer):
                     self.busy = False
+                    return said
+                if isinstance(said, Piece):
                     return said
                 if isinstance(said, worker.Ready):
                     self._ready = True

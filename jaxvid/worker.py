@@ -34,6 +34,13 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A part of its result that a task yields before it has all."""
+
+    content: Any
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a task returned, or with `raises` the exception that it raised."""
 
@@ -77,7 +84,10 @@ def _answer(function: Callable[[Any], Any], task: Any, pipe: Connection) -> Answ
             except StopIteration as end:
                 return Answer(end.value)
             now = time.monotonic()
-            if here != at or now - told > SECONDS_BETWEEN_SIGNS:
+            if isinstance(here, Piece):
+                pipe.send(here)
+                told = now
+            elif here != at or now - told > SECONDS_BETWEEN_SIGNS:
                 pipe.send(Sign(here))
                 at, told = here, now
     except Exception as error:

@@ -6,11 +6,12 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxvid import parallel
 from jaxvid.errors import UserError
-from jaxvid.parallel import Failure
+from jaxvid.parallel import Failure, Piece
 
 FOREVER = 1000.0  # seconds
 
@@ -47,6 +48,15 @@ def behave(task: str):
         if task == "hang" and frame == 1:
             time.sleep(FOREVER)
     return task.upper()
+
+
+def in_pieces(count: int):
+    for number in range(count):
+        yield "a sign of life"
+        yield Piece(np.full((300, 300), number))
+    if count == 3:
+        os.abort()
+    return "all"
 
 
 def stop(task: str) -> None:
@@ -96,6 +106,14 @@ def test_a_process_that_dies_or_hangs_costs_its_own_task_alone():
     assert done["killed"].at == "killed 1"
     assert done["killed"].killed
     assert {"a 0", "a 1", "a 2", "hang 1"} <= set(seen)
+
+
+def test_results_come_in_pieces():
+    got: dict[int, list] = {2: [], 3: []}
+    for task, outcome in parallel.each(in_pieces, [2, 3], workers=2):
+        got[task].append(outcome.content.mean() if isinstance(outcome, Piece) else outcome)
+    assert got[2] == [0, 1, "all"]
+    assert got[3] == [0, 1, 2, Failure("crashed (SIGABRT)", "a sign of life")]
 
 
 def test_where_none_has_a_reason_to_die_it_is_an_error():

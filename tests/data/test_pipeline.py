@@ -104,6 +104,16 @@ def test_slower_rate_is_sampled_before_the_run():
     np.testing.assert_allclose(clip[:, 8, 8, 0].astype(int), [2, 4, 6, 8], atol=1)
 
 
+def test_a_varying_rate_is_sampled_by_the_clock():
+    times = np.array([0.0, 0.1, 0.2, 0.3, 0.8, 1.3, 1.8, 1.9])  # seconds
+    frames = [grey(10 * t) for t in range(8)]
+    video = [(Rgb(20, 95), Record("v", 7 / 1.9, frames, times))]
+    settings = ClipSettings(num_frames=4, image_size=16, fps=2.0)
+    clip = pipeline.eval_clip(video, settings, views=1)[0]
+    # What is on screen at 0, 0.5, 1 and 1.5 seconds.
+    np.testing.assert_allclose(clip[:, 8, 8, 0].astype(int), [0, 30, 40, 50], atol=1)
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_threads_change_nothing(threads):
     stream = pipeline.train_stream(SOURCE, CLIPS, SETTINGS, 4, 0, 0, 3, Reading(threads, 3))
