@@ -1,7 +1,7 @@
 """Frames prepared a second, with one worker process and with one per core, with and without flow.
 
     python tests/benchmarks/prepare.py [--config=li3d_bilstm] [--clips=500] [--repeat=3]
-        [--root=FOLDER]
+        [--streams=rgb,flow] [--root=FOLDER]
 
 The videos of a config's dataset, by default the embedded one, are prepared again and again into a
 temporary folder, by turns. Of each, the best time counts: others may be at work on the machine. The
@@ -10,9 +10,12 @@ peak is the largest resident size that a worker process had.
 
 import argparse
 import json
-import resource
+import re
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +28,7 @@ def main() -> None:
     parser.add_argument("--config", default="li3d_bilstm")
     parser.add_argument("--clips", type=int, default=500)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--streams", default="rgb,flow")
     parser.add_argument("--root", default="")
     arguments = parser.parse_args()
     data = config_files.load(arguments.config).data.copy_and_resolve_references()
@@ -36,25 +40,50 @@ def main() -> None:
     print(f"{len(dataset.clips)} clips of {dataset.name}, {crews[1]} cores")
     print("| stream | workers | seconds | frames/s | of one worker | peak of a worker |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for name in ("rgb", "flow"):
+    for name in arguments.streams.split(","):
         data.streams = name
         [stream] = loading.streams(dataset, data)
         seconds: dict[int, list[float]] = {workers: [] for workers in crews}
+        highest: dict[int, list[float]] = {}
         for _ in range(arguments.repeat):
             for workers in crews:
-                with tempfile.TemporaryDirectory() as folder:
+                with tempfile.TemporaryDirectory() as folder, peak_of_workers() as peaks:
                     start = time.perf_counter()
                     prepared = prepare.prepare(dataset, stream, Path(folder), workers)
                     seconds[workers].append(time.perf_counter() - start)
+                    highest[workers] = peaks
                     frames = json.loads((prepared / report.JSON).read_text())["frames"]
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         for workers in crews:
             best = min(seconds[workers])
             gain = min(seconds[1]) / best
+            peak = max(highest[workers])
             print(
                 f"| {name} | {workers} | {best:.2f} | {frames / best:,.0f} | {gain:.2f} | "
                 f"{peak:.0f} MiB |"
             )
+
+
+@contextmanager
+def peak_of_workers() -> Iterator[list[float]]:
+    """Gives a list of the largest resident sizes that worker processes had so far, MiB."""
+    peaks, stop = [0.0], threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.05):
+            for children in Path("/proc/self/task").glob("*/children"):
+                with suppress(OSError):  # one has just ended
+                    for process in children.read_text().split():
+                        status = Path(f"/proc/{process}/status").read_text()
+                        if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+                            peaks.append(int(found[1]) / 1024)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        stop.set()
+        watcher.join()
 
 
 if __name__ == "__main__":
