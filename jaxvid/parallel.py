@@ -136,7 +136,7 @@ class _Worker:
     def give(self, task: Any) -> None:
         self.task, self.busy = task, True
         self._at, self._silent = None, 0.0
-        with suppress(BrokenPipeError):  # it has ended: `listen` will say how
+        with suppress(ConnectionError):  # it has ended: `listen` will say how
             self.pipe.send(task)
 
     def listen(
@@ -147,29 +147,31 @@ class _Worker:
         `passed`: seconds since the last time.
         """
         self._silent += passed if self._ready else 0.0
-        try:
-            while self.pipe.poll():
-                said = self.pipe.recv()
-                self._silent = 0.0
-                if isinstance(said, worker.Answer):
-                    self.busy = False
-                    return said
-                if isinstance(said, Piece):
-                    return said
-                if isinstance(said, worker.Ready):
-                    self._ready = True
-                    continue
+        while (said := self._hear()) is not None:
+            self._silent = 0.0
+            if isinstance(said, worker.Answer):
+                self.busy = False
+                return said
+            if isinstance(said, Piece):
+                return said
+            if isinstance(said, worker.Ready):
+                self._ready = True
+            else:
                 self._at = said.at
                 tell(said.at)
-        except (EOFError, OSError):
-            self.busy = False
-            return worker.Answer(self._ending())
         if patience and self._silent > patience:
             self.busy = False
             return worker.Answer(
                 Failure(f"made no progress for {patience:g} s", self._at, hung=True)
             )
         return None
+
+    def _hear(self) -> Any:
+        """Returns what the process said next, None for nothing so far; how it ended, if it did."""
+        try:
+            return self.pipe.recv() if self.pipe.poll() else None
+        except (EOFError, OSError):
+            return worker.Answer(self._ending())
 
     def _ending(self) -> Failure:
         """Returns what the end of the process means. Raises UserError where it is no task's."""

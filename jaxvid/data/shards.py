@@ -26,7 +26,7 @@ from jaxvid.parallel import Failure
 
 CLIPS = (4, 64)  # videos of a shard, of a small dataset and of a large one
 SHARDS = 64  # of a dataset between the two: more than a machine has cores
-BYTES = 2**28  # of a shard's video files, but for a single larger one
+BYTES = 2**26  # of a shard's video files, but for a single larger one
 ABANDONED = 86_400.0  # seconds after which a half-written shard is nobody's
 
 _NOTED = {"file", "bytes", "records", "clips", "failures"}
