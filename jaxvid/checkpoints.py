@@ -50,6 +50,11 @@ def damage(checkpoint: Path) -> str | None:
     return None
 
 
+def checksums(folder: Path, step: int) -> dict[str, int]:
+    """Returns the checksums of a whole checkpoint's files: what tells it from any other."""
+    return json.loads((folder / str(step) / SEAL).read_text(encoding="utf-8"))
+
+
 def best_step(folder: Path) -> int | None:
     """Returns the whole checkpoint with the best accuracy, or None where none was measured."""
     measured = {}

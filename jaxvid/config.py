@@ -124,6 +124,10 @@ def default() -> ConfigDict:
     evaluation.views = 1  # equally spaced runs of frames of a video, scores averaged
     evaluation.checkpoint = "last"  # last, or best (by accuracy on eval.split while training)
     evaluation.shuffle_frames = False  # put each clip's frames in random order: does order matter?
+
+    windows = config.windows = ConfigDict()  # of long videos: features, predict with --timeline
+    windows.length = 0.0  # seconds; 0: a clip's T frames; sampling=interval: at the middle one
+    windows.stride = 0.0  # seconds from a window's start to the next one's; 0: its length
     return config
 
 

@@ -52,7 +52,10 @@ def check(config: ConfigDict) -> None:
             raise UserError(
                 f"config.{field}='{get(config, field)}': one of {', '.join(values)} is wanted"
             )
-    unsigned = ("data.fps", "data.workers", "data.threads", "sift.min_side", "sift.contrast")
+    unsigned = (
+        *("data.fps", "data.workers", "data.threads", "sift.min_side", "sift.contrast"),
+        *("windows.length", "windows.stride"),
+    )
     at_least = {
         **dict.fromkeys(unsigned, 0),
         **dict.fromkeys(("sift.clusters", "sift.frames"), 1),

@@ -19,7 +19,9 @@ FREE_TO_CHANGE = (
     "data.check_only",
     "data.threads",
     "data.prefetch",
+    "data.shard",
     "eval",
+    "windows",
     "checkpoint",
     "train.log_every",
 )

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxvid import checkpoints, files, metrics
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
-from jaxvid.devices import network_input
 from jaxvid.errors import UserError
 from jaxvid.experiment import Experiment
 from jaxvid.logs import read_metrics
-from jaxvid.network import Network
+from jaxvid.network import Network, forward
 from jaxvid.report import figures
 
 PREDICTION_COLUMNS = ("clip", "label", "predicted", "correct")  # then one for each class
@@ -55,14 +53,10 @@ def scoring(network: Network) -> Callable[[Any, Any], jax.Array]:
     mean over a clip's views, the same on every device.
     """
 
-    def forward(variables: Any, clips: Any) -> jax.Array:
-        batch, views = jax.tree.leaves(clips)[0].shape[:2]
-        merged = jax.tree.map(lambda x: x.reshape(batch * views, *x.shape[2:]), clips)
-        logits = network.model.apply(variables, network_input(merged), train=False).logits
-        probabilities = jax.nn.softmax(logits.astype(jnp.float32))
-        return probabilities.reshape(batch, views, -1).mean(axis=1)
+    def probabilities(variables: Any, clips: Any) -> jax.Array:
+        return forward(network.model, variables, clips)["probabilities"]
 
-    return jax.jit(forward, out_shardings=network.devices.replicated)
+    return jax.jit(probabilities, out_shardings=network.devices.replicated)
 
 
 class Scorer:

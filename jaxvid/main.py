@@ -59,10 +59,17 @@ def _parse(argv: list[str]) -> Command:
     flags.DEFINE_string(
         "output",
         "",
-        "new file: predict: .csv or .json for the labels; prepare: .json or .txt for the report",
+        "predict: new .csv or .json file for the labels; prepare: new .json or .txt file for the "
+        "report; features, export: folder",
         flag_values=values,
     )
     flags.DEFINE_integer("top", 5, "predict: labels to show per video", flag_values=values)
+    flags.DEFINE_bool(
+        "timeline", False, "predict: label every window (config.windows)", flag_values=values
+    )
+    flags.DEFINE_string(
+        "annotate", "", "predict: folder for copies with labels drawn on them", flag_values=values
+    )
     flags.DEFINE_bool("help", False, "show this help", flag_values=values, short_name="h")
     config = _config(argv)
     argv = [argument for argument in argv if not argument.startswith("--config=")]

@@ -124,11 +124,25 @@ def _fuse(command: Command, signals: Signals) -> int:
 def _predict(command: Command, signals: Signals) -> int:
     from jaxvid import predict
 
+    _check_trained(command)
+    skipped = predict.run(command.config, command.workdir, command.arguments, **command.options)
+    return 1 if skipped else 0
+
+
+def _features(command: Command, signals: Signals) -> int:
+    from jaxvid import features
+
+    _check_trained(command)
+    skipped = features.run(
+        command.config, command.workdir, command.arguments, command.options["output"]
+    )
+    return 1 if skipped else 0
+
+
+def _check_trained(command: Command) -> None:
     # Raises where the config has another model than the workdir.
     workdirs.evaluation_folder(command.workdir, command.config)
     _keep_compiled(command.config)
-    predict.run(command.config, command.workdir, command.arguments, **command.options)
-    return 0
 
 
 def _keep_compiled(config: ConfigDict) -> None:
@@ -165,7 +179,13 @@ MODES = {
     "predict": Mode(
         "label the video files, and those in the folders, that are named",
         _predict,
-        flags=("output", "top"),
+        flags=("output", "top", "timeline", "annotate"),
+        takes_arguments=True,
+    ),
+    "features": Mode(
+        "write what the network computes of every window of the videos that are named",
+        _features,
+        flags=("output",),
         takes_arguments=True,
     ),
 }

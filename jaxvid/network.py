@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from jaxvid import models
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
-from jaxvid.devices import Devices, compute_dtype
+from jaxvid.devices import Devices, compute_dtype, network_input
 from jaxvid.errors import UserError
 
 
@@ -75,3 +75,26 @@ def open_network(config: ConfigDict, num_classes: int) -> Network:
     except ValueError as error:
         raise UserError(f"config.model: {error}") from None
     return network
+
+
+def forward(model: nn.Module, variables: Any, clips: Any) -> dict[str, jax.Array]:
+    """Returns what a model says of clips as they are cut: the pass that every mode has in common.
+
+    Shapes: clips (B, V, ...), a map of them for several streams, V views of each, uint8 pictures
+    and float32 joints; probabilities (B, N), logits (B, N), embedding (B, E), sequence (B, τ, D),
+    float32, means over a clip's views.
+    """
+    batch, views = jax.tree.leaves(clips)[0].shape[:2]
+    merged = jax.tree.map(lambda x: x.reshape(batch * views, *x.shape[2:]), clips)
+    outputs = model.apply(variables, network_input(merged), train=False)
+    logits = outputs.logits.astype(jnp.float32)
+    said = {
+        "probabilities": jax.nn.softmax(logits),
+        "logits": logits,
+        "embedding": outputs.embedding.astype(jnp.float32),
+        "sequence": outputs.sequence.astype(jnp.float32),
+    }
+    return {
+        name: value.reshape(batch, views, *value.shape[1:]).mean(axis=1)
+        for name, value in said.items()
+    }

@@ -1,34 +1,32 @@
-"""Labels for video files: what a workdir's model sees in them, as evaluation would see it."""
+"""Labels for videos: what a workdir's model sees in them, as evaluation would see it."""
 
 import logging
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import grain.python as grain
-import jax
 import numpy as np
 from ml_collections import ConfigDict
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jaxvid import files, parallel, progress, workdir
+from jaxvid import annotate as annotation
+from jaxvid import files, inputs, progress, workdir
+from jaxvid import timeline as timelines
 from jaxvid.data import loading, pipeline, prepare
-from jaxvid.data.datasets.layout import VIDEO_SUFFIXES, is_video
 from jaxvid.data.records import Record
 from jaxvid.data.streams import Stream
-from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
-from jaxvid.evaluate import restore, scoring
-from jaxvid.network import Network, open_network
+from jaxvid.inference import Inference
+from jaxvid.inputs import End
 
 FORMATS = (".csv", ".json")
 
 logger = logging.getLogger(__name__)
+
+Item = tuple[Path, Any]  # a video's path with its clip or its probabilities, then with its End
 
 
 @dataclass(frozen=True)
@@ -46,66 +44,60 @@ class Labels:
             best = np.argsort(-row, kind="stable")[:count]
             yield video, [(self.class_names[i], float(row[i])) for i in best]
 
-
-@dataclass(frozen=True)
-class _Read:
-    path: Path
-    content: Any  # what was cut from the video, or None where it does not decode
-    reason: str = ""
+    def segments(self) -> Iterator[tuple[Path, list[timelines.Segment]]]:
+        """Yields each video with its label as one segment that lasts for all of it."""
+        for video, [(label, share)] in self.top(1):
+            yield video, [timelines.Segment(0.0, float("inf"), label, share)]
 
 
-Video = list[tuple[Stream, Record]]
-Readable = Callable[[Callable[[Video], Any]], Iterator[_Read]]
-
-
-def run(config: ConfigDict, folder: Path, paths: list[str], output: str, top: int) -> None:
+def run(
+    config: ConfigDict,
+    folder: Path,
+    paths: list[str],
+    output: str,
+    top: int,
+    timeline: bool,
+    annotate: str,
+) -> int:
     """Labels videos with a workdir's model, shows the `top` labels of each, writes all to `output`.
 
-    `paths`: video files, and folders to search for them. `output`: a new .csv or .json file, or ""
-    for none. Raises UserError for what is wrong with them, and where no video decodes.
+    `paths`: as `jaxvid.inputs.find` takes them, or one live stream. `output`: a new .csv or .json
+    file, or "" for none. `timeline`: every window gets a label of its own. `annotate`: a folder
+    for copies of the videos with their labels on them, or "". Returns how many of the videos have
+    no label or no copy. Raises UserError for wrong arguments, and where no video has a label.
     """
+    check_output(output, FORMATS)
     if top < 1:
         raise UserError(f"--top={top}: at least 1 is wanted")
-    file = Path(output) if output else None
-    if file and file.suffix.lower() not in FORMATS:
-        raise UserError(f"--output={file}: a name that ends in {' or '.join(FORMATS)} is wanted")
-    if file and file.exists():
-        raise UserError(f"--output={file} exists already; choose another name, or delete it")
-    labels = predict(config, folder, find_videos(paths))
-    for path, reason in labels.skipped.items():
-        logger.warning("skipped %s: %s", path, reason)
-    if not labels.videos:
-        count = len(labels.skipped)
-        raise UserError(f"none of the videos decodes: {count} of {count} skipped")
+    found = inputs.find(paths, config)
+    if not found.videos:
+        inputs.tell(found.wrong, answered=0)
+    videos, file = list(found.videos), Path(output) if output else None
+    copies = annotation.copies(found.videos, Path(annotate)) if annotate else {}
+    if timeline:
+        labels = timelines.predict(config, folder, videos)
+    else:
+        labels = predict(config, folder, videos)
+    skipped = found.wrong | labels.skipped
+    inputs.tell(skipped, len(labels.videos))
+    if timeline:
+        timelines.show(labels)
+    else:
+        _show(labels, top)
     if file:
-        write(labels, file, top)
-    _show(labels, top)
-    if file:
+        timelines.write(labels, file) if timeline else write(labels, file, top)
         print(f"the labels of {len(labels.videos)} videos are in {file}")
+    if copies:
+        skipped |= annotation.annotate(labels.segments(), copies)
+    return len(skipped)
 
 
-def find_videos(paths: Iterable[str]) -> list[Path]:
-    """Returns the files among `paths`, and those under its folders whose suffix is of a video.
-
-    Each once, in the order of `paths`, by name within a folder. Raises UserError for no path, one
-    that does not exist, and a folder without videos.
-    """
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = [p for p in path.rglob("*") if is_video(p.name) and p.is_file()]
-            if not inside:
-                raise UserError(
-                    f"{path} holds no video: no file there ends in {_listed(VIDEO_SUFFIXES)}"
-                )
-            found |= dict.fromkeys(sorted(inside))
-        elif path.exists():
-            found[path] = None
-        else:
-            raise UserError(f"{path} does not exist: a video file or a folder of them is wanted")
-    if not found:
-        raise UserError("--mode=predict labels the videos that are named: name files or folders")
-    return list(found)
+def check_output(output: str, formats: tuple[str, ...]) -> None:
+    """Raises UserError for an --output that exists, or whose name ends in none of `formats`."""
+    if output and Path(output).suffix.lower() not in formats:
+        raise UserError(f"--output={output}: a name that ends in {' or '.join(formats)} is wanted")
+    if output and Path(output).exists():
+        raise UserError(f"--output={output} exists already; choose another name, or delete it")
 
 
 def predict(config: ConfigDict, folder: Path, paths: list[Path]) -> Labels:
@@ -117,50 +109,54 @@ def predict(config: ConfigDict, folder: Path, paths: list[Path]) -> Labels:
     if config.eval.shuffle_frames:
         raise UserError("config.eval.shuffle_frames=true: --mode=predict keeps frames in order")
     class_names = workdir.class_names(folder)
-    dataset = loading.without_videos(config.data, class_names)
-    streams = loading.streams(dataset, config.data)
+    label = _with_sift if config.model.system == "sift" else _with_network
+    rows: dict[Path, np.ndarray] = {}
     skipped: dict[Path, str] = {}
     with progress.Bar("labelling", len(paths)) as bar:
-
-        def readable(cut: Callable[[Video], Any]) -> Iterator[_Read]:
-            for item in _read(paths, streams, cut, config):
+        for path, said in label(config, folder, class_names, paths):
+            if isinstance(said, End):
                 bar.advance()
-                if item.reason:
-                    skipped[item.path] = item.reason
-                else:
-                    yield item
-
-        if config.model.system == "sift":
-            labelled = _with_sift(config, folder, len(class_names), readable)
-        else:
-            labelled = _with_network(config, folder, len(class_names), readable)
-        rows = dict(labelled)
-    return Labels(class_names, list(rows), np.array(list(rows.values())), skipped)
+                if said.reason:
+                    skipped[path] = said.reason
+            else:
+                rows[path] = said
+    there = [path for path in paths if path in rows]
+    return Labels(class_names, there, np.array([rows[path] for path in there]), skipped)
 
 
 def _with_network(
-    config: ConfigDict, folder: Path, classes: int, readable: Readable
-) -> Iterator[tuple[Path, np.ndarray]]:
-    network = open_network(config, classes)
-    _, variables = restore(network, folder)
-    score, settings = scoring(network), loading.clip_settings(config.data)
-    items = readable(lambda video: pipeline.eval_clip(video, settings, config.eval.views))
-    while batch := list(islice(items, config.eval.batch_size)):
-        clips = network.devices.put_batch(_stacked(batch, network))
-        scored = np.asarray(score(variables, clips))[: len(batch)]
-        yield from zip([item.path for item in batch], scored, strict=True)
+    config: ConfigDict, folder: Path, class_names: tuple[str, ...], paths: list[Path]
+) -> Iterator[Item]:
+    streams = inputs.streams_of(config, class_names)
+    network = Inference(config, folder, wanted=("probabilities",))
+    settings = loading.clip_settings(config.data)
+
+    def clip(path: Path) -> Iterator[Any]:
+        yield pipeline.eval_clip(_video(path, streams), settings, config.eval.views)
+
+    for (path, end), said in network(inputs.clips(inputs.read(paths, clip, config))):
+        yield path, end or said["probabilities"]
 
 
 def _with_sift(
-    config: ConfigDict, folder: Path, classes: int, readable: Readable
-) -> Iterator[tuple[Path, np.ndarray]]:
+    config: ConfigDict, folder: Path, class_names: tuple[str, ...], paths: list[Path]
+) -> Iterator[Item]:
     from jaxvid.classical.evaluate import labeller
     from jaxvid.classical.experiment import check, no_inner_threads
 
     check(config)
+    streams = inputs.streams_of(config, class_names)
+    score = labeller(config, folder, len(class_names))
+
+    def scored(path: Path) -> Iterator[np.ndarray]:
+        yield score(_video(path, streams))
+
     with no_inner_threads():
-        for item in readable(labeller(config, folder, classes)):
-            yield item.path, item.content
+        yield from inputs.read(paths, scored, config)
+
+
+def _video(path: Path, streams: list[Stream]) -> list[tuple[Stream, Record]]:
+    return [(stream, prepare.encode(str(path), path, stream)) for stream in streams]
 
 
 def write(labels: Labels, file: Path, top: int) -> None:
@@ -186,38 +182,6 @@ def write(labels: Labels, file: Path, top: int) -> None:
     files.write_csv(file, ("video", "predicted", "probability", *labels.class_names), rows)
 
 
-def _read(
-    paths: list[Path], streams: list[Stream], cut: Callable[[Video], Any], config: ConfigDict
-) -> Iterator[_Read]:
-    def read(path: Path) -> _Read:
-        try:
-            video = [(stream, prepare.encode(str(path), path, stream)) for stream in streams]
-        except (VideoError, OSError) as error:
-            return _Read(path, None, str(error) or type(error).__name__)
-        return _Read(path, cut(video))
-
-    # Threads decode ahead of the device, no further than a batch: a folder may hold thousands.
-    parallel.set_up_opencv()
-    threads = min(config.data.threads or os.cpu_count() or 1, len(paths))
-    ahead = max(threads, min(config.eval.batch_size, len(paths)))
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=ahead)
-    return iter(grain.MapDataset.source(paths).map(read).to_iter_dataset(options))
-
-
-def _stacked(batch: list[_Read], network: Network) -> Any:
-    """Returns the clips of a batch as one, (b, V, ...), the last one repeated up to b.
-
-    b is a power of two for each device, so that few programs are compiled and one clip costs one.
-    """
-    devices = network.devices.mesh.size
-    size = devices
-    while size < len(batch):
-        size *= 2
-    clips = [item.content for item in batch]
-    clips += clips[-1:] * (min(size, network.config.eval.batch_size) - len(clips))
-    return jax.tree.map(lambda *arrays: np.stack(arrays), *clips)
-
-
 def _show(labels: Labels, top: int) -> None:
     table = Table()
     table.add_column("video", overflow="fold")
@@ -227,11 +191,9 @@ def _show(labels: Labels, top: int) -> None:
         names = Text("\n".join(name for name, _ in best))
         shares = "\n".join(f"{share:.1%}" for _, share in best)
         table.add_row(Text(str(video)), names, shares, end_section=top > 1)
-    # A pipe has no width to fit into, and what reads it wants whole paths.
-    console = Console() if Console().is_terminal else Console(width=10_000)
-    console.print(table)
+    wide_console().print(table)
 
 
-def _listed(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} or {last}"
+def wide_console() -> Console:
+    """Returns a console as wide as the terminal or, in a pipe, as what reads it wants: whole."""
+    return Console() if Console().is_terminal else Console(width=10_000)

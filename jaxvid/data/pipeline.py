@@ -142,7 +142,27 @@ def eval_clip(video: list[tuple[Stream, Record]], settings: ClipSettings, views:
 
     The middle square where training augments, else the whole frame scaled: what training sees most.
     """
-    times, need = _times(video, settings), settings.num_frames
+    return _views(video, _times(video, settings), settings, views)
+
+
+def window_clip(
+    video: list[tuple[Stream, Record]], settings: ClipSettings, start: int, length: int
+) -> Arrays:
+    """Returns what `eval_clip` cuts as one view of a video that is a window of this one.
+
+    The window has `length` frames at `settings.fps` from the one of number `start` on. Optical flow
+    around its first and last frames comes from beyond it, where the video goes on. No other frames
+    of the records are read.
+    """
+    _, record = video[0]
+    times = sampling.on_screen(start + np.arange(length), record.fps, settings.fps)
+    return _views(video, np.minimum(times, len(record.frames) - 1), settings, views=1)
+
+
+def _views(
+    video: list[tuple[Stream, Record]], times: np.ndarray, settings: ClipSettings, views: int
+) -> Arrays:
+    need = settings.num_frames
 
     def crop(height: int, width: int) -> augment.Crop:
         if settings.augment:

@@ -16,15 +16,25 @@ def resample(total: int, fps: float, target: float, times: np.ndarray | None = N
     takes its place: frames that are long on screen are repeated, and of the quick ones some left
     out.
     """
+    count = resampled(total, fps, target)
+    return np.clip(on_screen(np.arange(count), fps, target, times), 0, total - 1)
+
+
+def resampled(total: int, fps: float, target: float) -> int:
+    """Returns how many frames `resample` leaves of `total`."""
+    return total if target <= 0 or target >= fps else max(1, round(total * target / fps))
+
+
+def on_screen(
+    frames: np.ndarray | int, fps: float, target: float, times: np.ndarray | None = None
+) -> np.ndarray:
+    """Returns which frames of a video its frames at `target` frames a second are, as indices."""
     if target <= 0 or (times is None and target >= fps):
-        return np.arange(total)
+        return np.asarray(frames)
     rate = min(target, fps)
-    count = max(1, round(total * rate / fps))
     if times is None:
-        shown = (np.arange(count) * fps / rate + 1e-6).astype(int)
-    else:
-        shown = np.searchsorted(times, np.arange(count) / rate + 1e-6, side="right") - 1
-    return np.clip(shown, 0, total - 1)
+        return np.asarray(frames * fps / rate + 1e-6).astype(int)
+    return np.searchsorted(times, np.asarray(frames) / rate + 1e-6, side="right") - 1
 
 
 def consecutive(total: int, need: int, start: int = 0) -> np.ndarray:

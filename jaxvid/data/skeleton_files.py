@@ -27,12 +27,13 @@ class SkeletonFormat:
 
     `joints` names the entry of `SKELETONS` that they follow. `read(path, people)` returns a clip's
     and raises VideoError. `suffix`: of the file beside a video; empty where files of joints are the
-    clips themselves, of `fps` frames per second.
+    clips themselves, which end in `clip_suffix` and have `fps` frames per second.
     """
 
     joints: str
     read: Callable[[Path, int], np.ndarray]
     suffix: str = ""
+    clip_suffix: str = ""
     fps: float = 0.0
 
     def files(self, path: Path) -> list[Path]:
@@ -153,6 +154,6 @@ def _openpose_person(person: Mapping[str, Any]) -> np.ndarray:
 
 FORMATS: Mapping[str, SkeletonFormat] = {
     "embedded": SkeletonFormat("figure18", read_embedded, suffix=JOINTS_SUFFIX),
-    "ntu60": SkeletonFormat("ntu25", read_ntu, fps=30.0),
-    "kinetics_skeleton": SkeletonFormat("openpose18", read_openpose, fps=30.0),
+    "ntu60": SkeletonFormat("ntu25", read_ntu, clip_suffix=".skeleton", fps=30.0),
+    "kinetics_skeleton": SkeletonFormat("openpose18", read_openpose, clip_suffix=".json", fps=30.0),
 }

@@ -1,0 +1,136 @@
+"""Files of features: one .npz per video, written row by row, and what says how it was made.
+
+`made_by` in each file is a fingerprint of the model, of its checkpoint's content and of how the
+windows are cut, so that features of two models are never taken for each other.
+"""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from jaxvid import files
+from jaxvid.errors import UserError
+
+ABOUT = "features.json"  # beside the files: what made them all
+ROWS = ("times", "embedding", "sequence", "logits")
+SUFFIX = ".npz"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video and its state, by which a file knows whether the video has changed since."""
+
+    path: Path
+    state: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> "Source":
+        about = path.stat()
+        return cls(path.absolute(), (about.st_size, about.st_mtime_ns))
+
+
+def claim(folder: Path, about: dict[str, Any]) -> None:
+    """Makes a folder that of one model's features. Raises UserError where it is another one's."""
+    path = folder / ABOUT
+    if path.is_file():
+        before = files.read_json(path)
+        if before != about:
+            there = before.items() if isinstance(before, dict) else ()
+            changed = [name for name, value in there if about.get(name) != value]
+            raise UserError(
+                f"--output={folder} holds the features of another model, or of other windows "
+                f"({', '.join(changed)} differ in {ABOUT}); choose another folder"
+            )
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise UserError(f"--output={folder} holds other files: a new or empty folder is wanted")
+    else:
+        files.write_json(path, about)
+
+
+def is_whole(path: Path, source: Source, made_by: str) -> bool:
+    """Says whether a file holds all features of a video as it is now, from the same model."""
+    try:
+        with np.load(path, allow_pickle=False) as there:
+            return (
+                str(there["made_by"]) == made_by
+                and str(there["video"]) == str(source.path)
+                and tuple(there["video_state"].tolist()) == source.state
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return False
+
+
+class Rows:
+    """The features of one video, kept on disk while they come: they may be more than memory."""
+
+    def __init__(self, folder: Path):
+        self.count = 0
+        self._parts = {name: tempfile.TemporaryFile(dir=folder) for name in ROWS}  # noqa: SIM115
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+    def append(self, row: dict[str, np.ndarray]) -> None:
+        """Adds a window: times (2,), embedding (E,), sequence (τ, D), logits (N,)."""
+        for name, part in self._parts.items():
+            array = np.ascontiguousarray(row[name], _dtype(name))
+            self._shapes[name] = array.shape
+            part.write(array.tobytes())
+        self.count += 1
+
+    def save(self, path: Path, about: dict[str, Any]) -> None:
+        """Writes an .npz file of all rows, (W, ...), with what else it says; closes."""
+
+        def save(temporary: Path) -> None:
+            with zipfile.ZipFile(temporary, "w") as archive:
+                for name, value in about.items():
+                    with _member(archive, name) as member:
+                        np.lib.format.write_array(member, np.asarray(value), allow_pickle=False)
+                for name, part in self._parts.items():
+                    with _member(archive, name) as member:
+                        shape = (self.count, *self._shapes[name])
+                        header = {"descr": _dtype(name).str, "fortran_order": False, "shape": shape}
+                        np.lib.format.write_array_header_1_0(member, header)
+                        part.seek(0)
+                        shutil.copyfileobj(part, member)
+
+        files.write(path, save)
+        self.close()
+
+    def close(self) -> None:
+        for part in self._parts.values():
+            part.close()
+
+
+def _dtype(name: str) -> np.dtype:
+    return np.dtype("<f8" if name == "times" else "<f4")
+
+
+@contextmanager
+def _member(archive: zipfile.ZipFile, name: str) -> Iterator[BinaryIO]:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        yield member
+
+
+def find(folder: Path) -> list[Path]:
+    """Returns the files of features in a folder and below, by path. Raises UserError for none."""
+    if not (folder / ABOUT).is_file():
+        raise UserError(f"{folder} holds no {ABOUT}: the --output of --mode=features is wanted")
+    found = sorted(p for p in folder.rglob(f"*{SUFFIX}") if not p.name.startswith("."))
+    if not found:
+        raise UserError(f"{folder} holds no features: --mode=features writes them")
+    return found
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """Returns what made the features of a folder. Raises UserError."""
+    try:
+        return json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"{folder / ABOUT} is missing or damaged") from None

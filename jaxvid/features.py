@@ -1,0 +1,135 @@
+"""Features of videos: what a workdir's network computes of every window, one file per video."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxvid import checkpoints, feature_files, files, inputs, progress
+from jaxvid.config import flatten
+from jaxvid.data import loading
+from jaxvid.data.windows import Cutter
+from jaxvid.errors import UserError
+from jaxvid.feature_files import SUFFIX, Rows, Source
+from jaxvid.inference import Inference
+from jaxvid.inputs import End
+
+# What makes features differ, beside the checkpoint.
+DETERMINED_BY = ("model.", "data.", "windows.", "train.dtype")
+FREE = ("root", "cache", "workers", "threads", "prefetch", "shard", "dataset", "split", "classes")
+
+
+def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
+    """Writes the features of videos with a workdir's network, skipping what is done.
+
+    `paths`: as `jaxvid.inputs.find` takes them. `output`: a folder for one .npz file per video, at
+    the video's path below what was named. Returns the number of videos that were asked for and have
+    none. Raises UserError for what is wrong with the folders, and where no video decodes.
+    """
+    if config.model.system == "sift":
+        raise UserError("--mode=features reads a network's activations; the system sift has none")
+    if config.eval.shuffle_frames:
+        raise UserError("config.eval.shuffle_frames=true: --mode=features keeps frames in order")
+    if not output:
+        raise UserError("--mode=features writes to --output=FOLDER")
+    target = Path(output)
+    if target.exists() and not target.is_dir():
+        raise UserError(f"--output={target} is a file: a folder is wanted")
+    found = inputs.find(paths, config)
+    if not found.videos:
+        inputs.tell(found.wrong, answered=0)
+    names = _names(found.videos, target)
+    network = Inference(config, folder, wanted=("embedding", "sequence", "logits"))
+    about = _about(config, folder, network)
+    feature_files.claim(target, about)
+    skipped = dict(found.wrong)
+    todo: list[Path] = []
+    videos = inputs.part(list(found.videos), config.data.shard)
+    for path in videos:
+        if not feature_files.is_whole(names[path], Source.of(path), about["made_by"]):
+            todo.append(path)
+    with progress.Bar("features", len(videos), len(videos) - len(todo)) as bar:
+        for path, reason in _written(config, network, todo, names, about):
+            bar.advance()
+            if reason:
+                skipped[path] = reason
+    there = len(videos) - len(todo)
+    new = len(todo) - (len(skipped) - len(found.wrong))
+    inputs.tell(skipped, new + there)
+    print(f"features of {new} videos are new in {target}, of {there} were there")
+    return len(skipped)
+
+
+def _names(videos: dict[Path, Path], target: Path) -> dict[Path, Path]:
+    """Returns the file of each video. Raises UserError where two would have the same."""
+    names: dict[Path, Path] = {}
+    taken: dict[Path, Path] = {}
+    for path, below in videos.items():
+        name = target / below.with_name(below.name + SUFFIX)
+        if name in taken:
+            raise UserError(
+                f"{taken[name]} and {path} would both be {name}: name a folder above both"
+            )
+        taken[name] = path
+        names[path] = name
+    return names
+
+
+def _about(config: ConfigDict, folder: Path, network: Inference) -> dict[str, Any]:
+    determined = {
+        field: value
+        for field, value in flatten(config).items()
+        if field.startswith(DETERMINED_BY) and field.removeprefix("data.") not in FREE
+    }
+    weights = checkpoints.checksums(folder / "checkpoints", network.step)
+    content = [determined, weights, network.class_names]
+    return {
+        "made_by": files.fingerprint(content),
+        "config": config.name,
+        "step": network.step,
+        "class_names": list(network.class_names),
+        "fields": determined,
+    }
+
+
+def _written(
+    config: ConfigDict,
+    network: Inference,
+    todo: list[Path],
+    names: dict[Path, Path],
+    about: dict[str, Any],
+) -> Iterator[tuple[Path, str]]:
+    """Yields each video when its file is written, or the reason why there is none."""
+    streams = inputs.streams_of(config, network.class_names)
+    cutter = Cutter.of(config.windows, loading.clip_settings(config.data))
+
+    rows: dict[Path, Rows] = {}
+    read = inputs.read(todo, lambda path: cutter.of_file(path, streams), config)
+    for (path, item), said in network(inputs.windows(read)):
+        if not isinstance(item, End):
+            if path not in rows:
+                names[path].parent.mkdir(parents=True, exist_ok=True)
+                rows[path] = Rows(names[path].parent)
+            rows[path].append({"times": item.times, **said})
+            continue
+        if item.reason:
+            if path in rows:
+                rows.pop(path).close()
+        else:
+            fps = streams[0].frames_per_second(path)
+            rows.pop(path).save(names[path], _said_of(Source.of(path), fps, cutter, about))
+        yield path, item.reason
+
+
+def _said_of(source: Source, fps: float, cutter: Cutter, about: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "made_by": about["made_by"],
+        "video": str(source.path),
+        "video_state": np.array(source.state, np.int64),
+        "fps": fps,
+        "clip_fps": cutter.rate(fps),
+        "step": about["step"],
+        "class_names": np.array(about["class_names"]),
+    }
