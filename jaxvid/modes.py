@@ -139,6 +139,14 @@ def _features(command: Command, signals: Signals) -> int:
     return 1 if skipped else 0
 
 
+def _export(command: Command, signals: Signals) -> int:
+    from jaxvid import export
+
+    _check_trained(command)
+    export.run(command.config, command.workdir, command.options["output"])
+    return 0
+
+
 def _check_trained(command: Command) -> None:
     # Raises where the config has another model than the workdir.
     workdirs.evaluation_folder(command.workdir, command.config)
@@ -187,5 +195,10 @@ MODES = {
         _features,
         flags=("output",),
         takes_arguments=True,
+    ),
+    "export": Mode(
+        "write the network of a workdir as a program that runs without this package",
+        _export,
+        flags=("output",),
     ),
 }

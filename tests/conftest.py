@@ -8,16 +8,21 @@ os.environ["XLA_FLAGS"] = (
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 )
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from jaxvid import checkpoints, config_files
 from jaxvid import config as configs
-from jaxvid import config_files
+from jaxvid import workdir as workdirs
 from jaxvid.data.datasets import embedded
 from jaxvid.devices import keep_compiled
+from jaxvid.experiment import Experiment
 from jaxvid.models import inception, inception2d
 
 CLASSES = ("SitDown", "StandUp")
@@ -116,3 +121,25 @@ def each_stream(request: pytest.FixtureRequest, tiny: ConfigDict) -> ConfigDict:
     tiny.data.streams = request.param
     tiny.update_from_flattened_dict(STREAMS[request.param])
     return tiny
+
+
+@pytest.fixture
+def saved() -> Callable[[Experiment, Path], Any]:
+    """Makes a workdir whose checkpoint holds random variables, and returns those."""
+    return _save
+
+
+def _save(experiment: Experiment, workdir: Path) -> Any:
+    rng = np.random.default_rng(0)
+
+    def value(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        fan_in = leaf.size // leaf.shape[-1]
+        drawn = rng.normal(0, (2 / fan_in) ** 0.5, leaf.shape)
+        return np.asarray(drawn if leaf.ndim > 1 else rng.uniform(0.5, 1, leaf.shape), leaf.dtype)
+
+    variables = jax.tree.map(value, experiment.shapes)
+    workdirs.claim(workdir, experiment.config, experiment.dataset, experiment.clips("train"))
+    writer = checkpoints.Writer(workdir / "checkpoints", keep=1)
+    writer.save(3, {"variables": variables})
+    writer.close()
+    return variables

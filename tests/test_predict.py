@@ -4,13 +4,12 @@ import re
 import shutil
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
-from jaxvid import checkpoints, predict
 from jaxvid import experiment as experiments
 from jaxvid import main as command
+from jaxvid import predict
 from jaxvid import workdir as workdirs
 from jaxvid.data import loading
 from jaxvid.errors import UserError
@@ -24,28 +23,11 @@ def run(*arguments) -> int:
     return command.main(["jaxvid", "--mode=predict", *map(str, arguments)])
 
 
-def save(experiment, workdir: Path):
-    """Makes a workdir whose checkpoint holds random variables, and returns those."""
-    rng = np.random.default_rng(0)
-
-    def value(leaf):
-        fan_in = leaf.size // leaf.shape[-1]
-        drawn = rng.normal(0, (2 / fan_in) ** 0.5, leaf.shape)
-        return np.asarray(drawn if leaf.ndim > 1 else rng.uniform(0.5, 1, leaf.shape), leaf.dtype)
-
-    variables = jax.tree.map(value, experiment.shapes)
-    workdirs.claim(workdir, experiment.config, experiment.dataset, experiment.clips("train"))
-    writer = checkpoints.Writer(workdir / "checkpoints", keep=1)
-    writer.save(3, {"variables": variables})
-    writer.close()
-    return variables
-
-
 @pytest.fixture
-def trained(tiny, tmp_path):
+def trained(tiny, saved, tmp_path):
     """An experiment, its variables, and a workdir that has them."""
     experiment = experiments.open_experiment(tiny)
-    return experiment, save(experiment, tmp_path / "run"), tmp_path / "run"
+    return experiment, saved(experiment, tmp_path / "run"), tmp_path / "run"
 
 
 @pytest.fixture
@@ -61,10 +43,10 @@ def videos(tiny, tmp_path) -> Path:
     return folder
 
 
-def test_labels_are_those_of_an_evaluation(each_stream, tmp_path):
+def test_labels_are_those_of_an_evaluation(each_stream, saved, tmp_path):
     each_stream.eval.views = 2
     experiment = experiments.open_experiment(each_stream)
-    variables = save(experiment, tmp_path)
+    variables = saved(experiment, tmp_path)
     expected = Scorer(experiment).score(variables)
     assert np.ptp(expected.probabilities, axis=0).min() > 1e-3  # clips differ
 

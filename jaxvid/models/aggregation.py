@@ -162,4 +162,4 @@ def _normalise(x: jax.Array) -> jax.Array:
 
 
 def _normalise_twice(x: jax.Array) -> jax.Array:
-    return _normalise(_normalise(x).reshape(len(x), -1))
+    return _normalise(_normalise(x).reshape(x.shape[0], -1))

@@ -40,7 +40,7 @@ class GRULayer(nn.Module):
 
         # One product for all steps: only the recurrent one has to wait for the step before.
         projected = product(sequence, kernel, self.dtype) + bias
-        start = jnp.zeros((len(sequence), self.hidden), jnp.float32)
+        start = jnp.zeros((sequence.shape[0], self.hidden), jnp.float32)
         _, states = jax.lax.scan(step, start, projected.swapaxes(0, 1))
         return states.swapaxes(0, 1)
 

@@ -57,7 +57,7 @@ class LNLSTMLayer(nn.Module):
 
         # One product for all steps: only the recurrent one has to wait for the step before.
         projected = product(sequence, kernel, self.dtype)
-        zeros = jnp.zeros((len(sequence), self.hidden), jnp.float32)
+        zeros = jnp.zeros((sequence.shape[0], self.hidden), jnp.float32)
         _, outputs = jax.lax.scan(step, (zeros, zeros), projected.swapaxes(0, 1))
         return outputs.swapaxes(0, 1)
 

@@ -1,0 +1,1 @@
+"""What goes into an export as it is: `example.py`, which runs without this package."""

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from jaxvid.data import sampling
+from jaxvid.data.pipeline import ClipSettings
+from jaxvid.data.windows import Cutter
+
+
+class Numbers:
+    """A stream whose frames are their own numbers."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def read(self, frames, indices):
+        values = [np.frombuffer(frames[i], np.int32) for i in indices]
+        return np.broadcast_to(np.stack(values)[:, :, None, None], (len(values), 1, 1, 2))
+
+    def cut(self, frames, crop, size):
+        return frames
+
+
+def cut(cutter, total, fps, name="rgb"):
+    """The windows' times, the frames in each of them, and the most frames held at any time."""
+    held = []
+
+    def frames():
+        for i in range(total):
+            yield (np.int32(i).tobytes(),)
+            held.append(len(generator.gi_frame.f_locals["held"][0]._frames))
+
+    generator = cutter.cut(frames(), [Numbers(name)], fps)
+    found = list(generator)
+    times = np.array([window.times for window, _ in found])
+    return times, [clip[0, :, 0, 0, :] for _, clip in found], max(held)
+
+
+def by_hand(settings, total, fps, length, stride):
+    """The rule as the module states it, for a video whose frames are all there."""
+    shown = sampling.resample(total, fps, settings.fps)
+    if len(shown) < length:
+        starts, length = [0], len(shown)
+    else:
+        starts = list(range(0, len(shown) - length + 1, stride))
+        following = starts[-1] + stride
+        if starts[-1] + length < len(shown) and following < len(shown):
+            starts.append(len(shown) - length)
+    chosen = []
+    for start in starts:
+        inside = shown[start : start + length]
+        if settings.intervals:
+            (places,) = sampling.whole_video(length, settings.num_frames, 1)
+        else:
+            (first,) = sampling.view_starts(length, settings.num_frames, 1)
+            places = sampling.consecutive(length, settings.num_frames, first)
+        chosen.append(inside[places])
+    return np.array(starts), length, chosen
+
+
+@pytest.mark.parametrize("intervals", [None, (2, 4)])
+@pytest.mark.parametrize(("fps", "target"), [(25.0, 0.0), (30.0, 8.0), (29.97, 12.5), (8.0, 30.0)])
+@pytest.mark.parametrize(("length", "stride"), [(0, 0), (0, 0.37), (2.0, 1.0), (1.0, 3.0)])
+@pytest.mark.parametrize("total", [1, 5, 24, 133, 134, 160])
+def test_windows_are_those_of_the_whole_video(intervals, fps, target, length, stride, total):
+    settings = ClipSettings(8, 1, target, intervals=intervals)
+    cutter = Cutter(settings, length, stride)
+    rate = fps if target in (0, 30.0) else target
+    default = 8 * 3 if intervals else 8
+    frames = round(length * rate) if length else default
+    step = round(stride * rate) if stride else frames
+    starts, frames, chosen = by_hand(settings, total, fps, frames, step)
+
+    times, clips, _ = cut(cutter, total, fps)
+    assert len(clips) == len(chosen)
+    for clip, expected in zip(clips, chosen, strict=True):
+        np.testing.assert_array_equal(clip[:, 0], expected)
+    np.testing.assert_allclose(times[:, 0], starts / rate)
+    np.testing.assert_allclose(times[:, 1], np.minimum((starts + frames) / rate, total / fps))
+
+
+def test_flow_around_a_window_comes_from_beyond_it():
+    settings = ClipSettings(8, 1, 10.0, flow_stack=4)
+    _, clips, _ = cut(Cutter(settings), 100, 30.0, name="flow")
+    shown = sampling.resample(100, 30.0, 10.0)
+    assert len(clips) == 5  # four side by side and one that is moved back
+    for start, clip in zip((0, 8, 16, 24, 25), clips, strict=True):
+        around = shown[start : start + 8, None] + np.arange(-2, 2)
+        # x and y of each of the four
+        np.testing.assert_array_equal(clip, np.repeat(np.clip(around, 0, 99), 2, axis=1))
+
+
+@pytest.mark.parametrize(("stride", "count"), [(0.1, 1318), (1.0, 166), (20.0, 9)])
+def test_a_long_video_takes_no_more_memory_than_a_short_one(stride, count):
+    cutter = Cutter(ClipSettings(16, 1, 8.0), stride=stride)
+    _, _, short = cut(cutter, 300, 30.0)
+    _, clips, long = cut(cutter, 5000, 30.0)
+    assert (long == short < 70, len(clips)) == (True, count)
