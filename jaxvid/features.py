@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, feature_files, files, inputs, progress
+from jaxvid import checkpoints, config_checks, feature_files, files, inputs, progress
 from jaxvid.config import flatten
 from jaxvid.data import loading
 from jaxvid.data.windows import Cutter
@@ -46,7 +46,8 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
     feature_files.claim(target, about)
     skipped = dict(found.wrong)
     todo: list[Path] = []
-    videos = inputs.part(list(found.videos), config.data.shard)
+    number, parts = config_checks.part(config.data.shard)
+    videos = list(found.videos)[number - 1 :: parts]
     for path in videos:
         if not feature_files.is_whole(names[path], Source.of(path), about["made_by"]):
             todo.append(path)

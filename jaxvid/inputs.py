@@ -142,11 +142,3 @@ def tell(skipped: dict[Path, str], answered: int) -> None:
 def streams_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Stream]:
     """Returns the streams that a config's model reads, where its dataset is not at hand."""
     return loading.streams(loading.without_videos(config.data, class_names), config.data)
-
-
-def part(videos: list[Path], shard: str) -> list[Path]:
-    """Returns the videos of a part `i/n`: each n-th from the i-th on; all for an empty `shard`."""
-    if not shard:
-        return videos
-    i, n = map(int, shard.split("/"))
-    return videos[i - 1 :: n]

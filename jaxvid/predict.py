@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from jaxvid import annotate as annotation
-from jaxvid import files, inputs, progress, workdir
+from jaxvid import files, inputs, live, progress, workdir
 from jaxvid import timeline as timelines
 from jaxvid.data import loading, pipeline, prepare
+from jaxvid.data.camera import is_source
 from jaxvid.data.records import Record
 from jaxvid.data.streams import Stream
 from jaxvid.errors import UserError
@@ -66,9 +66,17 @@ def run(
     for copies of the videos with their labels on them, or "". Returns how many of the videos have
     no label or no copy. Raises UserError for wrong arguments, and where no video has a label.
     """
-    check_output(output, FORMATS)
+    streams = [path for path in paths if is_source(path)]
+    _check_output(output, live.FORMATS if streams else FORMATS)
     if top < 1:
         raise UserError(f"--top={top}: at least 1 is wanted")
+    if config.eval.shuffle_frames:
+        raise UserError("config.eval.shuffle_frames=true: --mode=predict keeps frames in order")
+    if streams:
+        if len(paths) > 1 or annotate:
+            raise UserError(f"{streams[0]} is labelled alone, and without --annotate")
+        live.run(config, folder, streams[0], Path(output) if output else None, top)
+        return 0
     found = inputs.find(paths, config)
     if not found.videos:
         inputs.tell(found.wrong, answered=0)
@@ -92,7 +100,7 @@ def run(
     return len(skipped)
 
 
-def check_output(output: str, formats: tuple[str, ...]) -> None:
+def _check_output(output: str, formats: tuple[str, ...]) -> None:
     """Raises UserError for an --output that exists, or whose name ends in none of `formats`."""
     if output and Path(output).suffix.lower() not in formats:
         raise UserError(f"--output={output}: a name that ends in {' or '.join(formats)} is wanted")
@@ -106,8 +114,6 @@ def predict(config: ConfigDict, folder: Path, paths: list[Path]) -> Labels:
     The clips and the computation are those of an evaluation under this config. Raises UserError
     for a workdir without a model of it.
     """
-    if config.eval.shuffle_frames:
-        raise UserError("config.eval.shuffle_frames=true: --mode=predict keeps frames in order")
     class_names = workdir.class_names(folder)
     label = _with_sift if config.model.system == "sift" else _with_network
     rows: dict[Path, np.ndarray] = {}
@@ -191,9 +197,4 @@ def _show(labels: Labels, top: int) -> None:
         names = Text("\n".join(name for name, _ in best))
         shares = "\n".join(f"{share:.1%}" for _, share in best)
         table.add_row(Text(str(video)), names, shares, end_section=top > 1)
-    wide_console().print(table)
-
-
-def wide_console() -> Console:
-    """Returns a console as wide as the terminal or, in a pipe, as what reads it wants: whole."""
-    return Console() if Console().is_terminal else Console(width=10_000)
+    timelines.wide_console().print(table)

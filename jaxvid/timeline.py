@@ -145,8 +145,12 @@ def show(timelines: Timelines) -> None:
                 f"{segment.probability:.1%}",
                 end_section=i == len(segments) - 1,
             )
-    console = Console() if Console().is_terminal else Console(width=10_000)
-    console.print(table)
+    wide_console().print(table)
+
+
+def wide_console() -> Console:
+    """Returns a console as wide as the terminal or, in a pipe, as what reads it wants: whole."""
+    return Console() if Console().is_terminal else Console(width=10_000)
 
 
 def clock(seconds: float) -> str:

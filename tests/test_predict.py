@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from jaxvid import experiment as experiments
+from jaxvid import inputs, predict
 from jaxvid import main as command
-from jaxvid import predict
 from jaxvid import workdir as workdirs
 from jaxvid.data import loading
 from jaxvid.errors import UserError
 from jaxvid.evaluate import Scorer
-from jaxvid.predict import find_videos
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -73,7 +72,7 @@ def test_files_and_folders_are_labelled_without_the_dataset(
     (workdir / "config.json").write_text(json.dumps(config))
 
     table = tmp_path / "labels.csv"
-    assert run(f"--workdir={workdir}", videos, "--top", "1", f"--output={table}") == 0
+    assert run(f"--workdir={workdir}", videos, "--top", "1", f"--output={table}") == 1
     printed = capsys.readouterr()
     assert f"skipped {videos / 'c.mp4'}: not a video that OpenCV can open" in printed.err
     assert "notes.txt" not in printed.err
@@ -109,30 +108,18 @@ def test_files_and_folders_are_labelled_without_the_dataset(
 
     new = tmp_path / "new.json"
     assert run(f"--workdir={workdir}", videos / "c.mp4", f"--output={new}") == 2
-    warned, said = capsys.readouterr().err.strip().splitlines()
-    assert "c.mp4: not a video" in warned
-    assert said == "error: none of the videos decodes: 1 of 1 skipped"
+    (said,) = capsys.readouterr().err.strip().splitlines()
+    assert said == f"error: {videos / 'c.mp4'}: not a video that OpenCV can open"
+    assert run(f"--workdir={workdir}", videos / "c.mp4", "/nowhere", f"--output={new}") == 2
+    assert "none of the 2 videos can be read" in capsys.readouterr().err
     assert not new.exists()
-
-
-def test_videos_are_found_once_and_in_order(videos):
-    inside = videos / "inside" / "[a].AVI"
-    assert find_videos([str(videos / "notes.txt"), str(inside), str(videos)]) == [
-        videos / "notes.txt",
-        inside,
-        videos / "b.avi",
-        videos / "c.mp4",
-    ]
-    (videos / "empty").mkdir()
-    with pytest.raises(UserError, match=r"empty holds no video: no file there ends in .3gp, "):
-        find_videos([str(videos / "empty")])
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], "name files or folders"),
-        (["{videos}", "/nowhere/x.mp4"], "/nowhere/x.mp4 does not exist"),
+        ([], "no video is named: name files or folders"),
+        (["/nowhere/x.mp4"], "/nowhere/x.mp4: it does not exist"),
         (["{videos}", "--output=labels.txt"], "ends in .csv or .json is wanted"),
         (["{videos}", "--top=0"], "--top=0: at least 1"),
         (["{videos}", "--config.eval.shuffle_frames=true"], "keeps frames in order"),
@@ -144,7 +131,7 @@ def test_videos_are_found_once_and_in_order(videos):
 def test_wrong_input_is_said_before_anything_is_decoded(
     tiny_file, videos, tmp_path, capsys, monkeypatch, given, message
 ):
-    monkeypatch.setattr(predict, "_read", None)
+    monkeypatch.setattr(inputs, "read", None)
     workdir = tmp_path / "run"
     workdir.mkdir()
     shutil.copy(tiny_file.with_suffix(".json"), workdir / "config.json")

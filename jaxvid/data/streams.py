@@ -5,7 +5,7 @@ pieces into the network's input (`read`, `cut` and `mirror`, while training). A 
 class here, an entry and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -32,6 +32,9 @@ class Stream(Protocol):
 
     def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
         """Yields a video's frames as they are stored; fills `facts`. Raises VideoError."""
+
+    def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
+        """Yields frames (H, W, 3) uint8 BGR as they are stored. Raises VideoError."""
 
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         """Yields a video's frames as they are decoded; fills `facts`. Raises VideoError."""
@@ -66,7 +69,10 @@ class Rgb:
         return video.files(path)
 
     def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
-        for frame in video.decode(path, facts):
+        return self.encode_frames(video.decode(path, facts))
+
+    def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
+        for frame in frames:
             yield _jpeg(video.resize_short_side(frame, self.short_side), self.jpeg_quality)
 
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
@@ -102,8 +108,10 @@ class Flow:
         return video.files(path)
 
     def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
-        decoded = video.decode(path, facts)
-        resized = (video.resize_short_side(frame, self.short_side) for frame in decoded)
+        return self.encode_frames(video.decode(path, facts))
+
+    def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
+        resized = (video.resize_short_side(frame, self.short_side) for frame in frames)
         try:
             for vectors in flow.estimate(resized, self.method):
                 stored = flow.quantise(vectors, self.bound)
@@ -148,6 +156,9 @@ class Skeletons:
             facts.fps = self.frames_per_second(path)
         for frame in FORMATS[self.format].read(path, self.people):
             yield frame.tobytes()
+
+    def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
+        raise video.VideoError("joints are read from files: there are none in pictures")
 
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         return self.encode(path, facts)

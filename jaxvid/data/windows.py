@@ -99,6 +99,8 @@ class Cutter:
             for each in held:
                 each.forget(int(sampling.on_screen(first_needed, fps, target)) - around)
         seen = len(held[0])
+        if not seen:
+            return
         total, duration = sampling.resampled(seen, fps, target), seen / fps
         if total < length:
             yield window(0, total, duration)

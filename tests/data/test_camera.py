@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+
+from jaxvid.data import camera
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        *[(name, True) for name in ("webcam:0", "rtsp://host/x", "https://host/x.m3u8")],
+        *[(name, False) for name in ("webcam:x", "C:/x.mp4", "a.mp4", "webcam")],
+    ],
+)
+def test_sources_are_told_from_files(name, known):
+    assert camera.is_source(name) == known
+
+
+def test_a_camera_of_any_rate_is_shown_at_an_even_one():
+    times = np.array([0.0, 0.04, 0.08, 0.5, 0.52, 0.54, 0.95])
+    clock = iter(100 + times)
+    shown = list(camera.evenly(range(len(times)), 10.0, clock=lambda: next(clock)))
+    # Frames between two tenths of a second are left out; one that is late fills those before it.
+    assert shown == [0, 3, 3, 3, 3, 3, 6, 6, 6, 6]
