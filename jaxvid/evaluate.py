@@ -9,11 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxvid import checkpoints, files, metrics
+from jaxvid import files, metrics
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
-from jaxvid.errors import UserError
 from jaxvid.experiment import Experiment
+from jaxvid.inference import restore
 from jaxvid.logs import read_metrics
 from jaxvid.network import Network, forward
 from jaxvid.report import figures
@@ -154,29 +154,6 @@ def write_results(
         figures.training_curves(read_metrics(curves_from), folder / "training_curves.png")
     files.write_json(output / "results.json", results)
     return results
-
-
-def restore(network: Network, workdir: Path) -> tuple[int, dict[str, Any]]:
-    """Returns the step and the variables of the checkpoint that a config's `eval` names.
-
-    Raises UserError where there is none.
-    """
-    folder = workdir / "checkpoints"
-    wanted = None
-    if network.config.eval.checkpoint == "best":
-        wanted = checkpoints.best_step(folder)
-        if wanted is None:
-            raise UserError(f"no checkpoint in {folder} was evaluated: config.eval.checkpoint=last")
-    layout = network.devices.replicated
-    template = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout),
-        network.shapes,
-    )
-    restored = checkpoints.restore(folder, {"variables": template}, wanted)
-    if restored is None:
-        raise UserError(f"{workdir} has no checkpoint: train there first")
-    step, trees = restored
-    return step, trees["variables"]
 
 
 def _predictions(scores: Scores, class_names: tuple[str, ...]) -> Iterator[list[Any]]:

@@ -8,11 +8,34 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid import workdir
-from jaxvid.evaluate import restore
-from jaxvid.network import forward, open_network
+from jaxvid import checkpoints, workdir
+from jaxvid.errors import UserError
+from jaxvid.network import Network, forward, open_network
 
 Key = TypeVar("Key")
+
+
+def restore(network: Network, workdir: Path) -> tuple[int, dict[str, Any]]:
+    """Returns the step and the variables of the checkpoint that a config's `eval` names.
+
+    Raises UserError where there is none.
+    """
+    folder = workdir / "checkpoints"
+    wanted = None
+    if network.config.eval.checkpoint == "best":
+        wanted = checkpoints.best_step(folder)
+        if wanted is None:
+            raise UserError(f"no checkpoint in {folder} was evaluated: config.eval.checkpoint=last")
+    layout = network.devices.replicated
+    template = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout),
+        network.shapes,
+    )
+    restored = checkpoints.restore(folder, {"variables": template}, wanted)
+    if restored is None:
+        raise UserError(f"{workdir} has no checkpoint: train there first")
+    step, trees = restored
+    return step, trees["variables"]
 
 
 class Inference:

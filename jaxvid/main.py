@@ -3,6 +3,9 @@
 python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=DIR] [--config.FIELD=VALUE ...]
 python -m jaxvid.main --mode=eval --workdir=runs/try1
 python -m jaxvid.main --mode=predict --workdir=runs/try1 clip.mp4 FOLDER [--output=labels.csv]
+python -m jaxvid.main --mode=predict --workdir=runs/try1 webcam:0
+python -m jaxvid.main --mode=features --workdir=runs/try1 FOLDER --output=features
+python -m jaxvid.main --mode=export --workdir=runs/try1 --output=exported
 python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
 python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/vgg16_flow
 """
