@@ -107,20 +107,22 @@ def _written(
     cutter = Cutter.of(config.windows, loading.clip_settings(config.data))
 
     rows: dict[Path, Rows] = {}
+    rates: dict[Path, float] = {}
     read = inputs.read(todo, lambda path: cutter.of_file(path, streams), config)
     for (path, item), said in network(inputs.windows(read)):
         if not isinstance(item, End):
             if path not in rows:
                 names[path].parent.mkdir(parents=True, exist_ok=True)
                 rows[path] = Rows(names[path].parent)
+            rates[path] = item.fps
             rows[path].append({"times": item.times, **said})
             continue
         if item.reason:
             if path in rows:
                 rows.pop(path).close()
         else:
-            fps = streams[0].frames_per_second(path)
-            rows.pop(path).save(names[path], _said_of(Source.of(path), fps, cutter, about))
+            said_of = _said_of(Source.of(path), rates.pop(path), cutter, about)
+            rows.pop(path).save(names[path], said_of)
         yield path, item.reason
 
 

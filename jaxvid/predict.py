@@ -14,7 +14,7 @@ from rich.text import Text
 from jaxvid import annotate as annotation
 from jaxvid import files, inputs, live, progress, workdir
 from jaxvid import timeline as timelines
-from jaxvid.data import loading, pipeline, prepare
+from jaxvid.data import loading, pipeline, spool
 from jaxvid.data.camera import is_source
 from jaxvid.data.records import Record
 from jaxvid.data.streams import Stream
@@ -162,7 +162,7 @@ def _with_sift(
 
 
 def _video(path: Path, streams: list[Stream]) -> list[tuple[Stream, Record]]:
-    return [(stream, prepare.encode(str(path), path, stream)) for stream in streams]
+    return [(stream, spool.record(path, stream)) for stream in streams]
 
 
 def write(labels: Labels, file: Path, top: int) -> None:

@@ -155,7 +155,8 @@ def window_clip(
     of the records are read.
     """
     _, record = video[0]
-    times = sampling.on_screen(start + np.arange(length), record.fps, settings.fps)
+    places = start + np.arange(length)
+    times = sampling.on_screen(places, record.fps, settings.fps, record.times)
     return _views(video, np.minimum(times, len(record.frames) - 1), settings, views=1)
 
 

@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid.data import pipeline, sampling
+from jaxvid.data import pipeline, sampling, shards
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.records import Record
 from jaxvid.data.streams import Stream
+from jaxvid.data.video import Facts
 
 
 @dataclass(frozen=True)
 class Window:
-    """When a window is, seconds."""
+    """When a window is, seconds, and the frames per second of its video."""
 
     start: float
     end: float
+    fps: float
 
     @property
     def times(self) -> np.ndarray:
@@ -63,41 +65,58 @@ class Cutter:
         return min(self.settings.fps or fps, fps)
 
     def of_file(self, path: Path, streams: list[Stream]) -> Iterator[tuple[Window, Any]]:
-        """Yields the windows of a video file, as `cut` does. Raises VideoError."""
-        fps = streams[0].frames_per_second(path)
-        yield from self.cut(zip(*(s.encode(path) for s in streams), strict=True), streams, fps)
+        """Yields the windows of a video file, as `cut` does. Raises VideoError.
+
+        The file is decoded twice: whether its frames come at an even rate is known at its end.
+        """
+        facts = Facts()
+        for _ in shards.decoded(streams[0].check(path, facts)):
+            pass
+        fps, times = facts.clock()
+        frames = zip(*(shards.decoded(s.encode(path)) for s in streams), strict=True)
+        yield from self.cut(frames, streams, fps, times)
 
     def cut(
-        self, frames: Iterable[Sequence[bytes]], streams: list[Stream], fps: float
+        self,
+        frames: Iterable[Sequence[bytes]],
+        streams: list[Stream],
+        fps: float,
+        times: np.ndarray | None = None,
     ) -> Iterator[tuple[Window, Any]]:
         """Yields each window of a video with its clip, which has an axis of one view in front.
 
-        `frames`: the video as it comes, one piece of bytes per stream and frame.
+        `frames`: the video as it comes, one piece of bytes per stream and frame. `times`: when each
+        of them appears, seconds from 0, where their rate varies around `fps`.
         """
         held = [_Held() for _ in streams]
-        video = [(s, Record("", fps, h)) for s, h in zip(streams, held, strict=True)]
+        video = [(s, Record("", fps, h, times)) for s, h in zip(streams, held, strict=True)]
         (length, stride), rate, target = self.frames(fps), self.rate(fps), self.settings.fps
         around = self.settings.flow_stack
         start = previous_end = 0
 
+        def place(frame: int) -> int:
+            return int(sampling.on_screen(frame, fps, target, times))
+
+        def is_there(first: int) -> bool:
+            """In full however the video goes on, and all flow around it."""
+            behind = (first + length) * fps <= seen * rate
+            return behind and place(first + length - 1) + around < seen
+
         def window(first: int, count: int, last: float) -> tuple[Window, Any]:
             clip = pipeline.window_clip(video, self.settings, first, count)
-            return Window(first / rate, min((first + count) / rate, last)), clip
+            return Window(first / rate, min((first + count) / rate, last), fps), clip
 
         for pieces in frames:
             for each, piece in zip(held, pieces, strict=True):
                 each.append(piece)
             seen = len(held[0])
-            last = int(sampling.on_screen(start + length - 1, fps, target))
-            # Only what is the same however the video goes on: in full, with all flow around it.
-            while (start + length) * fps <= seen * rate and last + around < seen:
+            while is_there(start):
                 yield window(start, length, seen / fps)
                 start, previous_end = start + stride, start + length
-                last = int(sampling.on_screen(start + length - 1, fps, target))
             there = sampling.resampled(seen, fps, target)
             first_needed = max(0, min(start, there - length))
             for each in held:
-                each.forget(int(sampling.on_screen(first_needed, fps, target)) - around)
+                each.forget(place(first_needed) - around)
         seen = len(held[0])
         if not seen:
             return

@@ -20,7 +20,7 @@ class Numbers:
         return frames
 
 
-def cut(cutter, total, fps, name="rgb"):
+def cut(cutter, total, fps, name="rgb", times=None):
     """The windows' times, the frames in each of them, and the most frames held at any time."""
     held = []
 
@@ -29,15 +29,15 @@ def cut(cutter, total, fps, name="rgb"):
             yield (np.int32(i).tobytes(),)
             held.append(len(generator.gi_frame.f_locals["held"][0]._frames))
 
-    generator = cutter.cut(frames(), [Numbers(name)], fps)
+    generator = cutter.cut(frames(), [Numbers(name)], fps, times)
     found = list(generator)
     times = np.array([window.times for window, _ in found])
     return times, [clip[0, :, 0, 0, :] for _, clip in found], max(held)
 
 
-def by_hand(settings, total, fps, length, stride):
+def by_hand(settings, total, fps, length, stride, times=None):
     """The rule as the module states it, for a video whose frames are all there."""
-    shown = sampling.resample(total, fps, settings.fps)
+    shown = sampling.resample(total, fps, settings.fps, times)
     if len(shown) < length:
         starts, length = [0], len(shown)
     else:
@@ -76,6 +76,20 @@ def test_windows_are_those_of_the_whole_video(intervals, fps, target, length, st
         np.testing.assert_array_equal(clip[:, 0], expected)
     np.testing.assert_allclose(times[:, 0], starts / rate)
     np.testing.assert_allclose(times[:, 1], np.minimum((starts + frames) / rate, total / fps))
+
+
+@pytest.mark.parametrize("target", [8.0, 30.0])
+@pytest.mark.parametrize("stride", [3, 16, 24])
+def test_frames_at_a_varying_rate_are_taken_by_their_times(target, stride):
+    times = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.07, 200))
+    times -= times[0]
+    fps = 199 / times[-1]
+    settings, rate = ClipSettings(16, 1, target), min(fps, target)
+    starts, _, chosen = by_hand(settings, 200, fps, 16, stride, times)
+    found, clips, _ = cut(Cutter(settings, 16 / rate, stride / rate), 200, fps, times=times)
+    np.testing.assert_allclose(found[:, 0], starts / rate)
+    for clip, expected in zip(clips, chosen, strict=True):
+        np.testing.assert_array_equal(clip[:, 0], expected)
 
 
 def test_flow_around_a_window_comes_from_beyond_it():
