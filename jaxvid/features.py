@@ -11,14 +11,25 @@ from jaxvid import checkpoints, config_checks, feature_files, files, inputs, pro
 from jaxvid.config import flatten
 from jaxvid.data import loading
 from jaxvid.data.windows import Cutter
+from jaxvid.devices import compute_dtype
 from jaxvid.errors import UserError
 from jaxvid.feature_files import SUFFIX, Rows, Source
 from jaxvid.inference import Inference
 from jaxvid.inputs import End
 
 # What makes features differ, beside the checkpoint.
-DETERMINED_BY = ("model.", "data.", "windows.", "train.dtype")
-FREE = ("root", "cache", "workers", "threads", "prefetch", "shard", "dataset", "split", "classes")
+DETERMINED_BY = ("model.", "data.", "windows.")
+FREE = (
+    "root",
+    "cache",
+    "workers",
+    "threads",
+    "prefetch",
+    "shard",
+    "check_only",
+    "split",
+    "classes",
+)
 
 
 def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
@@ -41,8 +52,7 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
     if not found.videos:
         inputs.tell(found.wrong, answered=0)
     names = _names(found.videos, target)
-    network = Inference(config, folder, wanted=("embedding", "sequence", "logits"))
-    about = _about(config, folder, network)
+    network, about = opened(config, folder)
     feature_files.claim(target, about)
     skipped = dict(found.wrong)
     todo: list[Path] = []
@@ -52,7 +62,7 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
         if not feature_files.is_whole(names[path], Source.of(path), about["made_by"]):
             todo.append(path)
     with progress.Bar("features", len(videos), len(videos) - len(todo)) as bar:
-        for path, reason in _written(config, network, todo, names, about):
+        for path, reason in write(config, network, todo, names, about):
             bar.advance()
             if reason:
                 skipped[path] = reason
@@ -78,31 +88,40 @@ def _names(videos: dict[Path, Path], target: Path) -> dict[Path, Path]:
     return names
 
 
-def _about(config: ConfigDict, folder: Path, network: Inference) -> dict[str, Any]:
+def opened(config: ConfigDict, folder: Path) -> tuple[Inference, dict[str, Any]]:
+    """Returns a workdir's network, and what features.json says of it under a config.
+
+    Raises UserError for a workdir without a network of this config.
+    """
+    network = Inference(config, folder, wanted=("embedding", "sequence", "logits"))
     determined = {
         field: value
         for field, value in flatten(config).items()
         if field.startswith(DETERMINED_BY) and field.removeprefix("data.") not in FREE
     }
     weights = checkpoints.checksums(folder / "checkpoints", network.step)
-    content = [determined, weights, network.class_names]
-    return {
+    content = [determined, weights, network.class_names, compute_dtype(config.train.dtype).name]
+    about = {
         "made_by": files.fingerprint(content),
         "config": config.name,
         "step": network.step,
         "class_names": list(network.class_names),
         "fields": determined,
     }
+    return network, about
 
 
-def _written(
+def write(
     config: ConfigDict,
     network: Inference,
     todo: list[Path],
     names: dict[Path, Path],
     about: dict[str, Any],
 ) -> Iterator[tuple[Path, str]]:
-    """Yields each video when its file is written, or the reason why there is none."""
+    """Writes the features of the videos `todo`; yields each when it is done, with "" or a reason.
+
+    `names`: the file of each video. `network`, `about`: what `opened` returns.
+    """
     streams = inputs.streams_of(config, network.class_names)
     cutter = Cutter.of(config.windows, loading.clip_settings(config.data))
 

@@ -50,6 +50,14 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
 
 
+def check_new(output: str, suffixes: tuple[str, ...]) -> None:
+    """Raises UserError for an --output that exists, or whose name ends in none of `suffixes`."""
+    if output and Path(output).suffix.lower() not in suffixes:
+        raise UserError(f"--output={output}: a name that ends in {' or '.join(suffixes)} is wanted")
+    if output and Path(output).exists():
+        raise UserError(f"--output={output} exists already; choose another name, or delete it")
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file in UTF-8, names that are not UTF-8 as `utf8` shows them."""
     write(path, lambda temporary: temporary.write_text(utf8(text), encoding="utf-8"))

@@ -135,7 +135,7 @@ def tell(skipped: dict[Path, str], answered: int) -> None:
         raise UserError(f"{path}: {reason}")
     for path, reason in skipped.items():
         logger.warning("skipped %s: %s", path, reason)
-    if not answered:
+    if skipped and not answered:
         raise UserError(f"none of the {len(skipped)} videos can be read: all are skipped")
 
 

@@ -5,6 +5,7 @@ python -m jaxvid.main --mode=eval --workdir=runs/try1
 python -m jaxvid.main --mode=predict --workdir=runs/try1 clip.mp4 FOLDER [--output=labels.csv]
 python -m jaxvid.main --mode=predict --workdir=runs/try1 webcam:0
 python -m jaxvid.main --mode=features --workdir=runs/try1 FOLDER --output=features
+python -m jaxvid.main --mode=search --workdir=runs/try1 --features=features [query.mp4]
 python -m jaxvid.main --mode=export --workdir=runs/try1 --output=exported
 python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
 python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/vgg16_flow
@@ -63,10 +64,18 @@ def _parse(argv: list[str]) -> Command:
         "output",
         "",
         "predict: new .csv or .json file for the labels; prepare: new .json or .txt file for the "
-        "report; features, export: folder",
+        "report; search: new .csv file; features, export: folder",
         flag_values=values,
     )
-    flags.DEFINE_integer("top", 5, "predict: labels to show per video", flag_values=values)
+    flags.DEFINE_integer(
+        "top", 5, "predict: labels to show per video; search: videos per query", flag_values=values
+    )
+    flags.DEFINE_string(
+        "features", "", "search: folder that --mode=features wrote", flag_values=values
+    )
+    flags.DEFINE_float(
+        "likeness", 0.98, "search: cosine from which videos are near duplicates", flag_values=values
+    )
     flags.DEFINE_bool(
         "timeline", False, "predict: label every window (config.windows)", flag_values=values
     )

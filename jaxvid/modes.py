@@ -139,6 +139,14 @@ def _features(command: Command, signals: Signals) -> int:
     return 1 if skipped else 0
 
 
+def _search(command: Command, signals: Signals) -> int:
+    from jaxvid import search
+
+    _check_trained(command)
+    skipped = search.run(command.config, command.workdir, command.arguments, **command.options)
+    return 1 if skipped else 0
+
+
 def _export(command: Command, signals: Signals) -> int:
     from jaxvid import export
 
@@ -194,6 +202,13 @@ MODES = {
         "write what the network computes of every window of the videos that are named",
         _features,
         flags=("output",),
+        takes_arguments=True,
+    ),
+    "search": Mode(
+        "find the videos whose features are likest to those of the videos that are named; "
+        "without any, near duplicates",
+        _search,
+        flags=("features", "likeness", "top", "output"),
         takes_arguments=True,
     ),
     "export": Mode(

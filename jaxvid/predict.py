@@ -67,7 +67,7 @@ def run(
     no label or no copy. Raises UserError for wrong arguments, and where no video has a label.
     """
     streams = [path for path in paths if is_source(path)]
-    _check_output(output, live.FORMATS if streams else FORMATS)
+    files.check_new(output, live.FORMATS if streams else FORMATS)
     if top < 1:
         raise UserError(f"--top={top}: at least 1 is wanted")
     if config.eval.shuffle_frames:
@@ -98,14 +98,6 @@ def run(
     if copies:
         skipped |= annotation.annotate(labels.segments(), copies)
     return len(skipped)
-
-
-def _check_output(output: str, formats: tuple[str, ...]) -> None:
-    """Raises UserError for an --output that exists, or whose name ends in none of `formats`."""
-    if output and Path(output).suffix.lower() not in formats:
-        raise UserError(f"--output={output}: a name that ends in {' or '.join(formats)} is wanted")
-    if output and Path(output).exists():
-        raise UserError(f"--output={output} exists already; choose another name, or delete it")
 
 
 def predict(config: ConfigDict, folder: Path, paths: list[Path]) -> Labels:
