@@ -95,6 +95,10 @@ def default() -> ConfigDict:
     sift.descriptors = 50_000  # that the codebook is fitted to
     sift.regularisation = 1.0  # C of the SVM: what a violated margin costs
 
+    init = config.init = ConfigDict()
+    init.source = ""  # of the weights to start from: an entry of jaxvid/pretrained; empty: random
+    init.path = ""  # its file (of the source workdir: a folder)
+
     train = config.train = ConfigDict()
     train.batch_size = 32  # clips of a step, over all devices
     train.epochs = 50.0  # passes over the training clips

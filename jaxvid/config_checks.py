@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.config import DATASETS, flatten, get
 from jaxvid.errors import UserError
+from jaxvid.pretrained import SOURCES
 from jaxvid.skeletons import SKELETONS
 
 POSITIVE = (
@@ -43,6 +44,7 @@ def check(config: ConfigDict) -> None:
         "train.optimizer": ("sgd", "adam"),
         "train.schedule": ("cosine", "step", "constant"),
         "model.cluster_start": ("data", "random"),
+        "init.source": ("", *SOURCES),
         "sift.encoder": ("bof", "fv", "vlad"),
         "eval.split": ("train", "test"),
         "eval.checkpoint": ("last", "best"),
@@ -102,6 +104,8 @@ def check(config: ConfigDict) -> None:
     for field in (*shares, "train.label_smoothing", "train.momentum"):
         if not 0 <= get(config, field) < 1:
             raise UserError(f"config.{field}={get(config, field)}: from 0 to below 1 is wanted")
+    if bool(config.init.source) != bool(config.init.path):
+        raise UserError("config.init.source and config.init.path: both are wanted, or neither")
     if config.data.mirror and not config.data.augment:
         raise UserError("config.data.mirror=True needs config.data.augment=True")
     limits = config.data.intervals

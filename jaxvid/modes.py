@@ -12,7 +12,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxvid import config_checks, files
+from jaxvid import config_checks, files, pretrained
 from jaxvid import workdir as workdirs
 from jaxvid.signals import Signals
 
@@ -46,6 +46,8 @@ class Mode:
 def _train(command: Command, signals: Signals) -> int:
     config_checks.check_undivided(command.config)
     workdirs.check(command.workdir, command.config)
+    if not (command.workdir / "checkpoints").is_dir():
+        pretrained.check(command.config)
     _keep_compiled(command.config)
     open_experiment, Trainer, _ = _system(command.config.model.system)
     experiment = open_experiment(command.config)

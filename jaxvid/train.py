@@ -14,7 +14,7 @@ import optax
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, clusters, losses, optimizers
+from jaxvid import checkpoints, clusters, losses, optimizers, pretrained
 from jaxvid.data import pipeline
 from jaxvid.devices import network_input
 from jaxvid.errors import UserError
@@ -131,20 +131,33 @@ class Trainer:
         )
 
     def start(self) -> TrainState:
-        """Returns the state to go on from: the last whole checkpoint's, else a new one."""
+        """Returns the state to go on from, whichever is the first there is.
+
+        1. The last whole checkpoint's. 2. A new one with the weights that config.init names.
+        3. A new one with random weights. To both new ones clusters that start from data are fitted.
+        """
         # The random numbers take longer to compile than to draw: optimisation would not pay.
         quickly = {"xla_backend_optimization_level": 0}
         create = jax.jit(self._create, out_shardings=self.layout, compiler_options=quickly)
         state = create(self.key)
         restored = checkpoints.restore(self.workdir / "checkpoints", state.trees)
-        if restored is None and clusters.are_fitted(self.config.model):
+        if restored is not None:
+            _, trees = restored
+            return TrainState(**trees["variables"], **trees["training"])
+        if self.config.init.source:
+            loaded = pretrained.load(self.config, self.experiment.shapes)
+            pretrained.write_account(loaded, self.config, self.workdir)
+            print(pretrained.describe(loaded, self.config), flush=True)
+            filled = pretrained.fill(state.variables, loaded)
+            state = state.replace(
+                params=jax.device_put(filled["params"], self.layout.params),
+                batch_stats=jax.device_put(filled["batch_stats"], self.layout.batch_stats),
+            )
+        if clusters.are_fitted(self.config.model):
             file = self.workdir / "clusters.npz"
             fitted = clusters.starting_values(self.experiment, state.variables, self.clips, file)
-            return state.replace(params=jax.device_put(fitted, self.layout.params))
-        if restored is None:
-            return state
-        _, trees = restored
-        return TrainState(**trees["variables"], **trees["training"])
+            state = state.replace(params=jax.device_put(fitted, self.layout.params))
+        return state
 
     def compile_step(self) -> Callable[[TrainState, dict[str, jax.Array], jax.Array], Any]:
         """Returns the jitted step. The state that goes in is used up."""

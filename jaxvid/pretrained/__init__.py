@@ -1,0 +1,111 @@
+"""Published weights: the sources, and how a model starts from one of them.
+
+A source is a module of this package with the function `read(path, shapes, config) -> Loaded`:
+`path` is `config.init.path`, `shapes` the tree of the model's variables ({"params": ...,
+"batch_stats": ...}) as shapes and types. It raises UserError where the file is damaged or does not
+fit the model, and leaves no tensor and no variable unexplained. Here each is one line.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxvid import files
+from jaxvid.errors import UserError
+from jaxvid.pretrained.loaded import Loaded
+
+ACCOUNT = "init.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A module of this package, by its name in SOURCES, and the backbones it can fill.
+
+    `backbones` empty: any. `takes_config` False: its `read` has the first two arguments alone.
+    """
+
+    backbones: tuple[str, ...] = ()
+    takes_config: bool = True
+
+
+SOURCES: Mapping[str, Source] = {
+    # "workdir": Source(takes_config=False),
+}
+
+
+def check(config: ConfigDict) -> None:
+    """Sees whether a config's source can fill its model and whether its files are there.
+
+    Raises UserError. Cheap: before any video is decoded.
+    """
+    init, model = config.init, config.model
+    if not init.source:
+        return
+    if model.system == "sift":
+        raise UserError(f"config.init.source={init.source}: the system sift has no such weights")
+    known = SOURCES[init.source].backbones
+    if known and model.backbone not in known:
+        raise UserError(
+            f"config.init.source={init.source} has weights for {', '.join(known)}, not for "
+            f"config.model.backbone={model.backbone}"
+        )
+    _file(init.path)
+
+
+def load(config: ConfigDict, shapes: Any) -> Loaded:
+    """Reads what a config's source has for a model of these variables. Raises UserError."""
+    from flax.traverse_util import flatten_dict
+
+    check(config)
+    source = SOURCES[config.init.source]
+    read = importlib.import_module(f"jaxvid.pretrained.{config.init.source}").read
+    arguments = (config,) if source.takes_config else ()
+    loaded = read(_file(config.init.path), shapes, *arguments)
+    wanted = flatten_dict(shapes, sep="/")
+    explained = loaded.values.keys() | loaded.initial.keys()
+    if left := sorted(wanted.keys() ^ explained):
+        raise UserError(f"{config.init.path} and the model differ, unexplained: {', '.join(left)}")
+    for name, value in loaded.values.items():
+        if value.shape != wanted[name].shape:
+            raise UserError(
+                f"{config.init.path}: {value.shape} for {name}, which is {wanted[name].shape}"
+            )
+    return loaded
+
+
+def fill(variables: Any, loaded: Loaded) -> Any:
+    """Returns a model's variables with the values of a source in the place of initial ones."""
+    from flax.traverse_util import flatten_dict, unflatten_dict
+
+    flat = flatten_dict(variables, keep_empty_nodes=True, sep="/")
+    return unflatten_dict(flat | loaded.values, sep="/")
+
+
+def describe(loaded: Loaded, config: ConfigDict) -> str:
+    """Returns in a few lines what of a model comes from a source, and what does not."""
+    filled, left = len(loaded.values), len(loaded.initial)
+    lines = [f"weights  {filled} of {filled + left} variables from {config.init.path}"]
+    reasons: dict[str, list[str]] = {}
+    for name, reason in loaded.initial.items():
+        reasons.setdefault(reason, []).append(name.partition("/")[2])
+    for reason, names in reasons.items():
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        lines.append(f"         initial: {', '.join(names[:2])}{more} ({reason})")
+    return "\n".join([*lines, *(f"         note: {note}" for note in loaded.notes)])
+
+
+def write_account(loaded: Loaded, config: ConfigDict, workdir: Path) -> None:
+    """Writes which tensor went where, and which variables keep their initial values."""
+    about = {"source": config.init.source, "path": config.init.path}
+    files.write_json(workdir / ACCOUNT, about | loaded.account())
+
+
+def _file(path: str) -> Path:
+    file = Path(path).expanduser()
+    if not file.exists():
+        raise UserError(f"config.init.path={path} does not exist")
+    return file
