@@ -69,9 +69,15 @@ def default() -> ConfigDict:
     model.width = 1.0  # multiplies the channels of the backbone
     model.temporal_stride = 8  # T / 8 feature steps (c3d: also 16); per-frame backbones have none
     model.kernel_order = "spatial_first"  # LI3D: 1x3x3 then 3x1x1, or temporal_first
+    model.linear_factors = False  # LI3D: no batch norm and ReLU between the two
     model.factorised_stem = False  # the kernels before the Inception modules too
     model.fc_features = 4096  # units of conv_fusion's fully connected layers
     model.fuse_fc = False  # conv_fusion at the fully connected layer too (paper C, figure 3, right)
+    model.fully_connected = False  # vgg16: FC6 and FC7 of each frame, not the mean over space
+    model.authors_code = False  # st_gcn: a first unit without a shortcut, biases, as in its code
+    model.pictures = "centred"  # what vgg16, c3d and conv_fusion see of RGB: centred (in [-1, 1]),
+    # imagenet (torchvision's means and deviations) or sports1m (blue first, less their means)
+    model.padding = "same"  # at strides of inception2d, c3d and st_gcn: same (TensorFlow's), torch
     model.encoder = "bilstm"  # none, lstm, bilstm, gru, ln_lstm or transformer
     model.hidden = 64  # width of the encoder, per direction
     model.encoder_layers = 1  # layers of the encoder, one on the other
@@ -81,7 +87,7 @@ def default() -> ConfigDict:
     model.cluster_start = "data"  # fitted to training clips before the first step, or random
     model.direct_logits = False  # of deep_fusion: the last state is the logits (paper C, eq. 12)
     model.dropout = 0.5  # before the classifier
-    model.backbone_dropout = 0.5  # inside c3d, conv_fusion and st_gcn
+    model.backbone_dropout = 0.5  # inside c3d, conv_fusion, st_gcn and fully connected vgg16
     model.encoder_dropout = 0.25  # inside transformer, and of the outputs of ln_lstm
     model.bn_momentum = 0.99  # of the running batch statistics
     model.lowering = "auto"  # of convolutions: auto, native or decomposed

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS, max_pool
-from jaxvid.models.layers import ConvReLU, check_choices, scale_channels
+from jaxvid.models.conv import LOWERINGS, PADDINGS, max_pool
+from jaxvid.models.layers import PICTURES, ConvReLU, as_shown, check_choices, scale_channels
 
 # Stride in time of the four poolings after the first, which has none.
 TEMPORAL_STRIDES = {
@@ -34,6 +34,9 @@ class C3D(nn.Module):
     - temporal_stride: 16, or 8, 4, 2, 1 so that short clips keep a sequence; the latest poolings
       lose their extent in time first.
     - dropout: in training, from the random stream "dropout".
+    - pictures: what the convolutions see: "centred", or "sports1m" as the published weights.
+    - padding: where the last pooling pads maps of 7x7: at the end ("same"), or on both sides
+      ("torch"), as the PyTorch port of the published weights.
 
     Parameters: `conv1a`, `conv2a`, `conv3a`, `conv3b` to `conv5b`, `fc6`, `fc7`.
     Raises ValueError for an unknown temporal stride or lowering. Source: Tran et al. 2015,
@@ -43,21 +46,35 @@ class C3D(nn.Module):
     width: float = 1.0
     temporal_stride: int = 16
     dropout: float = 0.5
+    pictures: str = "centred"
+    padding: str = "same"
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        check_choices(self, temporal_stride=TEMPORAL_STRIDES, lowering=LOWERINGS)
+        check_choices(
+            self,
+            temporal_stride=TEMPORAL_STRIDES,
+            pictures=PICTURES,
+            padding=PADDINGS,
+            lowering=LOWERINGS,
+        )
         super().__post_init__()
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        x = as_shown(x, self.pictures)
         strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
         for stage, (widths, stride) in enumerate(zip(STAGES, strides, strict=True), start=1):
             for letter, published in zip("ab", widths, strict=False):
                 features = scale_channels(published, self.width)
                 name = f"conv{stage}{letter}"
                 x = ConvReLU(features, (3, 3, 3), self.lowering, self.dtype, name=name)(x)
+            if stage == len(STAGES) and self.padding == "torch":
+                # One before and one after, which floor division leaves out on an odd axis. Zeros
+                # change no maximum: the maps come out of a ReLU.
+                ends = [(1, 1 - length % 2) for length in x.shape[2:4]]
+                x = jnp.pad(x, [(0, 0), (0, 0), *ends, (0, 0)])
             x = max_pool(x, (stride, 2, 2), (stride, 2, 2))
 
         x = x.reshape(*x.shape[:2], -1)

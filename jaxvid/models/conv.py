@@ -5,6 +5,7 @@ total padding is odd the extra element goes at the end.
 """
 
 import functools
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -15,6 +16,9 @@ from jax.typing import DTypeLike
 Triple = tuple[int, int, int]
 
 LOWERINGS = ("auto", "native", "decomposed")
+
+# How layers of stride 2 are padded: TensorFlow's SAME, or as PyTorch's published networks do.
+PADDINGS = ("same", "torch")
 
 
 def conv3d(
@@ -70,6 +74,20 @@ def same_padding(length: int, size: int, stride: int) -> tuple[int, int]:
     steps = -(-length // stride)
     total = max((steps - 1) * stride + size - length, 0)
     return total // 2, total - total // 2
+
+
+def with_one_more(
+    layer: Callable[[jax.Array], jax.Array], x: jax.Array, axes: Sequence[int], fill: float = 0
+) -> jax.Array:
+    """Applies a layer of stride 2 to an array one longer on `axes`, and drops its last steps there.
+
+    That moves SAME's windows: on an even axis an odd window is then centred on the positions 0, 2,
+    4 and so on, as by symmetric padding; on an odd axis a window of three begins there, as in
+    pooling without padding.
+    """
+    pad = [(0, int(axis in axes)) for axis in range(x.ndim)]
+    y = layer(jnp.pad(x, pad, constant_values=fill))
+    return y[tuple(slice(-1) if axis in axes else slice(None) for axis in range(x.ndim))]
 
 
 def _windows(x: jax.Array, axis: int, size: int, stride: int, fill: float) -> list[jax.Array]:
@@ -130,13 +148,14 @@ class ConvUnit(nn.Module):
     Batch norm has an offset and no scale, epsilon 1e-3, statistics in float32 over (B,T,H,W).
     Parameters: `conv/kernel`, `norm/bias`; batch statistics: `norm/mean`, `norm/var`, which in
     training become momentum * old + (1 - momentum) * batch. Source: Carreira and Zisserman 2017,
-    section 2.5.
+    section 2.5. `linear`: the convolution alone.
     """
 
     features: int
     kernel_size: Triple
     strides: Triple = (1, 1, 1)
     momentum: float = 0.9
+    linear: bool = False
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
@@ -150,6 +169,8 @@ class ConvUnit(nn.Module):
             dtype=self.dtype,
             name="conv",
         )(x)
+        if self.linear:
+            return x
         x = nn.BatchNorm(
             use_running_average=not train,
             momentum=self.momentum,

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, max_pool
-from jaxvid.models.layers import ConvReLU, check_choices, scale_channels
+from jaxvid.models.layers import PICTURES, ConvReLU, check_choices, scale_channels
 from jaxvid.models.ln_lstm import LNLSTM
 from jaxvid.models.recognizer import Outputs
 from jaxvid.models.vgg import VGG16
@@ -36,6 +36,7 @@ class ConvFusion(nn.Module):
     - fc_features: units of each fully connected layer at width 1.
     - dropout: on the output of each FC6 in training, from the random stream "dropout".
     - fuse_fc: fuse at the fully connected layer too.
+    - pictures: what the spatial tower sees, as VGG16's.
 
     Parameters: `spatial` and `temporal`, each those of VGG16, `fusion`, `fc6`, and with `fuse_fc`
     `spatial_fc6` and `fc_fusion`. Raises ValueError for an unknown lowering, or where the maps of
@@ -55,11 +56,12 @@ class ConvFusion(nn.Module):
     fc_features: int = 4096
     dropout: float = 0.5
     fuse_fc: bool = False
+    pictures: str = "centred"
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        check_choices(self, lowering=LOWERINGS)
+        check_choices(self, pictures=PICTURES, lowering=LOWERINGS)
         super().__post_init__()
 
     def __call__(self, clips: Mapping[str, jax.Array], train: bool) -> jax.Array:
@@ -70,7 +72,7 @@ class ConvFusion(nn.Module):
     def maps(self, clips: Mapping[str, jax.Array], train: bool) -> tuple[jax.Array, jax.Array]:
         """Computes x_conv (B,T,H/16,W/16,D), the fused maps, and x_fc (B,T,F), in `dtype`."""
         tower = {"width": self.width, "lowering": self.lowering, "dtype": self.dtype}
-        spatial = VGG16(**tower, name="spatial").maps(clips["rgb"])
+        spatial = VGG16(**tower, pictures=self.pictures, name="spatial").maps(clips["rgb"])
         temporal = VGG16(**tower, name="temporal").maps(clips["flow"])
         x_conv = ConvReLU(spatial.shape[-1], (3, 3, 3), self.lowering, self.dtype, name="fusion")(
             interleave(spatial, temporal)

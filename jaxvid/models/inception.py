@@ -34,7 +34,8 @@ BRANCH_WIDTHS = {
 class FactorisedUnit(nn.Module):
     """A k x k x k unit as 1 x k x k and k x 1 x 1 ones, D wide: (B,T,H,W,C) -> (B,T',H',W',D).
 
-    Parameters: `spatial` and `temporal`, whichever of them comes first.
+    With `linear` the first of them is a convolution alone. Parameters: `spatial` and `temporal`,
+    whichever of them comes first.
     """
 
     features: int
@@ -42,15 +43,20 @@ class FactorisedUnit(nn.Module):
     unit: Callable[..., ConvUnit]
     order: str
     strides: Triple = (1, 1, 1)
+    linear: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         time, *space = self.strides
-        spatial = self.unit(self.features, (1, self.size, self.size), (1, *space), name="spatial")
-        temporal = self.unit(self.features, (self.size, 1, 1), (time, 1, 1), name="temporal")
-        units = [spatial, temporal]
-        for unit in units if self.order == "spatial_first" else reversed(units):
-            x = unit(x, train)
+        factors = [
+            ("spatial", (1, self.size, self.size), (1, *space)),
+            ("temporal", (self.size, 1, 1), (time, 1, 1)),
+        ]
+        if self.order == "temporal_first":
+            factors.reverse()
+        for n, (name, size, strides) in enumerate(factors):
+            linear = self.linear and n == 0
+            x = self.unit(self.features, size, strides, linear=linear, name=name)(x, train)
         return x
 
 
@@ -88,6 +94,7 @@ class Inception3D(nn.Module):
     - factorised: the two 3x3x3 convolutions of every block become 1x3x3 and 3x1x1.
     - factorised_stem: so do the 7x7x7 and the 3x3x3 before the blocks.
     - kernel_order: "spatial_first" or "temporal_first".
+    - linear_factors: no batch norm and ReLU between the two factors of a kernel.
     - width: factor on every channel count, rounded to a multiple of 8.
     - temporal_stride: 8 as published, or 4, 2, 1 so that short clips keep a sequence; the latest
       strides are dropped first.
@@ -103,6 +110,7 @@ class Inception3D(nn.Module):
     factorised: bool = False
     factorised_stem: bool = False
     kernel_order: str = "spatial_first"
+    linear_factors: bool = False
     width: float = 1.0
     temporal_stride: int = 8
     bn_momentum: float = 0.9
@@ -123,7 +131,9 @@ class Inception3D(nn.Module):
         unit = functools.partial(
             ConvUnit, momentum=self.bn_momentum, lowering=self.lowering, dtype=self.dtype
         )
-        factors = functools.partial(FactorisedUnit, order=self.kernel_order, unit=unit)
+        factors = functools.partial(
+            FactorisedUnit, order=self.kernel_order, linear=self.linear_factors, unit=unit
+        )
         stem = factors if self.factorised_stem else functools.partial(_cube, unit=unit)
         cube = factors if self.factorised else functools.partial(_cube, unit=unit)
         channels = functools.partial(scale_channels, width=self.width)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS, ConvUnit, max_pool
+from jaxvid.models.conv import LOWERINGS, PADDINGS, ConvUnit, max_pool, with_one_more
 from jaxvid.models.inception import BRANCH_WIDTHS, InceptionBlock
 from jaxvid.models.layers import check_choices, scale_channels
 
@@ -22,6 +22,8 @@ class Inception2D(nn.Module):
     5,592,624 parameters.
 
     - width: factor on every channel count, rounded to a multiple of 8.
+    - padding: "same" as I3D, or "torch": the stem symmetrically and the poolings without any, as
+      torchvision's GoogLeNet, with which it then agrees on frames of any size.
 
     Parameters: `conv_1a`, `conv_2b`, `conv_2c`, `mixed_3b` to `mixed_5c`.
     Raises ValueError for an unknown lowering. Source: Szegedy et al. 2015, table 1; batch norm:
@@ -29,12 +31,13 @@ class Inception2D(nn.Module):
     """
 
     width: float = 1.0
+    padding: str = "same"
     bn_momentum: float = 0.9
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        check_choices(self, lowering=LOWERINGS)
+        check_choices(self, padding=PADDINGS, lowering=LOWERINGS)
         super().__post_init__()
 
     @nn.compact
@@ -48,19 +51,25 @@ class Inception2D(nn.Module):
         # As a clip of its own, a frame is all that a block's pooling over time can see.
         x = x.reshape(-1, 1, *x.shape[2:])
 
-        x = unit(channels(64), (1, 7, 7), (1, 2, 2), name="conv_1a")(x, train)
-        x = max_pool(x, (1, 3, 3), (1, 2, 2))
+        stem = unit(channels(64), (1, 7, 7), (1, 2, 2), name="conv_1a")
+        moved = [axis for axis in (2, 3) if self.padding == "torch" and x.shape[axis] % 2 == 0]
+        x = with_one_more(lambda x: stem(x, train), x, moved)
+        x = self._pool(x)
         x = unit(channels(64), (1, 1, 1), name="conv_2b")(x, train)
         x = unit(channels(192), (1, 3, 3), name="conv_2c")(x, train)
-        x = max_pool(x, (1, 3, 3), (1, 2, 2))
+        x = self._pool(x)
         for name, widths in BRANCH_WIDTHS.items():
             if name == "mixed_4b":
-                x = max_pool(x, (1, 3, 3), (1, 2, 2))
+                x = self._pool(x)
             elif name == "mixed_5b":
                 x = max_pool(x, (1, 2, 2), (1, 2, 2))
             x = InceptionBlock(tuple(map(channels, widths)), unit, cube, name=name)(x, train)
 
         return x.mean(axis=(2, 3), dtype=jnp.float32).reshape(batch, frames, -1)
+
+    def _pool(self, x: jax.Array) -> jax.Array:
+        moved = [axis for axis in (2, 3) if self.padding == "torch" and x.shape[axis] % 2]
+        return with_one_more(lambda x: max_pool(x, (1, 3, 3), (1, 2, 2)), x, moved, -jnp.inf)
 
     def sequence_length(self, num_frames: int) -> int:
         """Counts the feature steps τ that a clip of T frames gives: one per frame."""

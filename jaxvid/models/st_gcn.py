@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS, Conv3D, same_padding
+from jaxvid.models.conv import LOWERINGS, PADDINGS, Conv3D, same_padding, with_one_more
 from jaxvid.models.layers import check_choices, scale_channels
 
 # Stride in time of the first unit of the second and of the third stage.
@@ -57,7 +57,9 @@ class STGCNUnit(nn.Module):
     ReLU; convolution over 9 steps at `stride`; batch norm, dropout; plus x, through a linear layer
     and batch norm where its shape differs; ReLU. Parameters: `spatial` (C,KD), `edges` (K,V,V,
     from 1), `spatial_norm`, `temporal` (9,1,1,D,D), `temporal_norm`, `shortcut`, `shortcut_norm`.
-    Source: Yan et al. 2018, eq. 10 and section 3.6.
+    `spatial_bias`: W[k] x[j] + b[k] for W[k] x[j]. `adds` False: x is not added. `padding` torch: a
+    stride of 2 is centred on the steps 0, 2, 4 and so on. Source: Yan et al. 2018, eq. 10 and
+    section 3.6.
     """
 
     features: int
@@ -66,11 +68,14 @@ class STGCNUnit(nn.Module):
     momentum: float
     lowering: str
     dtype: DTypeLike
+    spatial_bias: bool = False
+    adds: bool = True
+    padding: str = "same"
 
     @nn.compact
     def __call__(self, x: jax.Array, adjacency: np.ndarray, train: bool) -> jax.Array:
         subsets = len(adjacency)
-        y = self._linear(subsets * self.features, "spatial")(x)
+        y = self._linear(subsets * self.features, "spatial", self.spatial_bias)(x)
         y = y.reshape(*x.shape[:3], subsets, self.features)
         edges = self.param("edges", nn.initializers.ones, adjacency.shape, jnp.float32)
         y = jnp.einsum("kij,btjkd->btid", (edges * adjacency).astype(self.dtype), y)
@@ -84,21 +89,24 @@ class STGCNUnit(nn.Module):
             dtype=self.dtype,
             name="temporal",
         )
-        y = temporal(y[:, :, :, None])[:, :, :, 0]
+        moves = self.padding == "torch" and self.stride == 2 and x.shape[1] % 2 == 0
+        y = with_one_more(temporal, y[:, :, :, None], [1] if moves else [])[:, :, :, 0]
         y = self._norm("temporal_norm", train)(y)
         y = nn.Dropout(self.dropout, deterministic=not train)(y)
 
+        if not self.adds:
+            return nn.relu(y)
         if self.stride > 1 or x.shape[-1] != self.features:
             # The steps at the middle of the convolution's windows.
-            before, _ = same_padding(x.shape[1], TEMPORAL_KERNEL, self.stride)
+            before, _ = same_padding(x.shape[1] + moves, TEMPORAL_KERNEL, self.stride)
             x = x[:, TEMPORAL_KERNEL // 2 - before :: self.stride]
             x = self._norm("shortcut_norm", train)(self._linear(self.features, "shortcut")(x))
         return nn.relu(x + y)
 
-    def _linear(self, features: int, name: str) -> nn.Dense:
+    def _linear(self, features: int, name: str, bias: bool = False) -> nn.Dense:
         return nn.Dense(
             features,
-            use_bias=False,
+            use_bias=bias,
             dtype=self.dtype,
             kernel_init=nn.initializers.he_normal(),
             name=name,
@@ -122,10 +130,14 @@ class STGCN(nn.Module):
     - layers_per_stage: 3, nine units, as published.
     - temporal_stride: 4 as published, or 2, 1 so that short clips keep a sequence.
     - dropout: on each unit's convolutions, in training, from the random stream "dropout".
+    - authors_code: as in the authors' code and weights, a further unit of 64 before the stages, to
+      which its input is not added, and biases in the graph convolutions.
+    - padding: "same", or "torch": strides are centred on the steps 0, 2, 4, as in that code.
 
-    Parameters: `norm`, `unit_0`, ... Raises ValueError for joints that no bones connect with the
-    centre, for another V than the bones', for an unknown temporal stride or lowering. Source: Yan
-    et al. 2018, section 3.6; dropout leaves each unit's input alone, as in the authors' code.
+    Parameters: `norm`, with `authors_code` `unit_first`, `unit_0`, ... Raises ValueError for joints
+    that no bones connect with the centre, for another V than the bones', for an unknown temporal
+    stride, padding or lowering. Source: Yan et al. 2018, section 3.6; dropout leaves each unit's
+    input alone, as in the authors' code.
     """
 
     bones: Bones
@@ -134,12 +146,14 @@ class STGCN(nn.Module):
     layers_per_stage: int = 3
     temporal_stride: int = 4
     dropout: float = 0.5
+    authors_code: bool = False
+    padding: str = "same"
     bn_momentum: float = 0.9
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        check_choices(self, temporal_stride=TEMPORAL_STRIDES, lowering=LOWERINGS)
+        check_choices(self, temporal_stride=TEMPORAL_STRIDES, padding=PADDINGS, lowering=LOWERINGS)
         super().__post_init__()
 
     @nn.compact
@@ -154,6 +168,12 @@ class STGCN(nn.Module):
         )
         x = norm(x).swapaxes(1, 2).reshape(batch * people, frames, joints, channels)
 
+        common = (self.bn_momentum, self.lowering, self.dtype, self.authors_code)
+        if self.authors_code:
+            first = scale_channels(STAGES[0], self.width)
+            x = STGCNUnit(first, 1, 0.0, *common, adds=False, name="unit_first")(
+                x, adjacency, train
+            )
         strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
         for stage, (published, stride) in enumerate(zip(STAGES, strides, strict=True)):
             for n in range(self.layers_per_stage):
@@ -161,9 +181,8 @@ class STGCN(nn.Module):
                     scale_channels(published, self.width),
                     stride if n == 0 else 1,
                     self.dropout,
-                    self.bn_momentum,
-                    self.lowering,
-                    self.dtype,
+                    *common,
+                    padding=self.padding,
                     name=f"unit_{stage * self.layers_per_stage + n}",
                 )
                 x = unit(x, adjacency, train)

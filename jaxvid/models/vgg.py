@@ -1,4 +1,4 @@
-"""VGG-16 backbone: the convolutional part, on every frame by itself."""
+"""VGG-16 backbone, on every frame by itself."""
 
 import flax.linen as nn
 import jax
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, max_pool
-from jaxvid.models.layers import ConvReLU, check_choices, scale_channels
+from jaxvid.models.layers import PICTURES, ConvReLU, as_shown, check_choices, scale_channels
 
 # Per stage, the number of its convolutions and their width. A pooling stands between stages.
 STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
@@ -19,27 +19,40 @@ class VGG16(nn.Module):
     With C = 3 and width 1 there are 14,714,688 parameters.
 
     - width: factor on every channel count, rounded to a multiple of 8.
+    - fully_connected: the published network's last pooling, FC6 and FC7, each with ReLU and
+      dropout, instead of the average: C' is 4096 at width 1, and the frame size stays that of the
+      initialisation.
+    - dropout: of these in training, from the random stream "dropout".
+    - pictures: what the convolutions see: "centred", or "imagenet" as the published weights.
 
     Parameters: `conv1_1`, `conv1_2`, `conv2_1` to `conv5_3`, each with `conv/kernel` (1,3,3,C,D)
-    and `conv/bias`; Flax's `capture_intermediates` reaches each one's map after its ReLU.
-    Raises ValueError for an unknown lowering. Source: Simonyan and Zisserman 2015, table 1,
-    column D.
+    and `conv/bias`, with `fully_connected` `fc6` and `fc7`. Flax's `capture_intermediates` reaches
+    each one's map after its ReLU. Raises ValueError for an unknown choice. Source: Simonyan and
+    Zisserman 2015, table 1, column D.
     """
 
     width: float = 1.0
+    fully_connected: bool = False
+    dropout: float = 0.5
+    pictures: str = "centred"
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        check_choices(self, lowering=LOWERINGS)
+        check_choices(self, pictures=PICTURES, lowering=LOWERINGS)
         super().__post_init__()
 
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        return self.maps(x).mean(axis=(2, 3), dtype=jnp.float32)
+        features = self._layers(x, train, self.fully_connected)
+        return features if self.fully_connected else features.mean((2, 3), dtype=jnp.float32)
 
-    @nn.compact
     def maps(self, x: jax.Array) -> jax.Array:
         """Computes the maps of conv5_3 after its ReLU: (B,T,H,W,C) -> (B,T,H/16,W/16,C')."""
+        return self._layers(x, train=False, fully_connected=False)
+
+    @nn.compact
+    def _layers(self, x: jax.Array, train: bool, fully_connected: bool) -> jax.Array:
+        x = as_shown(x, self.pictures)
         for stage, (count, published) in enumerate(STAGES, start=1):
             if stage > 1:
                 x = max_pool(x, (1, 2, 2), (1, 2, 2))
@@ -47,7 +60,16 @@ class VGG16(nn.Module):
             for n in range(1, count + 1):
                 name = f"conv{stage}_{n}"
                 x = ConvReLU(features, (1, 3, 3), self.lowering, self.dtype, name=name)(x)
-        return x
+        if not fully_connected:
+            return x
+        x = max_pool(x, (1, 2, 2), (1, 2, 2))
+        x = x.reshape(*x.shape[:2], -1)
+        for name in ("fc6", "fc7"):
+            features = scale_channels(4096, self.width)
+            init = nn.initializers.he_normal()
+            x = nn.relu(nn.Dense(features, dtype=self.dtype, kernel_init=init, name=name)(x))
+            x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        return x.astype(jnp.float32)
 
     def sequence_length(self, num_frames: int) -> int:
         """Counts the feature steps τ that a clip of T frames gives: one per frame."""
