@@ -104,6 +104,8 @@ def default() -> ConfigDict:
     init = config.init = ConfigDict()
     init.source = ""  # of the weights to start from: an entry of jaxvid/pretrained; empty: random
     init.path = ""  # its file (of the source workdir: a folder)
+    init.flow_path = ""  # i3d sources: the file for the flow stream of two_stream; empty: random
+    init.flow_stem = "random"  # first layer of flow from ImageNet's: random, or mean (over RGB)
 
     train = config.train = ConfigDict()
     train.batch_size = 32  # clips of a step, over all devices

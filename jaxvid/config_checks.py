@@ -45,6 +45,7 @@ def check(config: ConfigDict) -> None:
         "train.schedule": ("cosine", "step", "constant"),
         "model.cluster_start": ("data", "random"),
         "init.source": ("", *SOURCES),
+        "init.flow_stem": ("random", "mean"),
         "sift.encoder": ("bof", "fv", "vlad"),
         "eval.split": ("train", "test"),
         "eval.checkpoint": ("last", "best"),

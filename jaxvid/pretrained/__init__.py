@@ -32,7 +32,15 @@ class Source:
     takes_config: bool = True
 
 
+_I3D = ("i3d", "li3d", "two_stream")
+
 SOURCES: Mapping[str, Source] = {
+    "googlenet": Source(("inception2d", *_I3D)),
+    "vgg16": Source(("vgg16", "conv_fusion", "two_stream")),
+    "i3d_pytorch": Source(_I3D),
+    "i3d_tensorflow": Source(_I3D),
+    "c3d": Source(("c3d",)),
+    "st_gcn": Source(("st_gcn",)),
     # "workdir": Source(takes_config=False),
 }
 
@@ -48,12 +56,20 @@ def check(config: ConfigDict) -> None:
     if model.system == "sift":
         raise UserError(f"config.init.source={init.source}: the system sift has no such weights")
     known = SOURCES[init.source].backbones
-    if known and model.backbone not in known:
-        raise UserError(
-            f"config.init.source={init.source} has weights for {', '.join(known)}, not for "
-            f"config.model.backbone={model.backbone}"
-        )
+    fields = ["backbone"]
+    if model.backbone == "two_stream":
+        fields += ["rgb_backbone", "flow_backbone"]
+    for field in fields:
+        if known and model[field] not in known:
+            raise UserError(
+                f"config.init.source={init.source} has weights for {', '.join(known)}, not for "
+                f"config.model.{field}={model[field]}"
+            )
     _file(init.path)
+    if init.flow_path:
+        if model.backbone != "two_stream" or not init.source.startswith("i3d_"):
+            raise UserError("config.init.flow_path is for the I3D of a two_stream backbone")
+        _file(init.flow_path)
 
 
 def load(config: ConfigDict, shapes: Any) -> Loaded:
@@ -106,6 +122,7 @@ def write_account(loaded: Loaded, config: ConfigDict, workdir: Path) -> None:
 
 def _file(path: str) -> Path:
     file = Path(path).expanduser()
-    if not file.exists():
+    # A TensorFlow checkpoint is named by what its files' names begin with.
+    if not file.exists() and not file.with_name(f"{file.name}.index").exists():
         raise UserError(f"config.init.path={path} does not exist")
     return file

@@ -16,7 +16,8 @@ class Loaded:
     - tensors: of every tensor of the files, the variables it went to, or why it went nowhere.
     - initial: of every variable that is not in `values`, why it keeps its initial value.
     - notes: sentences for the user on what is not exact.
-    - errors: of every kernel that was approximated, the relative error in the Frobenius norm.
+    - errors: of every unit whose kernel was approximated the relative error in the Frobenius norm,
+      and under `all` that of all of them together; None where none was.
     """
 
     values: dict[str, np.ndarray]

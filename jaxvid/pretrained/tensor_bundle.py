@@ -1,0 +1,149 @@
+"""TensorFlow 1 checkpoints (NAME.index, NAME.data-00000-of-00001), read without TensorFlow.
+
+The index is a sorted table in LevelDB's format: a footer points to an index block, that to data
+blocks of keys, each stored as what differs from the key before it. A value is a protocol buffer
+that says where in the data file the tensor lies.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from jaxvid.errors import UserError
+
+FOOTER = 48
+MAGIC = 0xDB4775248B80FB57
+FLOAT = 1  # DT_FLOAT
+POLYNOMIAL = 0x82F63B78  # of CRC-32C
+
+
+def index_path(path: Path) -> Path:
+    """Returns the index file of a checkpoint that is named by its prefix or one of its files."""
+    name = path.name
+    if ".data-" in name:
+        name = name[: name.rindex(".data-")]
+    return path.with_name(name.removesuffix(".index") + ".index")
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Reads the float32 tensors of a checkpoint, named by its prefix or by its index file.
+
+    Tensors of other types (a step count) are left out. Raises UserError where a file is missing,
+    damaged or not what it should be.
+    """
+    index = index_path(path)
+    entries = _entries(index)
+    header = dict(_fields(entries.pop(b"", b""), index))
+    if header.get(1, 0) != 1:
+        raise UserError(f"{index}: a checkpoint of one data file is wanted, not {header.get(1, 0)}")
+    data = index.with_suffix(".data-00000-of-00001")
+    if not data.is_file():
+        raise UserError(f"{data} does not exist: it belongs to {index}")
+    values = np.memmap(data, np.uint8, "r") if data.stat().st_size else np.zeros(0, np.uint8)
+    tensors = {}
+    for key, entry in entries.items():
+        fields = dict(_fields(entry, index))
+        shape = tuple(_dimensions(fields.get(2, b""), index))
+        offset, size = fields.get(4, 0), fields.get(5, 0)
+        if fields.get(1, 0) != FLOAT:
+            continue
+        if size != 4 * int(np.prod(shape, dtype=np.int64)):
+            raise UserError(f"{index} is damaged: {key!r} of shape {shape} has {size} bytes")
+        if offset + size > len(values):
+            raise UserError(
+                f"{data} is cut short: {key.decode()} ends at byte {offset + size}, the file has "
+                f"{len(values)}"
+            )
+        tensor = values[offset : offset + size].view("<f4").reshape(shape)
+        if not np.isfinite(tensor).all():
+            raise UserError(f"{data} is damaged: {key.decode()} has values that are not finite")
+        tensors[key.decode()] = np.array(tensor, np.float32)
+    return tensors
+
+
+def _entries(index: Path) -> dict[bytes, bytes]:
+    if not index.is_file():
+        raise UserError(f"{index} does not exist: a checkpoint's index file is wanted")
+    content = index.read_bytes()
+    if len(content) < FOOTER or struct.unpack_from("<Q", content, len(content) - 8)[0] != MAGIC:
+        raise UserError(f"{index} is damaged, or not the index of a TensorFlow checkpoint")
+    try:
+        footer = content[-FOOTER:]
+        _, place = _varint(footer, 0)
+        _, place = _varint(footer, place)  # the meta index's place and size, which is empty
+        blocks = _block(content, footer[place:])
+        return {key: value for _, handle in blocks for key, value in _block(content, handle)}
+    except (IndexError, struct.error, ValueError) as error:
+        raise UserError(f"{index} is damaged: {error}") from None
+
+
+def _block(content: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the keys and values of the block that a handle (place, size) points to."""
+    start, place = _varint(handle, 0)
+    size, _ = _varint(handle, place)
+    block, trailer = content[start : start + size], content[start + size : start + size + 5]
+    if len(trailer) < 5 or trailer[0] != 0:
+        raise ValueError(f"no uncompressed block of {size} bytes at {start}")
+    if struct.unpack("<I", trailer[1:])[0] != _masked_crc(block + trailer[:1]):
+        raise ValueError(f"the block at {start} has changed since it was written")
+    restarts = struct.unpack_from("<I", block, size - 4)[0]
+    end, at, key = size - 4 * (restarts + 1), 0, b""
+    while at < end:
+        shared, at = _varint(block, at)
+        added, at = _varint(block, at)
+        length, at = _varint(block, at)
+        key = key[:shared] + block[at : at + added]
+        yield key, block[at + added : at + added + length]
+        at += added + length
+
+
+def _fields(message: bytes, index: Path) -> Iterator[tuple[int, int | bytes]]:
+    """Yields the numbers and values of a protocol buffer's fields."""
+    at = 0
+    try:
+        while at < len(message):
+            tag, at = _varint(message, at)
+            number, kind = tag >> 3, tag & 7
+            if kind == 0:
+                value, at = _varint(message, at)
+            elif kind == 2:
+                length, at = _varint(message, at)
+                value, at = message[at : at + length], at + length
+            elif kind in (1, 5):
+                length = 8 if kind == 1 else 4
+                value, at = message[at : at + length], at + length
+            else:
+                raise ValueError(f"field {number} of unknown kind {kind}")
+            yield number, value
+    except (IndexError, ValueError) as error:
+        raise UserError(f"{index} is damaged: {error}") from None
+
+
+def _dimensions(shape: bytes, index: Path) -> Iterator[int]:
+    for number, dimension in _fields(shape, index):
+        if number == 2:
+            yield dict(_fields(dimension, index)).get(1, 0)
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    """Returns the number that begins at a place, seven bits a byte, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = content[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def _masked_crc(content: bytes) -> int:
+    """Returns the CRC-32C of bytes, turned and shifted as LevelDB stores it."""
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ POLYNOMIAL * (crc & 1)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -1,0 +1,158 @@
+"""Moving tensors into variables with an account of both: nothing is lost, nothing made up."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from jaxvid.errors import UserError
+from jaxvid.pretrained.loaded import Loaded
+
+
+class WeightFile:
+    """The tensors of a file, and where each of them went."""
+
+    def __init__(self, path: Path, tensors: dict[str, np.ndarray]):
+        self.path, self.tensors = path, tensors
+        self.went: dict[str, list[str]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tensors
+
+    def take(self, name: str, ndim: int | None = None) -> np.ndarray:
+        """Returns a tensor. Raises UserError where it is missing or has other than `ndim` axes."""
+        if name not in self.tensors:
+            raise UserError(f"{self.path} has no tensor {name}: is it another network's file?")
+        tensor = self.tensors[name]
+        if ndim is not None and tensor.ndim != ndim:
+            raise UserError(f"{self.path}: {name} is {tensor.shape}: {ndim} axes are wanted")
+        return tensor
+
+    def drop(self, names: Iterable[str], reason: str) -> None:
+        """Leaves tensors where they are, those that the file has."""
+        for name in names:
+            if name in self.tensors:
+                self.went.setdefault(name, []).append(f"nowhere: {reason}")
+
+    def drop_under(self, prefix: str, reason: str) -> None:
+        """Leaves the tensors whose names begin so."""
+        self.drop([name for name in self.tensors if name.startswith(prefix)], reason)
+
+    def drop_ending(self, suffix: str, reason: str) -> None:
+        """Leaves the tensors whose names end so."""
+        self.drop([name for name in self.tensors if name.endswith(suffix)], reason)
+
+
+class Transfer:
+    """The variables of a model, by path, and what they get from files."""
+
+    def __init__(self, shapes: Any, *weight_files: WeightFile):
+        self.shapes = {name: leaf.shape for name, leaf in flatten_dict(shapes, sep="/").items()}
+        self.files = weight_files
+        self.values: dict[str, np.ndarray] = {}
+        self.initial: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.approximated: dict[str, tuple[float, float]] = {}  # relative error, kernel's norm
+
+    def put(self, variable: str, value: np.ndarray, file: WeightFile, *names: str) -> None:
+        """Sets a variable to what was made of the tensors `names`.
+
+        Raises UserError where the model has no such variable, or one of another shape.
+        """
+        if variable not in self.shapes:
+            raise UserError(f"{file.path}: the model has no {variable} for {' and '.join(names)}")
+        if value.shape != self.shapes[variable]:
+            raise UserError(
+                f"{file.path}: {names[0]} {file.tensors[names[0]].shape} makes {value.shape} for "
+                f"{variable}, which is {self.shapes[variable]} in this model; published weights "
+                "have config.model.width=1.0"
+            )
+        self.values[variable] = np.ascontiguousarray(value, np.float32)
+        for name in names:
+            file.went.setdefault(name, []).append(variable)
+
+    def keep(self, prefix: str, reason: str) -> None:
+        """Leaves the variables under a path at their initial values, those not set so far."""
+        for name in self.shapes:
+            inside = any(f"{name}/".startswith(f"{tree}/{prefix}/") for tree in TREES)
+            if inside and name not in self.values:
+                self.initial.setdefault(name, reason)
+
+    def keep_rest(self, model: Any) -> None:
+        """Leaves the parts around the backbone, of which published networks have none."""
+        own = {"encoder": f"config.model.encoder={model.encoder}"}
+        own["pooling"] = f"config.model.pooling={model.pooling}"
+        for part in {name.split("/")[1] for name in self.shapes} - {"backbone"}:
+            self.keep(part, f"the published network has no such part ({own.get(part, part)})")
+
+    def classifier(self, *parts: tuple[WeightFile, str, str]) -> None:
+        """Sets the classifier from files with the names of its kernel (N,E,...) and its bias.
+
+        Of several, each reads its share of the embedding, and their logits are added. Where the
+        model's has another number of classes or reads something else, it keeps its initial values.
+        """
+        kernel, bias = "params/classifier/kernel", "params/classifier/bias"
+        if kernel not in self.shapes:
+            for file, *names in parts:
+                file.drop(names, "the model has no classifier")
+            return
+        kernels = [file.take(name) for file, name, _ in parts]
+        if all(k.size == k.shape[0] * k.shape[1] for k in kernels):
+            kernels = [k.reshape(k.shape[:2]).T for k in kernels]
+        wanted, found = self.shapes[kernel], kernels[0].shape
+        width = sum(k.shape[0] for k in kernels)
+        if any(k.shape[1] != wanted[1] for k in kernels):
+            reason = f"another number of classes: {found[-1]} in the file, {wanted[1]} here"
+        elif any(name.startswith("params/encoder/") for name in self.shapes) or width != wanted[0]:
+            reason = "the published classifier reads the backbone's features and nothing else"
+        else:
+            biases = [file.take(name) for file, _, name in parts]
+            stacked, added = np.concatenate(kernels), np.sum(biases, axis=0)
+            for file, kernel_name, bias_name in parts:
+                self.put(kernel, stacked, file, kernel_name)
+                self.put(bias, added, file, bias_name)
+            return
+        self.keep("classifier", reason)
+        for file, *names in parts:
+            file.drop(names, reason)
+
+    def loaded(self) -> Loaded:
+        """Returns the account. Raises UserError for a tensor that nothing was said about."""
+        tensors = {}
+        for file in self.files:
+            left = sorted(file.tensors.keys() - file.went.keys())
+            if left:
+                more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+                raise UserError(
+                    f"{file.path} holds tensors that this network has no place for: "
+                    f"{', '.join(left[:3])}{more}"
+                )
+            prefix = f"{file.path.name}: " if len(self.files) > 1 else ""
+            tensors |= {prefix + name: ", ".join(places) for name, places in file.went.items()}
+        errors = self.errors()
+        return Loaded(self.values, tensors, self.initial, tuple(self.notes), errors or None)
+
+    def errors(self) -> dict[str, float]:
+        """Returns the relative error of every approximated kernel, and under `all` of them all."""
+        if not self.approximated:
+            return {}
+        squares = [((error * norm) ** 2, norm**2) for error, norm in self.approximated.values()]
+        missed, whole = np.sum(squares, axis=0)
+        each = {unit: error for unit, (error, _) in self.approximated.items()}
+        return {"all": float(np.sqrt(missed / whole)), **each}
+
+
+TREES = ("params", "batch_stats")
+
+
+def streams(config: Any) -> list[tuple[str, str, str]]:
+    """Returns the path of each backbone in a model, its name and the stream that it reads."""
+    model = config.model
+    if model.backbone == "two_stream":
+        return [
+            ("backbone/rgb", model.rgb_backbone, "rgb"),
+            ("backbone/flow", model.flow_backbone, "flow"),
+        ]
+    return [("backbone", model.backbone, config.data.streams)]
