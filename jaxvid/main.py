@@ -8,6 +8,8 @@ python -m jaxvid.main --mode=features --workdir=runs/try1 FOLDER --output=featur
 python -m jaxvid.main --mode=search --workdir=runs/try1 --features=features [query.mp4]
 python -m jaxvid.main --mode=export --workdir=runs/try1 --output=exported
 python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
+python -m jaxvid.main --mode=convert --config=configs/i3d.py:kinetics --classes=kinetics400.txt
+    --config.init.source=i3d_pytorch --config.init.path=rgb_imagenet.pt --workdir=runs/i3d
 python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/vgg16_flow
 """
 
@@ -81,6 +83,9 @@ def _parse(argv: list[str]) -> Command:
     )
     flags.DEFINE_string(
         "annotate", "", "predict: folder for copies with labels drawn on them", flag_values=values
+    )
+    flags.DEFINE_string(
+        "classes", "", "convert: text file, the name of a class in each line", flag_values=values
     )
     flags.DEFINE_bool("help", False, "show this help", flag_values=values, short_name="h")
     config = _config(argv)

@@ -163,6 +163,15 @@ def _check_trained(command: Command) -> None:
     _keep_compiled(command.config)
 
 
+def _convert(command: Command, signals: Signals) -> int:
+    from jaxvid.convert import convert
+
+    loaded = convert(command.config, command.workdir, **command.options)
+    print(pretrained.describe(loaded, command.config))
+    print(f"the model is in {command.workdir}, for --mode=predict and --mode=eval")
+    return 0
+
+
 def _keep_compiled(config: ConfigDict) -> None:
     from jaxvid.data import loading
     from jaxvid.devices import keep_compiled
@@ -217,5 +226,8 @@ MODES = {
         "write the network of a workdir as a program that runs without this package",
         _export,
         flags=("output",),
+    ),
+    "convert": Mode(
+        "make a workdir of the published weights that config.init names", _convert, ("classes",)
     ),
 }

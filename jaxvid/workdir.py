@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -41,11 +42,7 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
     the split it stands. Raises UserError where a run there began with other clips: no batch would
     be what it was.
     """
-    about = {
-        "class_names": list(dataset.class_names),
-        "training_clips": len(clips),
-        "fingerprint": files.fingerprint([(clip.id, clip.label) for clip in clips]),
-    }
+    about = _about(dataset.class_names, clips)
     if (workdir / DATASET).is_file():
         before = files.read_json(workdir / DATASET)
         if before != about:
@@ -66,6 +63,13 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
         )
     if not (workdir / CONFIG).is_file():
         files.write_text(workdir / CONFIG, config_files.to_json(config))
+
+
+def found(workdir: Path, config: ConfigDict, class_names: tuple[str, ...]) -> None:
+    """Makes a folder the workdir of a model that was trained on no clip of a dataset here."""
+    files.write_json(workdir / DATASET, _about(class_names, []))
+    files.write_csv(workdir / SPLIT, SPLIT_COLUMNS, [])
+    files.write_text(workdir / CONFIG, config_files.to_json(config))
 
 
 def class_names(workdir: Path) -> tuple[str, ...]:
@@ -126,6 +130,14 @@ def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Clip] | Non
         return workdir
     name = ",".join(f"{field.removeprefix('eval.')}={value}" for field, value in changed.items())
     return workdir / "evaluations" / name.replace("/", "-")[:200]
+
+
+def _about(class_names: tuple[str, ...], clips: list[Clip]) -> dict[str, Any]:
+    return {
+        "class_names": list(class_names),
+        "training_clips": len(clips),
+        "fingerprint": files.fingerprint([(clip.id, clip.label) for clip in clips]),
+    }
 
 
 def _sides(workdir: Path) -> dict[str, str]:

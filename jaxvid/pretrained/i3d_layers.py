@@ -23,11 +23,13 @@ def place(
     config: ConfigDict,
     layer: LayerReader,
     classifier: ClassifierNames,
+    inputs_first: bool = False,
 ) -> Loaded:
     """Sets the backbones of a model from a file for each, the first one's stream first.
 
     `layer` reads the layer of one of our units from a file; `classifier` names the tensors of the
-    classifier. Without a file the second stream of two keeps its initial values.
+    classifier, `inputs_first` as Transfer.classifier's. Without a file the second of two streams
+    keeps its initial values.
 
     Raises UserError for the weights of another stream, and for what does not fit.
     """
@@ -47,7 +49,8 @@ def place(
             placement.put(name, layer(file, name))
     for path, _, _ in parts[len(weight_files) :]:
         transfer.keep(path, "no config.init.flow_path")
-    transfer.classifier(*((file, *classifier(file)) for file in weight_files))
+    heads = [(file, *classifier(file)) for file in weight_files]
+    transfer.classifier(*heads, inputs_first=inputs_first)
     transfer.keep_rest(config.model)
     if transfer.approximated:
         transfer.notes.append(_of_the_error(transfer, config))

@@ -37,7 +37,7 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
         convolution = f"{_scope(file)}/Logits/Conv3d_0c_1x1/conv_3d"
         return f"{convolution}/w", f"{convolution}/b"
 
-    return i3d_layers.place(weight_files, shapes, config, _layer, classifier)
+    return i3d_layers.place(weight_files, shapes, config, _layer, classifier, inputs_first=True)
 
 
 def _scope(file: WeightFile) -> str:

@@ -87,11 +87,12 @@ class Transfer:
         for part in {name.split("/")[1] for name in self.shapes} - {"backbone"}:
             self.keep(part, f"the published network has no such part ({own.get(part, part)})")
 
-    def classifier(self, *parts: tuple[WeightFile, str, str]) -> None:
-        """Sets the classifier from files with the names of its kernel (N,E,...) and its bias.
+    def classifier(self, *parts: tuple[WeightFile, str, str], inputs_first: bool = False) -> None:
+        """Sets the classifier from files with the names of its kernel and its bias.
 
-        Of several, each reads its share of the embedding, and their logits are added. Where the
-        model's has another number of classes or reads something else, it keeps its initial values.
+        The kernel is (N,E,1,...), or (1,...,E,N) with `inputs_first`. Of several, each reads its
+        share of the embedding, and their logits are added. Where the model's has another number of
+        classes or reads something else, it keeps its initial values.
         """
         kernel, bias = "params/classifier/kernel", "params/classifier/bias"
         if kernel not in self.shapes:
@@ -99,7 +100,9 @@ class Transfer:
                 file.drop(names, "the model has no classifier")
             return
         kernels = [file.take(name) for file, name, _ in parts]
-        if all(k.size == k.shape[0] * k.shape[1] for k in kernels):
+        if inputs_first:
+            kernels = [k.reshape(k.shape[-2:]) for k in kernels]
+        else:
             kernels = [k.reshape(k.shape[:2]).T for k in kernels]
         wanted, found = self.shapes[kernel], kernels[0].shape
         width = sum(k.shape[0] for k in kernels)

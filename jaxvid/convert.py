@@ -1,0 +1,72 @@
+"""A workdir from published weights: what predicts, evaluates and gives features at once."""
+
+import shutil
+import uuid
+from pathlib import Path
+
+import jax
+from flax.traverse_util import unflatten_dict
+from ml_collections import ConfigDict
+
+from jaxvid import checkpoints, files, pretrained, workdir
+from jaxvid.errors import UserError
+from jaxvid.network import open_network
+from jaxvid.pretrained.loaded import Loaded
+
+
+def convert(config: ConfigDict, folder: Path, classes: str) -> Loaded:
+    """Writes the model that a config's `init` names to the new workdir `folder`, as its step 0.
+
+    `classes`: a text file with the name of a class in each line, in the order of the weights.
+    Raises UserError where the weights do not make the whole model, and where `folder` exists.
+    """
+    if not config.init.source:
+        raise UserError("--mode=convert needs config.init.source and config.init.path")
+    if not classes:
+        raise UserError("--mode=convert needs --classes=FILE, the name of a class in each line")
+    if folder.exists():
+        raise UserError(f"{folder} exists already; choose another --workdir")
+    pretrained.check(config)
+    names = read_classes(Path(classes))
+    network = open_network(config, len(names))
+    loaded = pretrained.load(config, network.shapes)
+    if loaded.initial:
+        name, reason = next(iter(loaded.initial.items()))
+        more = f" and {len(loaded.initial) - 1} more" if len(loaded.initial) > 1 else ""
+        raise UserError(
+            f"{config.init.path} and the {len(names)} classes of {classes} do not make the whole "
+            f"model: {name}{more} would stay random ({reason})"
+        )
+    variables = {"batch_stats": {}} | unflatten_dict(loaded.values, sep="/")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Under its own name only when all of it is there.
+    half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        half.mkdir()
+        writer = checkpoints.Writer(half / "checkpoints", config.checkpoint.keep)
+        writer.save(0, {"variables": jax.device_put(variables, network.devices.replicated)})
+        writer.close()
+        pretrained.write_account(loaded, config, half)
+        workdir.found(half, config, names)
+        with files.locked(folder, waits=False):
+            if folder.exists():
+                raise UserError(f"{folder} exists already; choose another --workdir")
+            half.rename(folder)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return loaded
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Reads names of classes, one a line. Raises UserError for none, and for one that is twice."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except ValueError:
+        raise UserError(f"--classes={path} is not a text file in UTF-8") from None
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise UserError(f"--classes={path} holds no name")
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--classes={path} names '{name}' twice: one for each class is wanted")
+    return tuple(names)

@@ -1,0 +1,163 @@
+"""Inflation in time, and the factorisation of kernels over space and time."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxvid.models.conv import conv3d
+from jaxvid.pretrained.inception_layers import EPSILON, Layer, best_factors, fold_scale
+
+FACTORISED = {
+    "i3d": {"model__backbone": "i3d"},
+    "spatial first": {"model__backbone": "li3d"},
+    "temporal first": {"model__backbone": "li3d", "model__kernel_order": "temporal_first"},
+    "linear, temporal first": {
+        "model__backbone": "li3d",
+        "model__linear_factors": True,
+        "model__kernel_order": "temporal_first",
+    },
+}
+
+
+def normal(*shape):
+    return np.random.default_rng(2).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", FACTORISED)
+def test_inflated_network_on_a_still_video_is_the_one_on_the_frame(
+    name, torch_networks, make_config, start, tmp_path
+):
+    import torch
+
+    path = tmp_path / "googlenet.pth"
+    torch.save(torch_networks.randomise(torch_networks.GoogLeNet(7, 0.125)).state_dict(), path)
+    common = {"init__source": "googlenet", "init__path": str(path)}
+    stem = name not in ("i3d", "spatial first")
+    inflated = start(
+        make_config(
+            model__temporal_stride=1,
+            model__factorised_stem=stem,
+            **FACTORISED[name],
+            **common,
+        ),
+        7,
+    )
+    flat = start(make_config(model__backbone="inception2d", **common), 7)
+    assert not inflated.loaded.initial and not inflated.loaded.errors
+    frame = normal(1, 1, 40, 33, 3)
+    features = flat(frame).sequence[0, 0]
+    sequence = inflated(np.repeat(frame, 32, axis=1)).sequence[0]
+    # What goes into this step reaches back 14 frames (3 in the stem, 1 in conv_2c, in each of nine
+    # blocks and in a pooling) and ahead 16, with a pooling over two steps and the last mean.
+    np.testing.assert_allclose(sequence[14], features, atol=1e-4, rtol=1e-4)
+    assert np.ptp(features) > 0.1
+    if name == "i3d":  # at the clip's ends the kernels reach beyond it
+        assert np.abs(sequence[0] - features).max() > 1e-2
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.0, 1e-6, -2.0])
+def test_a_scale_is_folded_exactly(scale):
+    layer = Layer(normal(1, 1, 1, 5, 4), normal(4), normal(4) * 2, normal(4) ** 2, None, {})
+    scales = np.array([scale, 1, 0.5, 1e3], np.float32)
+    x = normal(6, 5)
+
+    def computed(layer, scale):
+        y = x @ layer.kernel[0, 0, 0]
+        return scale * (y - layer.mean) / np.sqrt(layer.variance + EPSILON) + layer.offset
+
+    folded = fold_scale(Layer(**{**vars(layer), "scale": scales}))
+    assert folded.scale is None
+    expected = computed(layer, scales)
+    np.testing.assert_allclose(computed(folded, 1), expected, rtol=1e-4, atol=1e-4)
+
+
+def composed(factors, order, paired, x):
+    first, second, _ = factors
+    y = conv3d(x, jnp.asarray(first, jnp.float32), lowering="native")
+    y = jnp.maximum(y, 0) if paired else y
+    return conv3d(y, jnp.asarray(second, jnp.float32), lowering="native")
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("order", ["spatial_first", "temporal_first"])
+def test_separable_kernel_is_reproduced_exactly(order, paired):
+    # Of each filter one temporal and one spatial kernel; with a ReLU between, of half as many.
+    count = 8 if not paired else 4
+    spatial, temporal = normal(3, 3, 6, count), normal(5, count)
+    mixed = normal(count, 8) if paired else np.eye(8, dtype=np.float32)
+    kernel = np.einsum("tm,hwim,mo->thwio", temporal, spatial, mixed)
+    if order == "temporal_first":  # the same number of components, seen from the other side
+        spatial, temporal = normal(3, 3, count, 8), normal(5, 6, count)
+        kernel = np.einsum("tim,hwmo->thwio", temporal, spatial)
+    factors = best_factors(kernel, order, paired)
+    x = normal(2, 7, 9, 8, 6)
+    expected = conv3d(jnp.asarray(x), jnp.asarray(kernel, jnp.float32), lowering="native")
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(
+        composed(factors, order, paired, x), expected, atol=1e-5 * scale, rtol=0
+    )
+    assert factors[2] < 1e-6
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("order", ["spatial_first", "temporal_first"])
+def test_factors_are_the_best_ones(order, paired):
+    kernel = normal(3, 3, 3, 6, 8)
+    first, second, error = best_factors(kernel, order, paired)
+    rank = 4 if paired else 8
+    if paired:  # the other half of the channels carries negatives
+        np.testing.assert_array_equal(first[..., :4], -first[..., 4:])
+        first, second = first[..., :4], second[..., :4, :]
+    if order == "spatial_first":
+        assert first.shape[:4] == (1, 3, 3, 6) and second.shape[:3] == (3, 1, 1)
+        product = np.einsum("hwim,tmo->thwio", first[0], second[:, 0, 0])
+        unfolded = np.moveaxis(kernel, 0, 3).reshape(54, 24)
+    else:
+        product = np.einsum("tim,hwmo->thwio", first[:, 0, 0], second[0])
+        unfolded = np.moveaxis(kernel, 3, 1).reshape(18, 72)
+    missed = np.linalg.norm(kernel - product)
+    # Eckart and Young: no matrix of this rank comes nearer than the singular values left out.
+    best = np.linalg.norm(np.linalg.svd(unfolded, compute_uv=False)[rank:])
+    assert missed == pytest.approx(best, rel=1e-5)
+    assert error == pytest.approx(best / np.linalg.norm(kernel), rel=1e-5)
+
+
+@pytest.mark.parametrize("linear", [True, False], ids=["linear", "with a ReLU between"])
+def test_kinetics_weights_in_li3d_and_the_error_that_they_make(
+    linear, torch_networks, make_config, start, tmp_path
+):
+    import torch
+
+    theirs = torch_networks.randomise(torch_networks.I3D(7, width=0.125))
+    with torch.no_grad():  # kernels that are separable with a quarter of the channels
+        for module in theirs.modules():
+            if isinstance(module, torch.nn.Conv3d) and module.kernel_size == (3, 3, 3):
+                out, channels = module.weight.shape[:2]
+                spatial = torch.randn(channels, 3, 3, out // 4) / channels**0.5
+                temporal = torch.randn(3, out // 4, out) / 3
+                module.weight.copy_(torch.einsum("chwm,tmo->octhw", spatial, temporal))
+    path = tmp_path / "rgb.pth"
+    torch.save(theirs.state_dict(), path)
+    fields = {"model__backbone": "li3d", "model__linear_factors": linear}
+    ours = start(make_config(init__source="i3d_pytorch", init__path=str(path), **fields), 7)
+    assert not ours.loaded.initial and len(ours.loaded.errors) == 19
+    assert max(ours.loaded.errors.values()) < 1e-5
+    x = normal(1, 16, 32, 32, 3)
+    with torch.no_grad():
+        features, logits = theirs(torch.from_numpy(x.transpose(0, 4, 1, 2, 3).copy()))
+    outputs = ours(x)
+    np.testing.assert_allclose(outputs.sequence, features, atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(outputs.logits, logits, atol=1e-3, rtol=1e-3)
+
+    theirs = torch_networks.randomise(theirs)
+    torch.save(theirs.state_dict(), path)
+    errors = start(ours.network.config, 7).loaded.errors
+    unit = theirs.Mixed_4b.b1b
+    kernel = unit.conv3d.weight.detach().permute(1, 3, 4, 2, 0)  # (C,H,W,T,D)
+    kernel *= unit.bn.weight.detach() / (unit.bn.running_var + 1e-3).sqrt()  # as it is folded
+    unfolded = kernel.numpy().reshape(-1, 3 * kernel.shape[-1])
+    values = np.linalg.svd(unfolded, compute_uv=False)
+    left_out = values[kernel.shape[-1] // (1 if linear else 2) :]
+    relative = np.linalg.norm(left_out) / np.linalg.norm(values)
+    assert errors["backbone/mixed_4b/branch_1"] == pytest.approx(relative, rel=1e-4)
+    assert min(errors.values()) < errors["all"] < max(errors.values())
