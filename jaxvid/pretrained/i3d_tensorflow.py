@@ -60,7 +60,5 @@ def _layer(file: WeightFile, name: str) -> Layer:
         "mean": f"{prefix}/batch_norm/moving_mean",
         "variance": f"{prefix}/batch_norm/moving_variance",
     }
-    tensors = {field: file.take(n, 5 if field == "kernel" else None) for field, n in names.items()}
-    for field in ("offset", "mean", "variance"):
-        tensors[field] = tensors[field].reshape(-1)
+    tensors = {field: file.take(n, 5 if field == "kernel" else 1) for field, n in names.items()}
     return Layer(**tensors, scale=None, names=names)

@@ -24,12 +24,18 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: a name that ends in {', '.join(READERS)} is wanted")
     if path.is_dir():
         raise UserError(f"{path} is a folder: a file of weights is wanted")
-    tensors = {name: np.asarray(tensor, np.float32) for name, tensor in reader(path).items()}
+    tensors = {}
+    for name, tensor in reader(path).items():
+        try:
+            tensors[name] = np.asarray(tensor, np.float32)
+        except (ValueError, TypeError):
+            raise UserError(
+                f"{path}: {name} is of type {tensor.dtype}: numbers are wanted"
+            ) from None
+        if not np.isfinite(tensors[name]).all():
+            raise UserError(f"{path} is damaged: {name} has values that are not finite")
     if not tensors:
         raise UserError(f"{path} holds no tensor")
-    for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise UserError(f"{path} is damaged: {name} has values that are not finite")
     return tensors
 
 
@@ -61,8 +67,9 @@ def _read_torch(path: Path) -> Mapping[str, np.ndarray]:
             f"{path} is damaged, or more than a plain state dictionary: "
             "torch.save(model.state_dict(), ...) writes one"
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError) as error:
-        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # a damaged pickle can raise anything
+        reason = (str(error) or "it ends too soon").splitlines()[0]
+        raise UserError(f"{path} is damaged: {reason}") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{path} holds a {type(content).__name__}: a state dictionary is wanted")
     others = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]

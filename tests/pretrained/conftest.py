@@ -11,6 +11,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxvid import config as configs
 from jaxvid import pretrained
+from jaxvid.models import inception
 from jaxvid.network import open_network
 from jaxvid.pretrained.loaded import Loaded
 
@@ -72,3 +73,45 @@ def make_config():
 @pytest.fixture
 def start():
     return _start
+
+
+# DeepMind's layers of a block, with the numbers of their inputs and outputs among its widths.
+BRANCHES = {
+    "Branch_0/Conv3d_0a_1x1": (1, None, 0),
+    "Branch_1/Conv3d_0a_1x1": (1, None, 1),
+    "Branch_1/Conv3d_0b_3x3": (3, 1, 2),
+    "Branch_2/Conv3d_0a_1x1": (1, None, 3),
+    "Branch_2/Conv3d_0b_3x3": (3, 3, 4),
+    "Branch_3/Conv3d_0b_1x1": (1, None, 5),
+}
+
+
+def _published_i3d(scope: str, channels: int) -> dict[str, np.ndarray]:
+    """Random variables of DeepMind's I3D with seven classes, an eighth as wide, by their names."""
+    layers = {"Conv3d_1a_7x7": (7, channels, 8), "Conv3d_2b_1x1": (1, 8, 8)}
+    layers["Conv3d_2c_3x3"] = (3, 8, 24)
+    total = 24
+    for block, published in inception.BRANCH_WIDTHS.items():
+        widths = [max(8, round(width / 64) * 8) for width in published]
+        for branch, (size, before, after) in BRANCHES.items():
+            name = f"{block.capitalize()}/{branch}"
+            if name == "Mixed_5b/Branch_2/Conv3d_0b_3x3":
+                name = "Mixed_5b/Branch_2/Conv3d_0a_3x3"
+            layers[name] = (size, total if before is None else widths[before], widths[after])
+        total = widths[0] + widths[2] + widths[4] + widths[5]
+    random = np.random.default_rng(0)
+    tensors = {}
+    for layer, (size, before, after) in layers.items():
+        prefix = f"{scope}/inception_i3d/{layer}"
+        tensors[f"{prefix}/conv_3d/w"] = random.standard_normal((size, size, size, before, after))
+        for name in ("beta", "moving_mean", "moving_variance"):
+            tensors[f"{prefix}/batch_norm/{name}"] = random.uniform(0.5, 1.5, after)
+    logits = f"{scope}/inception_i3d/Logits/Conv3d_0c_1x1/conv_3d"
+    tensors |= {f"{logits}/w": random.standard_normal((1, 1, 1, total, 7))}
+    tensors |= {f"{logits}/b": random.standard_normal(7)}
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+@pytest.fixture
+def published_i3d():
+    return _published_i3d
