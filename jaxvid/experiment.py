@@ -16,6 +16,7 @@ from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.devices import compute_dtype
 from jaxvid.errors import UserError
 from jaxvid.network import Network, open_network
+from jaxvid.skeletons import SKELETONS
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def open_experiment(config: ConfigDict) -> Experiment:
     dataset = loading.load(config.data)
     if config.data.streams == "skeleton" and dataset.skeletons:
         joints = FORMATS[dataset.skeletons].joints
-        if joints != config.model.skeleton:
+        if SKELETONS[joints].joints != SKELETONS[config.model.skeleton].joints:
             raise UserError(
                 f"config.model.skeleton={config.model.skeleton}: {dataset.name} has the joints of "
                 f"{joints}"

@@ -164,7 +164,7 @@ def _check_trained(command: Command) -> None:
 
 
 def _convert(command: Command, signals: Signals) -> int:
-    from jaxvid.convert import convert
+    from jaxvid.pretrained.convert import convert
 
     loaded = convert(command.config, command.workdir, **command.options)
     print(pretrained.describe(loaded, command.config))

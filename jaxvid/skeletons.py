@@ -32,6 +32,19 @@ def _skeleton(joints: str, bones: str, centre: str) -> Skeleton:
     )
 
 
+_NTU_JOINTS = (
+    "spine_base spine_middle neck head <shoulder <elbow <wrist <hand "
+    ">shoulder >elbow >wrist >hand <hip <knee <ankle <foot >hip >knee >ankle >foot "
+    "spine_shoulder <hand_tip <thumb >hand_tip >thumb"
+)
+_NTU_BONES = (
+    "spine_base-spine_middle spine_middle-spine_shoulder spine_shoulder-neck neck-head "
+    "spine_shoulder-<shoulder <shoulder-<elbow <elbow-<wrist <wrist-<hand "
+    "spine_shoulder->shoulder >shoulder->elbow >elbow->wrist >wrist->hand "
+    "spine_base-<hip <hip-<knee <knee-<ankle <ankle-<foot "
+    "spine_base->hip >hip->knee >knee->ankle >ankle->foot"
+)
+
 SKELETONS: Mapping[str, Skeleton] = {
     "figure18": _skeleton(
         "pelvis spine neck head <shoulder <elbow <wrist >shoulder >elbow >wrist "
@@ -44,18 +57,16 @@ SKELETONS: Mapping[str, Skeleton] = {
         centre="spine",
     ),
     # NTU RGB+D: the joints in the order of the .skeleton files, connected as the dataset's own
-    # show_skeleton.m connects them (ST-GCN's graph hangs the hand's tip on its thumb).
+    # show_skeleton.m connects them.
     "ntu25": _skeleton(
-        "spine_base spine_middle neck head <shoulder <elbow <wrist <hand "
-        ">shoulder >elbow >wrist >hand <hip <knee <ankle <foot >hip >knee >ankle >foot "
-        "spine_shoulder <hand_tip <thumb >hand_tip >thumb",
-        "spine_base-spine_middle spine_middle-spine_shoulder spine_shoulder-neck neck-head "
-        "spine_shoulder-<shoulder <shoulder-<elbow <elbow-<wrist <wrist-<hand "
-        "<hand-<hand_tip <hand-<thumb "
-        "spine_shoulder->shoulder >shoulder->elbow >elbow->wrist >wrist->hand "
-        ">hand->hand_tip >hand->thumb "
-        "spine_base-<hip <hip-<knee <knee-<ankle <ankle-<foot "
-        "spine_base->hip >hip->knee >knee->ankle >ankle->foot",
+        _NTU_JOINTS,
+        f"{_NTU_BONES} <hand-<hand_tip <hand-<thumb >hand->hand_tip >hand->thumb",
+        centre="spine_shoulder",
+    ),
+    # The same joints as ST-GCN's authors connect them: the hand's tip hangs on its thumb.
+    "ntu25_thumbs": _skeleton(
+        _NTU_JOINTS,
+        f"{_NTU_BONES} <thumb-<hand_tip <hand-<thumb >thumb->hand_tip >hand->thumb",
         centre="spine_shoulder",
     ),
     # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's bones from the shoulders to the hips.

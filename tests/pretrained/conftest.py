@@ -115,3 +115,24 @@ def _published_i3d(scope: str, channels: int) -> dict[str, np.ndarray]:
 @pytest.fixture
 def published_i3d():
     return _published_i3d
+
+
+def _published_vgg16(size: int) -> dict[str, np.ndarray]:
+    """torchvision's VGG-16 for seven classes and frames of `size`, an eighth as wide, at random."""
+    random = np.random.default_rng(0)
+    places = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+    widths = (8, 8, 16, 16, 32, 32, 32, 64, 64, 64, 64, 64, 64)
+    shapes, channels = {}, 3
+    for place, width in zip(places, widths, strict=True):
+        shapes[f"features.{place}"] = (width, channels, 3, 3)
+        channels = width
+    maps = channels * (size // 32) ** 2
+    shapes |= {"classifier.0": (512, maps), "classifier.3": (512, 512), "classifier.6": (7, 512)}
+    tensors = {f"{name}.weight": random.standard_normal(shape) for name, shape in shapes.items()}
+    tensors |= {f"{name}.bias": random.standard_normal(s[0]) for name, s in shapes.items()}
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+@pytest.fixture
+def published_vgg16():
+    return _published_vgg16
