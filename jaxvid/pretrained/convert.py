@@ -31,11 +31,10 @@ def convert(config: ConfigDict, folder: Path, classes: str) -> Loaded:
     network = open_network(config, len(names))
     loaded = pretrained.load(config, network.shapes)
     if loaded.initial:
-        name, reason = next(iter(loaded.initial.items()))
-        more = f" and {len(loaded.initial) - 1} more" if len(loaded.initial) > 1 else ""
+        reasons = "; ".join(dict.fromkeys(loaded.initial.values()))
         raise UserError(
-            f"{config.init.path} and the {len(names)} classes of {classes} do not make the whole "
-            f"model: {name}{more} would stay random ({reason})"
+            f"config.init.path={config.init.path} does not make the whole model: "
+            f"{len(loaded.initial)} variables would stay random ({reasons})"
         )
     variables = {"batch_stats": {}} | unflatten_dict(loaded.values, sep="/")
     folder.parent.mkdir(parents=True, exist_ok=True)

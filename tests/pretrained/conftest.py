@@ -117,8 +117,8 @@ def published_i3d():
     return _published_i3d
 
 
-def _published_vgg16(size: int) -> dict[str, np.ndarray]:
-    """torchvision's VGG-16 for seven classes and frames of `size`, an eighth as wide, at random."""
+def _published_vgg16(size: int, classes: int = 7) -> dict[str, np.ndarray]:
+    """torchvision's VGG-16 for frames of `size` pixels, an eighth as wide, at random."""
     random = np.random.default_rng(0)
     places = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
     widths = (8, 8, 16, 16, 32, 32, 32, 64, 64, 64, 64, 64, 64)
@@ -127,9 +127,13 @@ def _published_vgg16(size: int) -> dict[str, np.ndarray]:
         shapes[f"features.{place}"] = (width, channels, 3, 3)
         channels = width
     maps = channels * (size // 32) ** 2
-    shapes |= {"classifier.0": (512, maps), "classifier.3": (512, 512), "classifier.6": (7, 512)}
-    tensors = {f"{name}.weight": random.standard_normal(shape) for name, shape in shapes.items()}
-    tensors |= {f"{name}.bias": random.standard_normal(s[0]) for name, s in shapes.items()}
+    shapes |= {"classifier.0": (512, maps), "classifier.3": (512, 512)}
+    shapes["classifier.6"] = (classes, 512)
+    tensors = {}
+    for name, shape in shapes.items():
+        scale = np.sqrt(2 / np.prod(shape[1:]))
+        tensors[f"{name}.weight"] = scale * random.standard_normal(shape)
+        tensors[f"{name}.bias"] = 0.1 * random.standard_normal(shape[0])
     return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
 
 

@@ -32,23 +32,22 @@ def agree(ours, theirs):
 
 
 @pytest.mark.parametrize(
-    "stream, frames, sizes", [("rgb", 16, (32, 45)), ("flow", 9, (47,))], ids=["rgb", "flow"]
+    "stream, frames, size", [("rgb", 16, 32), ("flow", 9, 45)], ids=["rgb", "flow"]
 )
-def test_i3d(stream, frames, sizes, torch_networks, make_config, start, tmp_path):
+def test_i3d(stream, frames, size, torch_networks, make_config, start, tmp_path):
     channels = {"rgb": 3, "flow": 2}[stream]
     theirs = torch_networks.randomise(torch_networks.I3D(7, channels, WIDTH))
     init = {"init__source": "i3d_pytorch", "init__path": save(theirs, tmp_path)}
     ours = start(make_config(model__backbone="i3d", data__streams=stream, **init), 7)
     assert not ours.loaded.initial
-    for size in sizes:
-        x = clips(2, frames, size, size + 2, channels)
-        features, logits = run(theirs, x.transpose(0, 4, 1, 2, 3))
-        outputs = ours(x)
-        agree(outputs.sequence, features)
-        agree(outputs.logits, logits)
+    x = clips(2, frames, size, size + 2, channels)
+    features, logits = run(theirs, x.transpose(0, 4, 1, 2, 3))
+    outputs = ours(x)
+    agree(outputs.sequence, features)
+    agree(outputs.logits, logits)
 
 
-@pytest.mark.parametrize("size", [32, 45, 57, 64])
+@pytest.mark.parametrize("size", [32, 45, 57])
 def test_googlenet_per_frame(size, torch_networks, make_config, start, tmp_path):
     theirs = torch_networks.randomise(torch_networks.GoogLeNet(7, WIDTH))
     init = {"init__source": "googlenet", "init__path": save(theirs, tmp_path)}
