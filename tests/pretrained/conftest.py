@@ -75,46 +75,119 @@ def start():
     return _start
 
 
-# DeepMind's layers of a block, with the numbers of their inputs and outputs among its widths.
-BRANCHES = {
-    "Branch_0/Conv3d_0a_1x1": (1, None, 0),
-    "Branch_1/Conv3d_0a_1x1": (1, None, 1),
-    "Branch_1/Conv3d_0b_3x3": (3, 1, 2),
-    "Branch_2/Conv3d_0a_1x1": (1, None, 3),
-    "Branch_2/Conv3d_0b_3x3": (3, 3, 4),
-    "Branch_3/Conv3d_0b_1x1": (1, None, 5),
-}
+# The layers of a block in DeepMind's checkpoints, the PyTorch port of these and torchvision's
+# GoogLeNet; their size, and the numbers of their inputs and outputs among the block's widths.
+BRANCHES = [
+    ("Branch_0/Conv3d_0a_1x1", "b0", "branch1", 1, None, 0),
+    ("Branch_1/Conv3d_0a_1x1", "b1a", "branch2.0", 1, None, 1),
+    ("Branch_1/Conv3d_0b_3x3", "b1b", "branch2.1", 3, 1, 2),
+    ("Branch_2/Conv3d_0a_1x1", "b2a", "branch3.0", 1, None, 3),
+    ("Branch_2/Conv3d_0b_3x3", "b2b", "branch3.1", 3, 3, 4),
+    ("Branch_3/Conv3d_0b_1x1", "b3b", "branch4.1", 1, None, 5),
+]
+TORCHVISION = dict(
+    zip(
+        inception.BRANCH_WIDTHS, ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"), strict=True
+    )
+)
 
 
-def _published_i3d(scope: str, channels: int) -> dict[str, np.ndarray]:
-    """Random variables of DeepMind's I3D with seven classes, an eighth as wide, by their names."""
-    layers = {"Conv3d_1a_7x7": (7, channels, 8), "Conv3d_2b_1x1": (1, 8, 8)}
-    layers["Conv3d_2c_3x3"] = (3, 8, 24)
+def _inception_layers(channels: int) -> dict[tuple[str, str, str], tuple[int, int, int]]:
+    """The layers of Inception v1, an eighth as wide: {three names: (size, inputs, outputs)}."""
+    layers = {
+        ("Conv3d_1a_7x7", "Conv3d_1a_7x7", "conv1"): (7, channels, 8),
+        ("Conv3d_2b_1x1", "Conv3d_2b_1x1", "conv2"): (1, 8, 8),
+        ("Conv3d_2c_3x3", "Conv3d_2c_3x3", "conv3"): (3, 8, 24),
+    }
     total = 24
     for block, published in inception.BRANCH_WIDTHS.items():
         widths = [max(8, round(width / 64) * 8) for width in published]
-        for branch, (size, before, after) in BRANCHES.items():
-            name = f"{block.capitalize()}/{branch}"
+        for tensorflow, port, torchvision, size, before, after in BRANCHES:
+            name = f"{block.capitalize()}/{tensorflow}"
             if name == "Mixed_5b/Branch_2/Conv3d_0b_3x3":
                 name = "Mixed_5b/Branch_2/Conv3d_0a_3x3"
-            layers[name] = (size, total if before is None else widths[before], widths[after])
+            names = (name, f"{block.capitalize()}.{port}")
+            names += (f"inception{TORCHVISION[block]}.{torchvision}",)
+            inputs = total if before is None else widths[before]
+            layers[names] = (size, inputs, widths[after])
         total = widths[0] + widths[2] + widths[4] + widths[5]
+    return layers
+
+
+def _kernel(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """A kernel (...,C,D)."""
+    return random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))
+
+
+def _published_i3d(scope: str, channels: int) -> dict[str, np.ndarray]:
+    """DeepMind's I3D with seven classes, an eighth as wide, at random, by its variables' names."""
     random = np.random.default_rng(0)
     tensors = {}
-    for layer, (size, before, after) in layers.items():
+    for (layer, _, _), (size, inputs, outputs) in _inception_layers(channels).items():
         prefix = f"{scope}/inception_i3d/{layer}"
-        tensors[f"{prefix}/conv_3d/w"] = random.standard_normal((size, size, size, before, after))
+        tensors[f"{prefix}/conv_3d/w"] = _kernel(random, (size, size, size, inputs, outputs))
         for name in ("beta", "moving_mean", "moving_variance"):
-            tensors[f"{prefix}/batch_norm/{name}"] = random.uniform(0.5, 1.5, after)
+            tensors[f"{prefix}/batch_norm/{name}"] = random.uniform(0.5, 1.5, outputs)
     logits = f"{scope}/inception_i3d/Logits/Conv3d_0c_1x1/conv_3d"
-    tensors |= {f"{logits}/w": random.standard_normal((1, 1, 1, total, 7))}
-    tensors |= {f"{logits}/b": random.standard_normal(7)}
+    tensors[f"{logits}/w"] = random.standard_normal((1, 1, 1, 128, 7))
+    tensors[f"{logits}/b"] = random.standard_normal(7)
     return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
 
 
 @pytest.fixture
 def published_i3d():
     return _published_i3d
+
+
+def _state_dictionary(random: np.random.Generator, name: str, convolution: str, kernel: np.ndarray):
+    """A unit by PyTorch's names, with batch statistics and a scale; kernel (...,C,D)."""
+    spread = {"weight": 0.4, "bias": 0.2, "running_mean": 0.2, "running_var": 0.1}
+    unit = {f"{name}.{convolution}.weight": np.moveaxis(kernel, (-1, -2), (0, 1))}
+    for part, share in spread.items():
+        centre = float(part in ("weight", "running_var"))
+        values = centre + share * random.standard_normal(kernel.shape[-1])
+        unit[f"{name}.bn.{part}"] = values.astype(np.float32)
+    unit[f"{name}.bn.weight"][:2] = 0, -0.5
+    return unit | {f"{name}.bn.num_batches_tracked": np.array(3)}
+
+
+def _published_googlenet() -> dict[str, np.ndarray]:
+    """torchvision's GoogLeNet with seven classes, an eighth as wide, at random."""
+    random = np.random.default_rng(0)
+    tensors = {"fc.weight": random.standard_normal((7, 128)), "fc.bias": np.zeros(7)}
+    tensors["aux1.conv.conv.weight"] = np.zeros((4, 4, 1, 1))
+    for (_, _, name), (size, inputs, outputs) in _inception_layers(3).items():
+        kernel = _kernel(random, (size, size, inputs, outputs))
+        tensors |= _state_dictionary(random, name, "conv", kernel)
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+@pytest.fixture
+def published_googlenet():
+    return _published_googlenet
+
+
+def _published_port(rank: int | None) -> dict[str, np.ndarray]:
+    """I3D's PyTorch port with seven classes, an eighth as wide, at random.
+
+    With `rank` the kernels of 3x3x3 are sums of D / rank separable ones.
+    """
+    random = np.random.default_rng(0)
+    tensors = {"logits.conv3d.weight": random.standard_normal((7, 128, 1, 1, 1))}
+    tensors["logits.conv3d.bias"] = np.zeros(7)
+    for (_, name, _), (size, inputs, outputs) in _inception_layers(3).items():
+        kernel = _kernel(random, (size, size, size, inputs, outputs))
+        if rank and size == 3:
+            spatial = _kernel(random, (3, 3, inputs, outputs // rank))
+            temporal = _kernel(random, (3, outputs // rank, outputs))
+            kernel = np.einsum("hwim,tmo->thwio", spatial, temporal)
+        tensors |= _state_dictionary(random, name, "conv3d", kernel)
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+@pytest.fixture
+def published_port():
+    return _published_port
 
 
 def _published_vgg16(size: int, classes: int = 7) -> dict[str, np.ndarray]:
