@@ -100,3 +100,19 @@ def test_half_precision_gives_float32_features(initialise):
 def test_unknown_choice_raises_and_names_the_known_ones(field, known):
     with pytest.raises(ValueError, match=f"unknown {field} 'x': one of {known}"):
         C3D(**{field: "x"})
+
+
+def test_last_pooling_pads_both_sides(initialise):
+    module = C3D(width=0.05, padding="torch")
+    clips = draw(1, 16, 48, 48, 3)  # maps of 3x3 before the last pooling
+    variables = initialise(module, clips, False)
+    _, state = jax.jit(
+        lambda v, x: module.apply(v, x, False, capture_intermediates=True, mutable=True)
+    )(variables, clips)
+    maps = state["intermediates"]["conv5b"]["__call__"][0].max(axis=1)  # (B,3,3,C)
+    pooled = jnp.stack([maps[:, 0], maps[:, 1:].max(axis=1)], axis=1)
+    pooled = jnp.stack([pooled[:, :, 0], pooled[:, :, 1:].max(axis=2)], axis=2)
+    fc6 = variables["params"]["fc6"]
+    expected = pooled.reshape(1, -1) @ fc6["kernel"] + fc6["bias"]
+    found = state["intermediates"]["fc6"]["__call__"][0][:, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

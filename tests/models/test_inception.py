@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxvid.models import count_parameters
-from jaxvid.models.inception import Inception3D
+from jaxvid.models.inception import BRANCH_WIDTHS, Inception3D
 
 
 def shapes(module, *clips):
@@ -122,3 +122,13 @@ def test_every_feature_map_can_be_captured():
 def test_unknown_choice_raises_and_names_the_known_ones(field, value, known):
     with pytest.raises(ValueError, match=f"unknown {field} {value!r}: one of {known}"):
         Inception3D(**{field: value})
+
+
+def test_linear_factors_have_one_norm():
+    module = Inception3D(factorised=True, linear_factors=True)
+    _, variables = shapes(module, 1, 8, 32, 32, 3)
+    # An offset less for each output of the 18 factorised kernels.
+    outputs = sum(widths[2] + widths[4] for widths in BRANCH_WIDTHS.values())
+    assert count_parameters(variables["params"]) == 8_037_552 - outputs
+    unit = variables["params"]["mixed_4b"]["branch_2"]
+    assert unit["spatial"].keys() == {"conv"} and unit["temporal"].keys() == {"conv", "norm"}

@@ -104,3 +104,10 @@ def test_half_precision_gives_float32_features(initialise):
 def test_unknown_lowering_raises_and_names_the_known_ones():
     with pytest.raises(ValueError, match="unknown lowering 'x': one of auto"):
         VGG16(lowering="x")
+
+
+def test_published_size_with_fully_connected_layers():
+    features, variables = shapes(VGG16(fully_connected=True), 2, 1, 224, 224, 3)
+    # With 1000 classes on the 4096 features the paper's table 2 has 138 million.
+    assert count_parameters(variables["params"]) == 138_357_544 - 4_097_000
+    assert features.shape == (2, 1, 4096)
