@@ -21,7 +21,7 @@ def default() -> ConfigDict:
     """Returns all fields, at the papers' scale where the papers fix one."""
     config = ConfigDict()
     config.name = ""  # the system's name, set by its config file; names the default workdir
-    config.seed = 0  # initial parameters, dropout, the order of clips, crops and start frames
+    config.seed = 0  # initial parameters, dropout, which clips, their order, crops, start frames
 
     data = config.data = ConfigDict()
     data.dataset = "ucf101"  # embedded (rendered figures), or one that README.md lists
@@ -29,6 +29,7 @@ def default() -> ConfigDict:
     data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
     data.split = 1  # which of the official train/test splits, or of the random ones, from 1
     data.classes = ()  # names of the classes to use; empty: all
+    data.clips_per_class = 0  # to train on, drawn by the seed; 0: all there are
     data.streams = "rgb"  # what a clip shows: rgb, flow (optical), rgb+flow or skeleton
     data.short_side = 256  # pixels of the short side of stored frames; smaller videos keep theirs
     data.jpeg_quality = 90  # of stored frames
@@ -123,6 +124,9 @@ def default() -> ConfigDict:
     train.center_loss = 0.0  # weight of the center loss on the embedding; 0: none
     train.center_rate = 0.5  # of the centres' own update
     train.clip_norm = 1.0  # of the global gradient; 0: no clipping
+    train.freeze_backbone_epochs = 0.0  # at the start, with the backbone as in evaluation
+    train.head_rate = 1.0  # times the rate: of the head, which is all but the backbone
+    train.freeze_batch_norm = False  # its running statistics serve and stay; scale and bias train
     train.log_every = 10  # steps between lines of metrics.jsonl
     train.eval_every = 1.0  # epochs between evaluations while training; 0: only at the end
 

@@ -16,6 +16,7 @@ POSITIVE = (
     "train.epochs",
     "train.learning_rate",
     "train.step_factor",
+    "train.head_rate",
     "model.width",
     "data.flow.bound",
     "sift.regularisation",
@@ -56,8 +57,8 @@ def check(config: ConfigDict) -> None:
                 f"config.{field}='{get(config, field)}': one of {', '.join(values)} is wanted"
             )
     unsigned = (
-        *("data.fps", "data.workers", "data.threads", "sift.min_side", "sift.contrast"),
-        *("windows.length", "windows.stride"),
+        *("data.clips_per_class", "data.fps", "data.workers", "data.threads"),
+        *("sift.min_side", "sift.contrast", "windows.length", "windows.stride"),
     )
     at_least = {
         **dict.fromkeys(unsigned, 0),
@@ -84,6 +85,7 @@ def check(config: ConfigDict) -> None:
         "train.clip_norm": 0,
         "train.center_loss": 0,
         "train.warmup_epochs": 0,
+        "train.freeze_backbone_epochs": 0,
         "checkpoint.keep": 1,
         "eval.batch_size": 1,
         "eval.views": 1,

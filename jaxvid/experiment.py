@@ -118,7 +118,7 @@ def open_experiment(config: ConfigDict) -> Experiment:
             config.data.num_frames,
             config.model.temporal_stride,
         )
-    dataset = loading.load(config.data)
+    dataset = loading.load(config.data, config.seed)
     if config.data.streams == "skeleton" and dataset.skeletons:
         joints = FORMATS[dataset.skeletons].joints
         if SKELETONS[joints].joints != SKELETONS[config.model.skeleton].joints:

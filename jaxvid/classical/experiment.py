@@ -129,7 +129,7 @@ def open_experiment(config: ConfigDict) -> SiftExperiment:
     Raises UserError, before anything is decoded, for settings that only a network has.
     """
     check(config)
-    dataset = loading.load(config.data)
+    dataset = loading.load(config.data, config.seed)
     return SiftExperiment(config, dataset, loading.open_records(dataset, config.data))
 
 

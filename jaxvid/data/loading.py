@@ -20,6 +20,7 @@ from jaxvid.data.datasets import (
     kinetics,
     kinetics_skeleton,
     ntu60,
+    splitting,
     ssv2,
     take_classes,
     ucf11,
@@ -58,8 +59,11 @@ def cache_folder(data: ConfigDict) -> Path:
     return Path(home) / "jaxvid"
 
 
-def load(data: ConfigDict) -> Dataset:
-    """Reads the index of the dataset that a config's `data` names. Raises UserError."""
+def load(data: ConfigDict, seed: int = 0) -> Dataset:
+    """Reads the index of the dataset that a config's `data` names. Raises UserError.
+
+    `seed` draws the training clips where `data` asks for a number of each class.
+    """
     classes = tuple(name for entry in data.classes for name in entry.split(","))
     if data.dataset == "embedded":
         dataset = ucf101.read(_embedded_root(data, classes), data.split, name="embedded")
@@ -79,7 +83,11 @@ def load(data: ConfigDict) -> Dataset:
             len(dataset.missing) + len(dataset.clips),
             dataset.folder,
         )
-    return take_classes(each_once(dataset), classes)
+    dataset = take_classes(each_once(dataset), classes)
+    if data.clips_per_class:
+        clips = splitting.few(dataset.clips, data.clips_per_class, seed, dataset.name)
+        dataset = replace(dataset, clips=clips)
+    return dataset
 
 
 def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:

@@ -18,7 +18,7 @@ class Clip:
 
     path: Path  # relative to the dataset's folder of videos; its POSIX form is the clip's id
     label: int
-    split: str  # train or test
+    split: str  # train, test, or unused: neither
     group: str  # videos of one group share actor or scene; a split never separates them
 
     @property

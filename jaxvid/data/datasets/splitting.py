@@ -47,8 +47,31 @@ def at_random(clips: Sequence[Clip], number: int, where: str) -> tuple[Clip, ...
     return tuple(replace(c, split="test" if c.group in test else "train") for c in clips)
 
 
-def _draw(number: int, group: str) -> bytes:
-    return hashlib.sha256(f"{number}/{group}".encode(errors="surrogatepass")).digest()
+def few(clips: Sequence[Clip], count: int, seed: int, where: str) -> tuple[Clip, ...]:
+    """Returns the clips with all but `count` training clips of each class on the side "unused".
+
+    A function of the seed and the clips' ids, in any order; with the same seed a larger `count`
+    keeps what a smaller one does. Warns of classes that have fewer. `where`: whose clips they are.
+    """
+    drawn: Counter[int] = Counter()
+    unused: set[str] = set()
+    trained = [clip for clip in clips if clip.split == "train"]
+    for clip in sorted(trained, key=lambda clip: _draw(seed, clip.id)):
+        if drawn[clip.label] < count:
+            drawn[clip.label] += 1
+        else:
+            unused.add(clip.id)
+    lacking = [number for number in drawn.values() if number < count]
+    if lacking:
+        logger.warning(
+            "%s: %d classes have fewer than %d training clips, %d the fewest",
+            *(where, len(lacking), count, min(lacking)),
+        )
+    return tuple(replace(c, split="unused") if c.id in unused else c for c in clips)
+
+
+def _draw(number: int, name: str) -> bytes:
+    return hashlib.sha256(f"{number}/{name}".encode(errors="surrogatepass")).digest()
 
 
 def _gain(labels: Counter[int], tested: Counter[int], size: Counter[int]) -> float:

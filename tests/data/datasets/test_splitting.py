@@ -79,6 +79,24 @@ def test_the_split_stays_what_it_was():
     assert [c.path.stem for c in split if c.split == "test"] == ["1_0", "2_0", "5_0"]
 
 
+def test_a_few_clips_of_each_class_are_drawn(caplog):
+    all_clips = splitting.at_random(clips([1] * 20, [2] * 10, [1] * 4), 1, "toy")
+    drawn = splitting.few(all_clips, 3, 0, "toy")
+    count = Counter((c.label, c.split) for c in drawn)
+    assert [count[label, "train"] for label in range(3)] == [3, 3, 3]
+    assert [c for c in drawn if c.split == "test"] == [c for c in all_clips if c.split == "test"]
+    assert [c.id for c in drawn] == [c.id for c in all_clips]
+    assert not caplog.messages
+
+    def trained(split):
+        return {c.id for c in split if c.split == "train"}
+
+    assert trained(splitting.few(all_clips[::-1], 3, 0, "toy")) == trained(drawn)
+    assert trained(drawn) < trained(splitting.few(all_clips, 5, 0, "toy"))
+    assert len({frozenset(trained(splitting.few(all_clips, 3, n, "toy"))) for n in range(5)}) == 5
+    assert "toy: 1 classes have fewer than 5 training clips, 3 the fewest" in caplog.text
+
+
 def test_nothing_to_test_on_is_said():
     with pytest.raises(UserError, match="toy: every class has one video or one group"):
         splitting.at_random(clips([5], [1]), 1, "toy")
