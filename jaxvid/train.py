@@ -4,6 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from jaxvid.errors import UserError
 from jaxvid.evaluate import Scorer
 from jaxvid.experiment import Experiment
 from jaxvid.logs import Logs
+from jaxvid.models.layers import keep_statistics
 from jaxvid.progress import Bar
 
 
@@ -54,23 +56,27 @@ def train_step(
     state: TrainState,
     batch: dict[str, jax.Array],
     key: jax.Array,
+    frozen: bool = False,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step on a batch of `clip`, as the pipeline makes it, and `label` (B,).
 
-    `train` is the config's; `key` is the run's: each step draws its own randomness from it. Returns
-    the next state, and the batch's loss (and, with a center loss, what it is the sum of), top-1
-    accuracy and the norm of its gradient.
+    `train` is the config's; `key` is the run's: each step draws its own randomness from it.
+    `frozen`: the backbone computes as in evaluation and its gradient is zero; the optimiser has to
+    leave it alone in the same steps. Returns the next state, and the batch's loss (and, with a
+    center loss, what it is the sum of), top-1 accuracy and the norm of its gradient.
     """
     dropout, labels = jax.random.fold_in(key, state.step), batch["label"]
 
     def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
-        outputs, updated = model.apply(
-            {"params": params, "batch_stats": state.batch_stats},
-            network_input(batch["clip"]),
-            train=True,
-            rngs={"dropout": dropout},
-            mutable=["batch_stats"],
-        )
+        with nn.intercept_methods(keep_statistics) if train.freeze_batch_norm else nullcontext():
+            outputs, updated = model.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                network_input(batch["clip"]),
+                train=True,
+                frozen=frozen,
+                rngs={"dropout": dropout},
+                mutable=["batch_stats"],
+            )
         loss = losses.cross_entropy(outputs.logits, labels, train.label_smoothing).mean()
         parts = {"cross_entropy": loss}
         if state.centers is not None:
@@ -110,7 +116,9 @@ class Trainer:
         self.steps_per_epoch = len(self.clips) / config.train.batch_size
         self.steps = max(1, round(config.train.epochs * self.steps_per_epoch))
         self.learning_rate = optimizers.schedule(config.train, self.steps, self.steps_per_epoch)
-        self.optimizer = optimizers.build(config.train, self.learning_rate)
+        frozen = config.train.freeze_backbone_epochs * self.steps_per_epoch
+        self.frozen_steps = min(round(frozen), self.steps)
+        self.optimizer = optimizers.build(config.train, self.learning_rate, self.frozen_steps)
         # An argument of the compiled functions, so that another seed need not compile them again.
         self.key = jax.random.key(config.seed)
         shapes = jax.eval_shape(self._create, self.key)
@@ -159,10 +167,12 @@ class Trainer:
             state = state.replace(params=jax.device_put(fitted, self.layout.params))
         return state
 
-    def compile_step(self) -> Callable[[TrainState, dict[str, jax.Array], jax.Array], Any]:
+    def compile_step(
+        self, frozen: bool = False
+    ) -> Callable[[TrainState, dict[str, jax.Array], jax.Array], Any]:
         """Returns the jitted step. The state that goes in is used up."""
         step = functools.partial(
-            train_step, self.experiment.model, self.optimizer, self.config.train
+            train_step, self.experiment.model, self.optimizer, self.config.train, frozen=frozen
         )
         shardings = (self.layout, self.experiment.devices.replicated)
         return jax.jit(step, donate_argnums=0, out_shardings=shardings)
@@ -198,6 +208,8 @@ class Trainer:
             self.experiment.reading,
         )
         step_fn, put_batch = self.compile_step(), self.experiment.devices.put_batch
+        # A program of its own, so that no time and memory goes into gradients that are not used.
+        frozen_fn = self.compile_step(frozen=True) if self.frozen_steps else step_fn
         scorer = Scorer(self.experiment)
         if first:
             print(f"continues after step {first} of {self.steps}", flush=True)
@@ -208,7 +220,8 @@ class Trainer:
             report = _Report(self, writer, logs, bar)
             unread: tuple[int, dict[str, jax.Array]] | None = None
             for step in range(first + 1, self.steps + 1):
-                state, metrics = step_fn(state, put_batch(next(batches)), self.key)
+                take = frozen_fn if step <= self.frozen_steps else step_fn
+                state, metrics = take(state, put_batch(next(batches)), self.key)
                 # A step's metrics are read when the next one runs, so that the device never waits.
                 if unread:
                     report.step(*unread)

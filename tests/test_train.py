@@ -25,6 +25,12 @@ def trainer(config, workdir):
     return Trainer(experiments.open_experiment(config), workdir)
 
 
+def first_batch(run):
+    e = run.experiment
+    stream = pipeline.train_stream(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
+    return e.devices.put_batch(next(stream))
+
+
 def losses(workdir):
     return {line["step"]: line["loss"] for line in read_metrics(workdir) if "loss" in line}
 
@@ -44,6 +50,39 @@ def test_stopping_and_continuing_equals_training_through(tiny, tmp_path, one_dev
     assert whole.centers.shape == (2, 16)
     assert np.abs(whole.centers).max() > 0
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+
+
+def test_a_frozen_backbone_stays_until_its_epochs_are_over(tiny, tmp_path, one_device):
+    tiny.model.update(backbone="c3d", encoder="none")
+    tiny.train.update(freeze_backbone_epochs=2.0, head_rate=2.0, weight_decay=0.1, eval_every=0.0)
+    tiny.checkpoint.every = 2.0
+    whole = trainer(tiny, tmp_path / "whole").run()
+    parts = trainer(tiny, tmp_path / "parts")
+    assert parts.frozen_steps == 3
+    first = jax.device_get(parts.start())
+    assert parts.run(lambda: len(losses(tmp_path / "parts")) >= 2) is None
+
+    thawing = trainer(tiny, tmp_path / "parts")
+    then = jax.device_get(thawing.start())
+    assert then.step == 3
+    assert_equal_states(then.params["backbone"], first.params["backbone"])
+    assert np.abs(then.params["classifier"]["kernel"] - first.params["classifier"]["kernel"]).max()
+    assert_equal_states(thawing.run(), whole)
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), whole.params, first.params)
+    assert all(jax.tree.leaves(changed))
+
+
+def test_frozen_batch_norm_keeps_its_statistics(tiny, tmp_path, one_device):
+    tiny.model.update(backbone="inception2d", encoder="none")
+    tiny.train.update(freeze_batch_norm=True, warmup_epochs=0.0)
+    run = trainer(tiny, tmp_path)
+    state = run.start()
+    stats = jax.device_get(state.batch_stats)
+    state, _ = run.compile_step()(state, first_batch(run), run.key)
+    assert_equal_states(state.batch_stats, stats)
+    leaves = jax.tree_util.tree_leaves_with_path(state.params["backbone"])
+    offsets = [leaf for path, leaf in leaves if path[-2].key == "norm"]  # which begin at zero
+    assert offsets and all(offset.any() for offset in offsets)
 
 
 @pytest.mark.parametrize("each_stream", ["rgb+flow", "skeleton"], indirect=True)
@@ -130,9 +169,7 @@ def test_a_model_learns_one_batch_by_heart(tiny, tmp_path, one_device):
     tiny.train.learning_rate = 3e-3
     run = trainer(tiny, tmp_path)
     state, step = run.start(), run.compile_step()
-    e = run.experiment
-    stream = pipeline.train_stream(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
-    batch = e.devices.put_batch(next(stream))
+    batch = first_batch(run)
     for _ in range(40):
         state, metrics = step(state, batch, run.key)
     assert float(metrics["loss"]) < 0.1

@@ -171,12 +171,7 @@ class ConvUnit(nn.Module):
         )(x)
         if self.linear:
             return x
-        x = nn.BatchNorm(
-            use_running_average=not train,
-            momentum=self.momentum,
-            epsilon=1e-3,
-            use_scale=False,
-            dtype=self.dtype,
-            name="norm",
-        )(x)
-        return nn.relu(x)
+        norm = nn.BatchNorm(
+            momentum=self.momentum, epsilon=1e-3, use_scale=False, dtype=self.dtype, name="norm"
+        )
+        return nn.relu(norm(x, use_running_average=not train))

@@ -111,7 +111,9 @@ class DeepFusion(nn.Module):
     by side they are the sequence (B,T,2·hidden). A third LN-LSTM reads it, and its last state is
     the embedding (B,hidden). The logits (B,N) are a linear layer in float32 on the embedding. In
     training, each LN-LSTM's output loses a share `lstm_dropout` of its elements, drawn from the
-    random stream "dropout"; the embedding is the third one's before this, the logits come after.
+    random stream "dropout"; the embedding is the third one's before this, the logits come after. A
+    `frozen` backbone, both towers and what fuses them, computes as in evaluation while the rest
+    trains, and no gradient reaches it.
 
     - direct: take the last state itself as the logits. Outside training they lie in (-1, 1), which
       with 101 classes keeps the cross-entropy above 2.67.
@@ -143,8 +145,11 @@ class DeepFusion(nn.Module):
         super().__post_init__()
 
     @nn.compact
-    def __call__(self, clips: Mapping[str, jax.Array], train: bool) -> Outputs:
-        x_conv, x_fc = self.backbone.maps(clips, train)
+    def __call__(
+        self, clips: Mapping[str, jax.Array], train: bool, frozen: bool = False
+    ) -> Outputs:
+        maps = self.backbone.maps(clips, train and not frozen)
+        x_conv, x_fc = jax.lax.stop_gradient(maps) if frozen else maps
         x_conv = x_conv.reshape(*x_conv.shape[:2], -1)
         conv_states = self._lstm("lstm_conv", self.lstm_dropout)(x_conv, train)
         fc_states = self._lstm("lstm_fc", self.lstm_dropout)(x_fc, train)

@@ -1,6 +1,6 @@
 """Small pieces that several models share."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import flax.linen as nn
@@ -57,6 +57,22 @@ class ConvReLU(nn.Module):
             name="conv",
         )(x)
         return nn.relu(x)
+
+
+def keep_statistics(
+    call: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    context: nn.module.InterceptorContext,
+) -> Any:
+    """Makes batch norm compute as in evaluation: its running statistics serve and stay.
+
+    For `nn.intercept_methods` around a model in training. Reaches every batch norm that is told
+    when it is called, not when it is built, which statistics to use; the others raise ValueError.
+    """
+    if isinstance(context.module, nn.BatchNorm) and context.method_name == "__call__":
+        kwargs = kwargs | {"use_running_average": True}
+    return call(*args, **kwargs)
 
 
 def check_choices(module: nn.Module, **known: Iterable[Any]) -> None:

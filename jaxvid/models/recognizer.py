@@ -27,7 +27,8 @@ class Recognizer(nn.Module):
     backbone (B,T,H,W,C -> B,τ,C'), encoder (B,τ,C' -> B,τ,D; None: D = C'), pooling (-> B,E),
     dropout, linear classifier in float32. Parameters: `backbone`, `encoder`, `pooling`,
     `classifier`, those that have any. Training draws from the random stream "dropout" where
-    `dropout` is not 0, and updates the collection "batch_stats".
+    `dropout` is not 0, and updates the collection "batch_stats". A `frozen` backbone computes as in
+    evaluation while the rest trains, and no gradient reaches it.
     """
 
     backbone: nn.Module
@@ -37,8 +38,9 @@ class Recognizer(nn.Module):
     dropout: float = 0.0
 
     @nn.compact
-    def __call__(self, clips: jax.Array, train: bool) -> Outputs:
-        sequence = self.backbone(clips, train)
+    def __call__(self, clips: jax.Array, train: bool, frozen: bool = False) -> Outputs:
+        sequence = self.backbone(clips, train and not frozen)
+        sequence = jax.lax.stop_gradient(sequence) if frozen else sequence
         final = sequence[:, -1]
         if self.encoder is not None:
             sequence = self.encoder(sequence, train)

@@ -79,7 +79,7 @@ class STGCNUnit(nn.Module):
         y = y.reshape(*x.shape[:3], subsets, self.features)
         edges = self.param("edges", nn.initializers.ones, adjacency.shape, jnp.float32)
         y = jnp.einsum("kij,btjkd->btid", (edges * adjacency).astype(self.dtype), y)
-        y = nn.relu(self._norm("spatial_norm", train)(y))
+        y = nn.relu(self._norm("spatial_norm", y, train))
 
         temporal = Conv3D(
             self.features,
@@ -91,7 +91,7 @@ class STGCNUnit(nn.Module):
         )
         moves = self.padding == "torch" and self.stride == 2 and x.shape[1] % 2 == 0
         y = with_one_more(temporal, y[:, :, :, None], [1] if moves else [])[:, :, :, 0]
-        y = self._norm("temporal_norm", train)(y)
+        y = self._norm("temporal_norm", y, train)
         y = nn.Dropout(self.dropout, deterministic=not train)(y)
 
         if not self.adds:
@@ -100,7 +100,7 @@ class STGCNUnit(nn.Module):
             # The steps at the middle of the convolution's windows.
             before, _ = same_padding(x.shape[1] + moves, TEMPORAL_KERNEL, self.stride)
             x = x[:, TEMPORAL_KERNEL // 2 - before :: self.stride]
-            x = self._norm("shortcut_norm", train)(self._linear(self.features, "shortcut")(x))
+            x = self._norm("shortcut_norm", self._linear(self.features, "shortcut")(x), train)
         return nn.relu(x + y)
 
     def _linear(self, features: int, name: str, bias: bool = False) -> nn.Dense:
@@ -112,10 +112,9 @@ class STGCNUnit(nn.Module):
             name=name,
         )
 
-    def _norm(self, name: str, train: bool) -> nn.BatchNorm:
-        return nn.BatchNorm(
-            use_running_average=not train, momentum=self.momentum, dtype=self.dtype, name=name
-        )
+    def _norm(self, name: str, x: jax.Array, train: bool) -> jax.Array:
+        norm = nn.BatchNorm(momentum=self.momentum, dtype=self.dtype, name=name)
+        return norm(x, use_running_average=not train)
 
 
 class STGCN(nn.Module):
@@ -163,10 +162,9 @@ class STGCN(nn.Module):
         if joints != adjacency.shape[1]:
             raise ValueError(f"{joints} joints, but the bones connect {adjacency.shape[1]}")
         x = x.reshape(batch, frames, people, joints * channels)
-        norm = nn.BatchNorm(
-            use_running_average=not train, momentum=self.bn_momentum, dtype=jnp.float32, name="norm"
-        )
-        x = norm(x).swapaxes(1, 2).reshape(batch * people, frames, joints, channels)
+        norm = nn.BatchNorm(momentum=self.bn_momentum, dtype=jnp.float32, name="norm")
+        x = norm(x, use_running_average=not train)
+        x = x.swapaxes(1, 2).reshape(batch * people, frames, joints, channels)
 
         common = (self.bn_momentum, self.lowering, self.dtype, self.authors_code)
         if self.authors_code:
