@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as managers
 
@@ -85,6 +86,26 @@ def restore(
     if wrong:
         raise UserError(f"no whole checkpoint is left to restore from {folder}")
     return None
+
+
+def restore_any(folder: Path, name: str) -> tuple[int, Any] | None:
+    """Returns a step and its tree of a name, of whatever shapes, as NumPy arrays.
+
+    The step is the latest that is whole; None where there is no checkpoint at all. Raises UserError
+    where each of them is damaged.
+    """
+    whole = (s for s in steps(folder)[::-1] if damage(folder / str(s)) is None)
+    step = next(whole, None)
+    if step is None:
+        return restore(folder, {})  # None, or it says what is wrong
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        saved = checkpointer.metadata(folder.absolute() / str(step) / name).item_metadata.tree
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    template = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), saved
+    )
+    step, trees = restore(folder, {name: template}, step)
+    return step, jax.tree.map(np.asarray, trees[name])
 
 
 def _restore(checkpoint: Path, templates: dict[str, Any]) -> dict[str, Any]:

@@ -142,7 +142,8 @@ class Trainer:
         """Returns the state to go on from, whichever is the first there is.
 
         1. The last whole checkpoint's. 2. A new one with the weights that config.init names.
-        3. A new one with random weights. To both new ones clusters that start from data are fitted.
+        3. A new one with random weights. To both new ones clusters that start from data are fitted,
+        unless the weights have them.
         """
         # The random numbers take longer to compile than to draw: optimisation would not pay.
         quickly = {"xla_backend_optimization_level": 0}
@@ -152,8 +153,10 @@ class Trainer:
         if restored is not None:
             _, trees = restored
             return TrainState(**trees["variables"], **trees["training"])
+        fits = clusters.are_fitted(self.config.model)
         if self.config.init.source:
-            loaded = pretrained.load(self.config, self.experiment.shapes)
+            names = self.experiment.dataset.class_names
+            loaded = pretrained.load(self.config, self.experiment.shapes, names)
             pretrained.write_account(loaded, self.config, self.workdir)
             print(pretrained.describe(loaded, self.config), flush=True)
             filled = pretrained.fill(state.variables, loaded)
@@ -161,7 +164,8 @@ class Trainer:
                 params=jax.device_put(filled["params"], self.layout.params),
                 batch_stats=jax.device_put(filled["batch_stats"], self.layout.batch_stats),
             )
-        if clusters.are_fitted(self.config.model):
+            fits = fits and any(name.startswith("params/pooling/") for name in loaded.initial)
+        if fits:
             file = self.workdir / "clusters.npz"
             fitted = clusters.starting_values(self.experiment, state.variables, self.clips, file)
             state = state.replace(params=jax.device_put(fitted, self.layout.params))

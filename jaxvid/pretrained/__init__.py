@@ -3,13 +3,16 @@
 A source is a module of this package with the function `read(path, shapes, config) -> Loaded`:
 `path` is `config.init.path`, `shapes` the tree of the model's variables ({"params": ...,
 "batch_stats": ...}) as shapes and types. It raises UserError where the file is damaged or does not
-fit the model, and leaves no tensor and no variable unexplained. Here each is one line.
+fit the model, and leaves no tensor and no variable unexplained. Here each is one line. A source may
+also be told the names of the model's classes, and have a function `check(path, config)`, which says
+what it can before any video is decoded.
 """
 
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -25,11 +28,14 @@ ACCOUNT = "init.json"
 class Source:
     """A module of this package, by its name in SOURCES, and the backbones it can fill.
 
-    `backbones` empty: any. `takes_config` False: its `read` has the first two arguments alone.
+    `backbones` empty: any. `takes_config` False: its `read` has the first two arguments alone;
+    `takes_classes`: a further one, the names of the classes. `checks`: it has the function `check`.
     """
 
     backbones: tuple[str, ...] = ()
     takes_config: bool = True
+    takes_classes: bool = False
+    checks: bool = False
 
 
 _I3D = ("i3d", "li3d", "two_stream")
@@ -41,7 +47,7 @@ SOURCES: Mapping[str, Source] = {
     "i3d_tensorflow": Source(_I3D),
     "c3d": Source(("c3d",)),
     "st_gcn": Source(("st_gcn",)),
-    # "workdir": Source(takes_config=False),
+    "workdir": Source(takes_classes=True, checks=True),
 }
 
 
@@ -55,7 +61,8 @@ def check(config: ConfigDict) -> None:
         return
     if model.system == "sift":
         raise UserError(f"config.init.source={init.source}: the system sift has no such weights")
-    known = SOURCES[init.source].backbones
+    source = SOURCES[init.source]
+    known = source.backbones
     fields = ["backbone"]
     if model.backbone == "two_stream":
         fields += ["rgb_backbone", "flow_backbone"]
@@ -65,22 +72,27 @@ def check(config: ConfigDict) -> None:
                 f"config.init.source={init.source} has weights for {', '.join(known)}, not for "
                 f"config.model.{field}={model[field]}"
             )
-    _file(init.path)
+    path = _file(init.path)
+    if source.checks:
+        _module(init.source).check(path, config)
     if init.flow_path:
         if model.backbone != "two_stream" or not init.source.startswith("i3d_"):
             raise UserError("config.init.flow_path is for the I3D of a two_stream backbone")
         _file(init.flow_path)
 
 
-def load(config: ConfigDict, shapes: Any) -> Loaded:
-    """Reads what a config's source has for a model of these variables. Raises UserError."""
+def load(config: ConfigDict, shapes: Any, class_names: tuple[str, ...]) -> Loaded:
+    """Reads what a config's source has for a model of these variables and classes.
+
+    Raises UserError.
+    """
     from flax.traverse_util import flatten_dict
 
     check(config)
     source = SOURCES[config.init.source]
-    read = importlib.import_module(f"jaxvid.pretrained.{config.init.source}").read
-    arguments = (config,) if source.takes_config else ()
-    loaded = read(_file(config.init.path), shapes, *arguments)
+    arguments = [config] if source.takes_config else []
+    arguments += [class_names] if source.takes_classes else []
+    loaded = _module(config.init.source).read(_file(config.init.path), shapes, *arguments)
     wanted = flatten_dict(shapes, sep="/")
     explained = loaded.values.keys() | loaded.initial.keys()
     if left := sorted(wanted.keys() ^ explained):
@@ -118,6 +130,10 @@ def write_account(loaded: Loaded, config: ConfigDict, workdir: Path) -> None:
     """Writes which tensor went where, and which variables keep their initial values."""
     about = {"source": config.init.source, "path": config.init.path}
     files.write_json(workdir / ACCOUNT, about | loaded.account())
+
+
+def _module(source: str) -> ModuleType:
+    return importlib.import_module(f"jaxvid.pretrained.{source}")
 
 
 def _file(path: str) -> Path:

@@ -1,0 +1,123 @@
+"""A run of jaxvid as the start of another: the last checkpoint of its workdir.
+
+The rule: a variable is taken where its place and its shape agree, in parts (backbone, encoder,
+pooling) that are of the same kind in both configs. The classifier is taken whole and for the same
+classes in the same order, or not at all.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax.traverse_util import flatten_dict
+from ml_collections import ConfigDict
+
+from jaxvid import checkpoints, config_files
+from jaxvid import workdir as workdirs
+from jaxvid.errors import UserError
+from jaxvid.pretrained.loaded import Loaded
+
+# Fields of `model` that change what the same backbone computes from the same variables.
+OF_THE_COMPUTATION = ("kernel_order", "temporal_stride", "pictures", "padding")
+
+
+def check(path: Path, config: ConfigDict) -> None:
+    """Raises UserError where a folder holds no run that a config's model can start from."""
+    if not path.is_dir():
+        raise UserError(f"config.init.path={path} is a file: the workdir of a run is wanted")
+    there = config_files.read(path / workdirs.CONFIG)
+    if there.model.system == "sift":
+        raise UserError(f"{path} holds a run of the system sift: a network's is wanted")
+    if there.data.streams != config.data.streams:
+        raise UserError(
+            f"the network in {path} reads {there.data.streams}, and config.data.streams="
+            f"{config.data.streams} gives another stream"
+        )
+    kinds = [_kinds(c)["backbone"] for c in (there, config)]
+    if kinds[0] != kinds[1]:
+        raise UserError(
+            f"the network in {path} has the backbone {kinds[0]}, and config.model asks for "
+            f"{kinds[1]}: nothing can be taken"
+        )
+    if not checkpoints.steps(path / "checkpoints"):
+        raise UserError(f"{path} has no checkpoint: train there first")
+
+
+def read(path: Path, shapes: Any, config: ConfigDict, class_names: tuple[str, ...]) -> Loaded:
+    """Returns what the last checkpoint in the workdir `path` gives to a model of these `shapes`.
+
+    Raises UserError as `check` does, and where nothing of the backbone fits.
+    """
+    check(path, config)
+    there = config_files.read(path / workdirs.CONFIG)
+    step, tree = checkpoints.restore_any(path / "checkpoints", "variables")
+    found, wanted = flatten_dict(tree, sep="/"), flatten_dict(shapes, sep="/")
+    parts, parts_here = {_part(name) for name in found}, {_part(name) for name in wanted}
+    others = _other_kinds(there, config) | _other_classes(path, class_names)
+    head = [name for name in wanted if _part(name) == "classifier" and name in found]
+    if any(found[name].shape != wanted[name].shape for name in head):
+        others.setdefault("classifier", "the embedding that it reads has another width")
+
+    def why_initial(name: str) -> str:
+        part = _part(name)
+        if part not in parts:
+            return f"the run has no {part}"
+        if part in others:
+            return others[part]
+        if name not in found:
+            return f"the run's {part} has no such variable"
+        shape, here = found[name].shape, wanted[name].shape
+        return "" if shape == here else f"another shape: {shape} there, {here} here"
+
+    def where_to(name: str) -> str:
+        part = _part(name)
+        if name in wanted:
+            return initial.get(name, name)
+        if part in parts_here:
+            return others.get(part, f"the model's {part} has no such variable")
+        return f"the model has no {part}"
+
+    initial = {name: reason for name in wanted if (reason := why_initial(name))}
+    values = {name: found[name].astype(np.float32) for name in wanted if name not in initial}
+    backbone = [name for name in wanted if _part(name) == "backbone"]
+    taken = sum(name in values for name in backbone)
+    if not taken:
+        first = f"{backbone[0]}: {initial[backbone[0]]}"
+        raise UserError(f"nothing of the backbone in {path} fits this model ({first})")
+    notes = [f"step {step}; {taken} of {len(backbone)} variables of the backbone"]
+    notes += [
+        f"config.model.{field}: {there.model[field]} there, {config.model[field]} here: the same "
+        "variables compute something else"
+        for field in OF_THE_COMPUTATION
+        if there.model[field] != config.model[field]
+    ]
+    return Loaded(values, {name: where_to(name) for name in found}, initial, tuple(notes))
+
+
+def _part(name: str) -> str:
+    return name.split("/")[1]
+
+
+def _kinds(config: ConfigDict) -> dict[str, str]:
+    model = config.model
+    backbone = model.backbone
+    if backbone == "two_stream":
+        backbone += f" of {model.rgb_backbone} and {model.flow_backbone}"
+    return {"backbone": backbone, "encoder": model.encoder, "pooling": model.pooling}
+
+
+def _other_kinds(there: ConfigDict, here: ConfigDict) -> dict[str, str]:
+    kinds, wanted = _kinds(there), _kinds(here)
+    return {
+        part: f"another {part}: {kinds[part]} there, {wanted[part]} here"
+        for part in wanted
+        if kinds[part] != wanted[part]
+    }
+
+
+def _other_classes(path: Path, class_names: tuple[str, ...]) -> dict[str, str]:
+    names = workdirs.class_names(path)
+    if len(names) != len(class_names):
+        reason = f"another number of classes: {len(names)} there, {len(class_names)} here"
+        return {"classifier": reason}
+    return {} if names == class_names else {"classifier": "other classes, or another order of them"}
