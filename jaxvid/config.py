@@ -9,6 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
+from jaxvid.pretrained import SOURCES
 
 DATASETS = (
     *("embedded", "ucf101", "hmdb51", "ucf11", "ucfsports", "kinetics", "ssv2"),
@@ -154,10 +155,11 @@ def for_dataset(argument: str = "", protocol: Protocol | None = None) -> ConfigD
     """Returns the default config for a dataset.
 
     `argument` is what follows the colon on the command line:
-    `DATASET[,split=N][,augment=BOOL][,scale=paper|small]`; small is a scale that two CPU cores
-    train in minutes. Without it: the embedded dataset, which is small unless another scale is
-    named. `protocol` is one of `jaxvid.protocols`; it changes the defaults before the argument
-    does. Raises UserError.
+    `DATASET[,split=N][,augment=BOOL][,scale=paper|small][,init=SOURCE]`; small is a scale that two
+    CPU cores train in minutes. Without it: the embedded dataset, which is small unless another
+    scale is named. `protocol` is one of `jaxvid.protocols`; it changes the defaults before the
+    argument does. A SOURCE of `jaxvid.pretrained` sets config.init.source and, where there is no
+    protocol, the recipe for fine-tuning. Raises UserError.
     """
     config, _ = with_options(argument, protocol)
     return config
@@ -191,6 +193,10 @@ def with_options(
             config.data.split = int(value)
         elif key == "augment" and value in ("true", "false"):
             config.data.augment = value == "true"
+        elif key == "init" and value in SOURCES:
+            config.init.source = value
+            if protocol is None:
+                _finetune(config)
         elif value in options.get(key, ()):
             chosen[key] = value
         else:
@@ -198,6 +204,7 @@ def with_options(
                 "split": ("NUMBER",),
                 "augment": ("true", "false"),
                 "scale": ("paper", "small"),
+                "init": tuple(SOURCES),
                 **options,
             }
             wanted = ", ".join(f"{name}={'|'.join(values)}" for name, values in known.items())
@@ -231,6 +238,30 @@ def _make_small(config: ConfigDict) -> None:
     config.train.warmup_epochs = 2.0
     config.train.log_every = 5
     config.train.eval_every = 4.0
+
+
+def _finetune(config: ConfigDict) -> None:
+    """From pretrained weights: a public recipe for I3D from Kinetics weights on UCF101.
+
+    Its numbers: clips of 64 frames, SGD with momentum 0.9, a decay of 7e-7, a rate of 8e-4 that
+    falls in steps to 5e-5, 40 epochs. It reports 94.7 % on RGB and 96.3 % on flow, split 1; not
+    measured here. Ours, where it is silent or unknown: four equal steps, each to half; no warm-up,
+    Nesterov's momentum, batches of 32, gradients clipped at 1, the head at the backbone's rate, no
+    freezing. Paper A, which starts from Kinetics weights too, has 50 epochs and states no rate.
+    Small: as from scratch.
+    """
+    if is_small(config):
+        return
+    config.data.num_frames = 64
+    config.train.optimizer = "sgd"
+    config.train.momentum = 0.9
+    config.train.weight_decay = 7e-7
+    config.train.epochs = 40.0
+    config.train.learning_rate = 8e-4
+    config.train.warmup_epochs = 0.0
+    config.train.schedule = "step"
+    config.train.step_epochs = (8.0, 16.0, 24.0, 32.0)
+    config.train.step_factor = 0.5
 
 
 def get(config: ConfigDict, field: str) -> Any:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from jaxvid import config as configs
-from jaxvid import config_checks, config_files
+from jaxvid import config_checks, config_files, optimizers
 from jaxvid.errors import UserError
 
 CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
@@ -60,3 +60,18 @@ def test_every_field_is_explained():
     plain = ("label_smoothing",)  # says all by its name
     unexplained = [f for f in fields if "#" not in f and not any(name in f for name in plain)]
     assert unexplained == []
+
+
+def test_pretrained_weights_bring_the_recipe_for_fine_tuning():
+    for dataset in ("ucf101", "hmdb51"):
+        config = config_files.load(f"li3d_bilstm:{dataset},init=workdir,split=1")
+        assert (config.init.source, config.data.split) == ("workdir", 1)
+        train = config.train
+        assert (train.optimizer, train.momentum, train.weight_decay) == ("sgd", 0.9, 7e-7)
+        assert (train.epochs, config.data.num_frames) == (40.0, 64)
+        rate = optimizers.schedule(train, 400, 10.0)
+        assert [float(rate(step)) for step in (0, 399)] == pytest.approx([8e-4, 5e-5])
+    # The papers' own protocols stay.
+    assert config_files.load("vgg16:ucf101,init=workdir").train.learning_rate == 1e-5
+    with pytest.raises(UserError, match=r"'init=nothing': one of .*init=.*workdir"):
+        config_files.load("i3d:ucf101,init=nothing")

@@ -5,6 +5,7 @@ pooling) that are of the same kind in both configs. The classifier is taken whol
 classes in the same order, or not at all.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from jaxvid import checkpoints, config_files
 from jaxvid import workdir as workdirs
 from jaxvid.errors import UserError
 from jaxvid.pretrained.loaded import Loaded
+
+logger = logging.getLogger(__name__)
 
 # Fields of `model` that change what the same backbone computes from the same variables.
 OF_THE_COMPUTATION = ("kernel_order", "temporal_stride", "pictures", "padding")
@@ -84,7 +87,11 @@ def read(path: Path, shapes: Any, config: ConfigDict, class_names: tuple[str, ..
     if not taken:
         first = f"{backbone[0]}: {initial[backbone[0]]}"
         raise UserError(f"nothing of the backbone in {path} fits this model ({first})")
-    notes = [f"step {step}; {taken} of {len(backbone)} variables of the backbone"]
+    if taken < len(backbone):
+        logger.warning(
+            "only %d of %d variables of the backbone in %s fit", taken, len(backbone), path
+        )
+    notes = [f"the checkpoint of step {step}"]
     notes += [
         f"config.model.{field}: {there.model[field]} there, {config.model[field]} here: the same "
         "variables compute something else"
