@@ -9,6 +9,7 @@ what it can before any video is decoded.
 """
 
 import importlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from jaxvid.errors import UserError
 from jaxvid.pretrained.loaded import Loaded
 
 ACCOUNT = "init.json"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,12 @@ def check(config: ConfigDict) -> None:
     """
     init, model = config.init, config.model
     if not init.source:
+        if config.train.freeze_backbone_epochs:
+            logger.warning(
+                "config.train.freeze_backbone_epochs=%s: the frozen backbone is random; "
+                "config.init.source says what to start from",
+                config.train.freeze_backbone_epochs,
+            )
         return
     if model.system == "sift":
         raise UserError(f"config.init.source={init.source}: the system sift has no such weights")
