@@ -2,6 +2,8 @@
 
     python -m jaxvid.main --config=configs/i3d.py
     python -m jaxvid.main --config=configs/i3d.py:ucf101 --config.data.root=/data/UCF101
+    python -m jaxvid.main --config=configs/i3d.py:ucf101,init=i3d_pytorch \\
+        --config.data.root=/data/UCF101 --config.init.path=rgb_imagenet.pt
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 4.2, Tables 1 and 2.
 
@@ -16,7 +18,8 @@ The paper's choices: frame sampling, the three crops, 50 epochs; Inception v1's 
 batch norm (it says "Inception-v2"; its parameter count is v1's). Ours, where it is silent: the
 classifier acts on the mean of the feature steps; 64 frames, optimiser, rates, batch, dropout;
 evaluation on the centred run and the centre crop. The paper starts from Kinetics weights, this
-config from scratch.
+config from scratch, or with `init=` (third command) from weights that `jaxvid/pretrained` reads, by
+the recipe for fine-tuning that `jaxvid/config.py` states instead of the 50 epochs.
 """
 
 from ml_collections import ConfigDict

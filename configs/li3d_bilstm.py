@@ -2,6 +2,8 @@
 
     python -m jaxvid.main --config=configs/li3d_bilstm.py
     python -m jaxvid.main --config=configs/li3d_bilstm.py:ucf101 --config.data.root=/data/UCF101
+    python -m jaxvid.main --config=configs/li3d_bilstm.py:ucf101,init=i3d_pytorch \\
+        --config.data.root=/data/UCF101 --config.init.path=rgb_imagenet.pt
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 3.3, Table 3.
 
@@ -19,9 +21,10 @@ reports 0.90 with augmentation.
 The paper's choices: frame sampling, the three crops, 50 epochs; the backbone and a bidirectional
 LSTM over its 1024-wide steps. Ours, where it is silent: 64 units per direction, mean over time,
 then a linear layer; 64 frames, optimiser, rates, batch, dropout; evaluation on the centred run and
-the centre crop. The paper starts from Kinetics weights, this config from scratch. The first
-command's network also factorises the 7x7x7 and 3x3x3 kernels before the modules, which learns
-faster at its size.
+the centre crop. The paper starts from Kinetics weights, this config from scratch, or with `init=`
+(third command) from weights that `jaxvid/pretrained` reads, by the recipe for fine-tuning that
+`jaxvid/config.py` states instead of the 50 epochs. The first command's network also factorises the
+7x7x7 and 3x3x3 kernels before the modules, which learns faster at its size.
 """
 
 from ml_collections import ConfigDict

@@ -37,7 +37,7 @@ def preview(config: ConfigDict, path: Path) -> list[str]:
     """
     if config.model.system == "sift":
         raise UserError("--mode=preview shows a network's clips: sift reads whole frames")
-    dataset = loading.load(config.data)
+    dataset = loading.load(config.data, config.seed)
     footage = Footage(config, dataset, loading.open_records(dataset, config.data))
     clips = footage.clips("train")
     settings = loading.clip_settings(config.data)

@@ -90,7 +90,7 @@ def check(config: ConfigDict) -> None:
         _file(init.flow_path)
 
 
-def load(config: ConfigDict, shapes: Any, class_names: tuple[str, ...]) -> Loaded:
+def load(config: ConfigDict, shapes: Any, class_names: tuple[str, ...] = ()) -> Loaded:
     """Reads what a config's source has for a model of these variables and classes.
 
     Raises UserError.

@@ -29,7 +29,7 @@ def convert(config: ConfigDict, folder: Path, classes: str) -> Loaded:
     pretrained.check(config)
     names = read_classes(Path(classes))
     network = open_network(config, len(names))
-    loaded = pretrained.load(config, network.shapes)
+    loaded = pretrained.load(config, network.shapes, names)
     if loaded.initial:
         reasons = "; ".join(dict.fromkeys(loaded.initial.values()))
         raise UserError(
