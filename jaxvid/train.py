@@ -224,6 +224,8 @@ class Trainer:
             report = _Report(self, writer, logs, bar)
             unread: tuple[int, dict[str, jax.Array]] | None = None
             for step in range(first + 1, self.steps + 1):
+                if step == self.frozen_steps + 1 > 1:
+                    bar.line("from here on the backbone is trained too")
                 take = frozen_fn if step <= self.frozen_steps else step_fn
                 state, metrics = take(state, put_batch(next(batches)), self.key)
                 # A step's metrics are read when the next one runs, so that the device never waits.

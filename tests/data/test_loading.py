@@ -44,6 +44,11 @@ def test_a_dataset_of_the_users_own_is_loaded(tmp_path):
     config.data.root, config.data.classes = str(tmp_path), ("b",)
     dataset = loading.load(config.data)
     assert (len(dataset.split("train")), len(dataset.split("test"))) == (7, 3)
+    config.data.clips_per_class = 2
+    few = [loading.load(config.data, seed) for seed in range(4)]
+    assert [(len(d.split("train")), len(d.split("unused"))) for d in few] == [(2, 5)] * 4
+    assert all(d.split("test") == dataset.split("test") for d in few)
+    assert len({tuple(d.split("train")) for d in few}) > 1
 
 
 @pytest.mark.parametrize("streams", ["rgb", "flow", "rgb+flow"])
