@@ -34,7 +34,7 @@ def decays(params: Any) -> Any:
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key.endswith("kernel"), params)
 
 
-def parts(params: Any) -> Any:
+def part_names(params: Any) -> Any:
     """Returns a tree of names: whether a parameter is of the "backbone" or of the "head".
 
     The head is all that is not the backbone: encoder, pooling, classifier.
@@ -83,6 +83,6 @@ def _by_part(
     }
     return optax.chain(
         optax.clip_by_global_norm(train.clip_norm) if train.clip_norm else optax.identity(),
-        optax.partition(rules, parts),
+        optax.partition(rules, part_names),
         optax.scale_by_learning_rate(learning_rate),
     )
