@@ -53,9 +53,8 @@ def check(config: ConfigDict) -> None:
     }
     for field, values in one_of.items():
         if get(config, field) not in values:
-            raise UserError(
-                f"config.{field}='{get(config, field)}': one of {', '.join(values)} is wanted"
-            )
+            named = ", ".join(filter(None, values))
+            raise UserError(f"config.{field}='{get(config, field)}': one of {named} is wanted")
     unsigned = (
         *("data.clips_per_class", "data.fps", "data.workers", "data.threads"),
         *("sift.min_side", "sift.contrast", "windows.length", "windows.stride"),

@@ -64,8 +64,8 @@ def test_every_field_is_explained():
 
 def test_pretrained_weights_bring_the_recipe_for_fine_tuning():
     for dataset in ("ucf101", "hmdb51"):
-        config = config_files.load(f"li3d_bilstm:{dataset},init=workdir,split=1")
-        assert (config.init.source, config.data.split) == ("workdir", 1)
+        config = config_files.load(f"li3d_bilstm:{dataset},init=i3d_pytorch,split=1")
+        assert (config.init.source, config.data.split) == ("i3d_pytorch", 1)
         train = config.train
         assert (train.optimizer, train.momentum, train.weight_decay) == ("sgd", 0.9, 7e-7)
         assert (train.epochs, config.data.num_frames) == (40.0, 64)

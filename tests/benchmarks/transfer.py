@@ -11,6 +11,7 @@ that are there already are not repeated.
 
 import argparse
 import json
+import shlex
 import statistics
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def train(workdir: Path, classes: tuple[str, ...], *flags: str) -> dict:
             *(sys.executable, "-m", "jaxvid.main", "--config=li3d_bilstm"),
             *(f"--workdir={workdir}", f"--config.data.classes={classes}", *flags),
         ]
-        print(" ".join(command), flush=True)
+        print(shlex.join(command), flush=True)
         subprocess.run(command, check=True)
     return json.loads(results.read_text())
 
