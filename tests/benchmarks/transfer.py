@@ -7,6 +7,10 @@ clips of each of the other five, from that run and from scratch, for the same nu
 scores both on all test clips of these five, whose actors no run has seen. The two halves have one
 pair of classes each that differ by the order of frames alone. The seed draws the clips too. Runs
 that are there already are not repeated.
+
+Measured, five clips of each class, 100 steps of 16 clips: 56.7, 58.6 and 65.2 % from scratch, 79.0,
+72.4 and 88.1 % from the source (97.6 % on its own five classes); means of 60.2 and 79.8 %. It takes
+12 minutes of processor time once both halves are rendered and prepared.
 """
 
 import argparse
