@@ -16,9 +16,8 @@ from jaxvid.experiment import Experiment
 from jaxvid.inference import restore
 from jaxvid.logs import read_metrics
 from jaxvid.network import Network, forward
-from jaxvid.report import figures
-
-PREDICTION_COLUMNS = ("clip", "label", "predicted", "correct")  # then one for each class
+from jaxvid.predictions import COLUMNS, RESULTS, TABLE
+from jaxvid.report import classes, curves, embeddings
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,17 @@ class Scores:
 
     Shapes: probabilities (B, N), labels (B,). `seconds_per_clip`: the forward pass over all views
     with the clips' way to the device, without decoding; the median over the batches. Of a classical
-    system: from frames to scores in one thread, the median over the clips.
+    system: from frames to scores in one thread, the median over the clips. `embedding` (B, E),
+    what the classifier reads, the mean over the views; `attention` (B, τ), the weights of the
+    steps, where the system has them and the steps are those of one view in order.
     """
 
     clips: list[Clip]
     probabilities: np.ndarray
     labels: np.ndarray
     seconds_per_clip: float
+    embedding: np.ndarray | None = None
+    attention: np.ndarray | None = None
 
     @property
     def accuracy(self) -> float:
@@ -46,17 +49,16 @@ class Scores:
         return float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
 
 
-def scoring(network: Network) -> Callable[[Any, Any], jax.Array]:
-    """Returns the compiled forward pass: from a model's variables and clips to probabilities.
+def _scoring(network: Network) -> Callable[[Any, Any], dict[str, jax.Array]]:
+    """Returns the compiled forward pass: `forward`'s probabilities, embedding and attention."""
 
-    Shapes: a batch of clips with an axis of V views after the first, (B, V, ...), to (B, N), the
-    mean over a clip's views, the same on every device.
-    """
+    def scored(variables: Any, clips: Any) -> dict[str, jax.Array]:
+        said = forward(network.model, variables, clips)
+        return {
+            name: said[name] for name in ("probabilities", "embedding", "attention") if name in said
+        }
 
-    def probabilities(variables: Any, clips: Any) -> jax.Array:
-        return forward(network.model, variables, clips)["probabilities"]
-
-    return jax.jit(probabilities, out_shardings=network.devices.replicated)
+    return jax.jit(scored, out_shardings=network.devices.replicated)
 
 
 class Scorer:
@@ -64,7 +66,7 @@ class Scorer:
 
     def __init__(self, experiment: Experiment):
         self.experiment = experiment
-        self._forward = scoring(experiment)
+        self._forward = _scoring(experiment)
         self._compiled = False
 
     def score(self, variables: Any, stop: Callable[[], bool] = lambda: False) -> Scores | None:
@@ -83,7 +85,7 @@ class Scorer:
             experiment.reading,
             config.seed if config.eval.shuffle_frames else None,
         )
-        scored: list[np.ndarray] = []
+        scored: list[dict[str, np.ndarray]] = []
         timed: list[float] = []
         for batch in stream:
             if stop():
@@ -95,13 +97,19 @@ class Scorer:
             scored.append(self._score_batch(variables, batch))
             timed.append(time.perf_counter() - start)
         # The last batch is filled up; every clip counts once.
-        probabilities = np.concatenate(scored)[: len(clips)]
+        said = {
+            name: np.concatenate([batch[name] for batch in scored])[: len(clips)]
+            for name in scored[0]
+        }
+        if config.eval.views > 1 or config.eval.shuffle_frames:
+            said.pop("attention", None)  # its steps are no places in the clip
         labels = np.array([clip.label for clip in clips])
-        return Scores(clips, probabilities, labels, np.median(timed) / config.eval.batch_size)
+        seconds = float(np.median(timed) / config.eval.batch_size)
+        return Scores(clips, labels=labels, seconds_per_clip=seconds, **said)
 
-    def _score_batch(self, variables: Any, batch: dict[str, np.ndarray]) -> np.ndarray:
+    def _score_batch(self, variables: Any, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         clips = self.experiment.devices.put_batch(batch)["clip"]
-        return np.asarray(self._forward(variables, clips))
+        return jax.device_get(self._forward(variables, clips))
 
 
 def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, Any]:
@@ -141,18 +149,20 @@ def write_results(
         "num_clips": len(scores.clips),
         **about,
     }
-    classes = metrics.per_class(scores.probabilities, scores.labels)
-    rows = [[name, *row.values()] for name, row in zip(class_names, classes, strict=True)]
-    files.write_csv(output / "per_class.csv", ("class", *classes[0]), rows)
-    header = (*PREDICTION_COLUMNS, *class_names)
-    files.write_csv(output / "predictions.csv", header, _predictions(scores, class_names))
+    per_class = metrics.per_class(scores.probabilities, scores.labels)
+    rows = [[name, *row.values()] for name, row in zip(class_names, per_class, strict=True)]
+    files.write_csv(output / "per_class.csv", ("class", *per_class[0]), rows)
+    header = (*COLUMNS, *class_names)
+    files.write_csv(output / TABLE, header, _predictions(scores, class_names))
+    embeddings.save(output, about["step"], scores.embedding, scores.attention)
     folder = output / "figures"
     predicted = scores.probabilities.argmax(-1)
     matrix = folder / "confusion_matrix.png"
-    figures.confusion_matrix(scores.labels, predicted, class_names, matrix)
+    classes.confusion_matrix(scores.labels, predicted, class_names, matrix)
     if curves_from is not None:
-        figures.training_curves(read_metrics(curves_from), folder / "training_curves.png")
-    files.write_json(output / "results.json", results)
+        lines = {results["config"]: read_metrics(curves_from)}
+        curves.training_curves(lines, folder / "training_curves.png")
+    files.write_json(output / RESULTS, results)
     return results
 
 

@@ -4,30 +4,19 @@ The classical way to combine an RGB and a flow network (Simonyan and Zisserman 2
 run again, what each workdir's evaluation wrote is read.
 """
 
-import csv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxvid import files
+from jaxvid import files, predictions
 from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
-from jaxvid.evaluate import PREDICTION_COLUMNS, Scores, write_results
+from jaxvid.evaluate import Scores, write_results
+from jaxvid.predictions import RESULTS
 
-RESULTS = "results.json"
 SUMMED = ("parameters", "parameters_without_classifier", "seconds_per_clip")
 NEEDED = (*SUMMED, "step", "split", "dataset", "config")
-
-
-@dataclass(frozen=True)
-class _Evaluated:
-    class_names: tuple[str, ...]
-    clips: tuple[str, ...]
-    labels: np.ndarray  # (B,)
-    probabilities: np.ndarray  # (B, N)
-    results: dict[str, Any]
 
 
 def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
@@ -44,7 +33,7 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
     earlier = output / RESULTS
     if earlier.is_file() and "fused" not in files.read_json(earlier):
         raise UserError(f"{output} holds the results of a run; choose another --workdir")
-    runs = [_read(workdir) for workdir in workdirs]
+    runs = [predictions.read(workdir, NEEDED) for workdir in workdirs]
     first = runs[0]
     for workdir, run in zip(workdirs[1:], runs[1:], strict=True):
         if run.class_names != first.class_names:
@@ -71,29 +60,3 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
         "fused": [str(workdir) for workdir in workdirs],
     }
     return write_results(scores, about, first.class_names, output, curves_from=None)
-
-
-def _read(workdir: Path) -> _Evaluated:
-    table = workdir / "predictions.csv"
-    if not (table.is_file() and (workdir / RESULTS).is_file()):
-        raise UserError(
-            f"{workdir} has no evaluation: run with --mode=eval --workdir={workdir} first"
-        )
-    whole = files.read_json(workdir / RESULTS)
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            header, *rows = csv.reader(file)
-        names = tuple(header[len(PREDICTION_COLUMNS) :])
-        index = {name: label for label, name in enumerate(names)}
-        return _Evaluated(
-            class_names=names,
-            clips=tuple(row[0] for row in rows),
-            labels=np.array([index[row[1]] for row in rows]),
-            probabilities=np.array([row[len(PREDICTION_COLUMNS) :] for row in rows], np.float64),
-            results={name: whole[name] for name in NEEDED},
-        )
-    except (IndexError, KeyError, ValueError) as error:
-        raise UserError(
-            f"{table} and {RESULTS} are not what an evaluation writes ({error}): run with "
-            f"--mode=eval --workdir={workdir} again"
-        ) from None

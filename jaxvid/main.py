@@ -7,8 +7,9 @@ python -m jaxvid.main --mode=predict --workdir=runs/try1 webcam:0
 python -m jaxvid.main --mode=features --workdir=runs/try1 FOLDER --output=features
 python -m jaxvid.main --mode=search --workdir=runs/try1 --features=features [query.mp4]
 python -m jaxvid.main --mode=export --workdir=runs/try1 --output=exported
+python -m jaxvid.main --mode=report --workdir=runs/try1 [runs/try2 ...] [--classes=SitDown,StandUp]
 python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
-python -m jaxvid.main --mode=convert --config=configs/i3d.py:kinetics --classes=kinetics400.txt
+python -m jaxvid.main --mode=convert --config=configs/i3d.py:kinetics --class_names=kinetics400.txt
     --config.init.source=i3d_pytorch --config.init.path=rgb_imagenet.pt --workdir=runs/i3d
 python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/vgg16_flow
 """
@@ -85,7 +86,13 @@ def _parse(argv: list[str]) -> Command:
         "annotate", "", "predict: folder for copies with labels drawn on them", flag_values=values
     )
     flags.DEFINE_string(
-        "classes", "", "convert: text file, the name of a class in each line", flag_values=values
+        "class_names",
+        "",
+        "convert: text file, the name of a class in each line",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "classes", "", "report: classes of the second t-SNE, A,B,C", flag_values=values
     )
     flags.DEFINE_bool("help", False, "show this help", flag_values=values, short_name="h")
     config = _config(argv)
@@ -108,7 +115,7 @@ def _parse(argv: list[str]) -> Command:
     if rest and not mode.takes_arguments:
         raise UserError(f"unexpected argument '{rest[0]}': --mode={values.mode} takes none")
     folder = values.workdir
-    if mode.takes_config:
+    if mode.takes_config and (config is not None or mode.needs_config):
         if config is None:
             raise UserError(
                 "--config=configs/NAME.py is wanted, or the --workdir of an earlier run"
@@ -141,7 +148,9 @@ def _config(argv: list[str]) -> ConfigDict | None:
     if "--config" in given:
         return config_files.load(given["--config"])
     if "--workdir" in given:
-        return config_files.read(Path(given["--workdir"]) / workdirs.CONFIG)
+        file = Path(given["--workdir"]) / workdirs.CONFIG
+        if file.is_file() or mode is None or mode.needs_config:
+            return config_files.read(file)
     return None
 
 

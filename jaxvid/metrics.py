@@ -46,3 +46,15 @@ def per_class(probabilities: np.ndarray, labels: np.ndarray) -> list[dict[str, f
         {"clips": int(n), "precision": float(p), "recall": float(r), "f1": float(f)}
         for p, r, f, n in zip(*numbers, strict=True)
     ]
+
+
+def interval(correct: int, clips: int) -> tuple[float, float]:
+    """Returns the 95 % confidence interval of an accuracy of `correct` out of `clips` clips.
+
+    It is of the clips alone, not of other training runs. Source: Wilson 1927.
+    """
+    z = 1.959964
+    share, spread = correct / clips, z * z / clips
+    middle = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * np.sqrt(share * (1 - share) / clips + spread / clips / 4)
+    return float(max(0.0, middle - half)), float(min(1.0, middle + half))

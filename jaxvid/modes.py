@@ -4,6 +4,7 @@ What a mode needs is imported when it runs: JAX takes a second to load, and a mi
 be answered at once.
 """
 
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from ml_collections import ConfigDict
 
 from jaxvid import config_checks, files, pretrained
 from jaxvid import workdir as workdirs
+from jaxvid.errors import UserError
 from jaxvid.signals import Signals
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Mode:
     flags: tuple[str, ...] = ()
     takes_arguments: bool = False
     takes_config: bool = True
+    needs_config: bool = True  # where it takes one: also in a workdir that has none
 
 
 def _train(command: Command, signals: Signals) -> int:
@@ -82,7 +87,56 @@ def _score(command: Command, experiment: Any) -> int:
     workdirs.check_evaluated(command.workdir, experiment.dataset, clips, split)
     output = workdirs.evaluation_folder(command.workdir, command.config, clips)
     _show(evaluate(experiment, command.workdir, output), output)
+    _report_unasked(command, experiment, output)
     return 0
+
+
+def _report_unasked(command: Command, experiment: Any, output: Path) -> None:
+    from jaxvid.report import writing
+
+    # The results are written: whatever goes wrong with their pictures must not look like a loss.
+    try:
+        written = writing.write(command.workdir, output, command.config, experiment)
+        print(f"the report is {written.page}")
+    except Exception as error:
+        logger.warning(
+            "no report was written (%s: %s); --mode=report --workdir=%s tries again",
+            type(error).__name__,
+            error,
+            command.workdir,
+        )
+
+
+def _report(command: Command, signals: Signals) -> int:
+    from jaxvid import predictions
+    from jaxvid.report import writing
+
+    config, folder = command.config, command.workdir
+    footage, why = None, "a fusion has no clips of its own"
+    if config is not None:
+        folder = workdirs.evaluation_folder(command.workdir, config)
+        predictions.read(folder)  # raises where there is nothing to report, before videos are read
+        _keep_compiled(config)
+        footage, why = _footage(config)
+    others = [Path(a) for a in command.arguments]
+    written = writing.write(
+        command.workdir, folder, config, footage, others, command.options["classes"], why
+    )
+    for reason in written.lacks.values():
+        print(reason)
+    for figure in written.figures:
+        print(figure)
+    print(f"the report is {written.page}")
+    return 0
+
+
+def _footage(config: ConfigDict) -> tuple[Any, str]:
+    """Returns a run's dataset with its records, or None and the reason where it is not at hand."""
+    open_experiment, _, _ = _system(config.model.system)
+    try:
+        return open_experiment(config), ""
+    except (UserError, OSError) as error:
+        return None, str(error)
 
 
 def _system(name: str) -> tuple[Callable, type, Callable]:
@@ -202,6 +256,13 @@ MODES = {
         _fuse,
         takes_arguments=True,
         takes_config=False,
+    ),
+    "report": Mode(
+        "draw an evaluated run's figures and write its report.html, beside other runs if named",
+        _report,
+        flags=("classes",),
+        takes_arguments=True,
+        needs_config=False,
     ),
     "predict": Mode(
         "label the video files, and those in the folders, that are named",

@@ -81,8 +81,8 @@ def forward(model: nn.Module, variables: Any, clips: Any) -> dict[str, jax.Array
     """Returns what a model says of clips as they are cut: the pass that every mode has in common.
 
     Shapes: clips (B, V, ...), a map of them for several streams, V views of each, uint8 pictures
-    and float32 joints; probabilities (B, N), logits (B, N), embedding (B, E), sequence (B, τ, D),
-    float32, means over a clip's views.
+    and float32 joints; probabilities (B, N), logits (B, N), embedding (B, E), sequence (B, τ, D)
+    and, where the model weighs its steps, attention (B, τ), float32, means over a clip's views.
     """
     batch, views = jax.tree.leaves(clips)[0].shape[:2]
     merged = jax.tree.map(lambda x: x.reshape(batch * views, *x.shape[2:]), clips)
@@ -94,6 +94,8 @@ def forward(model: nn.Module, variables: Any, clips: Any) -> dict[str, jax.Array
         "embedding": outputs.embedding.astype(jnp.float32),
         "sequence": outputs.sequence.astype(jnp.float32),
     }
+    if outputs.attention is not None:
+        said["attention"] = outputs.attention.astype(jnp.float32)
     return {
         name: value.reshape(batch, views, *value.shape[1:]).mean(axis=1)
         for name, value in said.items()

@@ -40,20 +40,21 @@ def score(experiment: SiftExperiment, codebook: Encoding, svm: LinearSVM) -> Sco
     """Returns the scores of the clips of `eval.split`: softmaxed margins, not calibrated."""
     clips = experiment.clips(experiment.config.eval.split)
 
-    def of_clip(clip: Clip) -> tuple[np.ndarray, float]:
+    def of_clip(clip: Clip) -> tuple[np.ndarray, np.ndarray, float]:
         frames = experiment.frames(clip)
         start = time.perf_counter()
         encoding = codebook.encode(experiment.descriptors(frames))
-        return svm.probabilities(encoding[None])[0], time.perf_counter() - start
+        return svm.probabilities(encoding[None])[0], encoding, time.perf_counter() - start
 
-    rows, seconds = [], []
+    rows, encodings, seconds = [], [], []
     with Bar("evaluating, clip", len(clips)) as bar:
-        for row, took in experiment.for_each(of_clip, clips):
+        for row, encoding, took in experiment.for_each(of_clip, clips):
             rows.append(row)
+            encodings.append(encoding)
             seconds.append(took)
             bar.advance()
     labels = np.array([clip.label for clip in clips])
-    return Scores(clips, np.stack(rows), labels, float(np.median(seconds)))
+    return Scores(clips, np.stack(rows), labels, float(np.median(seconds)), np.stack(encodings))
 
 
 def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[str, Any]:

@@ -1,90 +1,118 @@
-"""Figures, drawn by matplotlib without a display, each from numbers to one PNG file."""
+"""What all figures share: names that can be drawn, colours, captions, PNG files.
 
+matplotlib draws them without a display, each from numbers to one file.
+"""
+
+import colorsys
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 
 from jaxvid import files
 
-_TRAINING = {
-    "loss": "training batches (label smoothing included)",
-    "accuracy": "training batches, running mean",
+INK, GREY, FAINT = "#22252b", "#6d7079", "#d9dadd"
+GOOD, BAD = "#1f5fae", "#c2410c"
+# Told apart by most readers with a colour vision deficiency (Okabe and Ito), but for the last two.
+COLOURS = (
+    *("#0072b2", "#e69f00", "#009e73", "#cc3d2e", "#8c6bb1", "#56b4e9", "#a6761d"),
+    *("#d55e9f", "#5c6b2f", "#555b66"),
+)
+LONGEST = 32  # characters of a name in a figure
+
+_DRAWN = {
+    "font.size": 9,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
 }
 
 
-def confusion_matrix(
-    labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...], path: Path
-) -> None:
-    """Draws how often each class was taken for each; rows are shares of a class's clips.
+def new(width: float, height: float, names: Iterable[str] = ()) -> Figure:
+    """Returns an empty figure, inches, whose fonts can draw `names` where any installed one can."""
+    import matplotlib
 
-    Shapes: labels (B,), predicted (B,). The counts are written in while there is room for them.
+    matplotlib.rcParams.update(_DRAWN)
+    matplotlib.rcParams["font.family"] = list(_families("".join(sorted(set("".join(names))))))
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def drawn(name: str, longest: int = LONGEST) -> str:
+    """Returns a name as a figure can show it: short, on one line, every sign drawn as itself.
+
+    Signs that no installed font has are written as their code; the page has the names as they are.
     """
-    number = len(class_names)
-    counts = np.zeros((number, number), int)
-    np.add.at(counts, (labels, predicted), 1)
-    shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
-    side = min(16.0, 3.2 + 0.42 * number)
-    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    size = max(3.0, min(9.0, 420 / number))
-    axes.set_xticks(range(number), class_names, rotation=90, fontsize=size)
-    axes.set_yticks(range(number), class_names, fontsize=size)
-    axes.set_xlabel("predicted class")
-    axes.set_ylabel("true class")
-    correct = float((labels == predicted).mean())
-    axes.set_title(f"{len(labels)} clips, top-1 {correct:.1%}")
-    if number <= 30:
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(
-                column,
-                row,
-                counts[row, column],
-                ha="center",
-                va="center",
-                color=colour,
-                fontsize=size,
-            )
-    figure.colorbar(image, ax=axes, label="share of the true class's clips", fraction=0.046)
-    _save(figure, path)
+    name = " ".join(name.split()) or "(no name)"
+    if len(name) > longest:
+        kept = longest - 1
+        name = f"{name[: kept - kept // 3]}…{name[len(name) - kept // 3 :]}"
+    known = _known("".join(sorted(set(name))))
+    text = "".join(c if c in known else f"\\u{ord(c):04x}" for c in name)
+    # A dollar sign would begin a formula, and a legend leaves out what begins with an underscore.
+    return text.replace("$", r"\$") if not text.startswith("_") else f" {text}"
 
 
-def training_curves(lines: list[dict[str, Any]], path: Path) -> None:
-    """Draws loss and top-1 accuracy over epochs, from the lines of metrics.jsonl."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, name, label in zip(
-        figure.subplots(1, 2),
-        ("loss", "accuracy"),
-        ("cross-entropy (nats)", "top-1 accuracy"),
-        strict=True,
-    ):
-        steps = [(line["epoch"], line[name]) for line in lines if name in line]
-        if steps:
-            epochs, values = np.array(steps).T
-            axes.plot(epochs, values, color="C0", alpha=0.25, linewidth=1)
-            axes.plot(epochs, _smooth(values), color="C0", label=_TRAINING[name])
-        evaluations = {key for line in lines for key in line if key.endswith(f"_{name}")}
-        for number, key in enumerate(sorted(evaluations)):
-            points = [(line["epoch"], line[key]) for line in lines if key in line]
-            epochs, values = np.array(points).T
-            split = key.removesuffix(f"_{name}")
-            axes.plot(epochs, values, "o-", color=f"C{number + 1}", label=f"{split} clips")
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-        if axes.has_data():
-            axes.legend(frameon=False)
-    _save(figure, path)
+def colour(label: int, classes: int) -> Any:
+    """Returns a class's colour: one of ten, or for more classes one of as many hues."""
+    if classes <= len(COLOURS):
+        return COLOURS[label]
+    hue = (label * 0.381966) % 1
+    return colorsys.hls_to_rgb(hue, (0.38, 0.5, 0.62)[label % 3], (0.75, 0.55)[label % 2])
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
-    width = max(1, len(values) // 25)
-    sums = np.convolve(values, np.ones(width), "same")
-    return sums / np.convolve(np.ones(len(values)), np.ones(width), "same")
+def caption(figure: Figure, text: str) -> None:
+    """Writes under a figure what it was made from."""
+    figure.supxlabel(text, fontsize=7.5, color=GREY, x=0.01, ha="left")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Writes a PNG file."""
     files.write(path, lambda temporary: figure.savefig(temporary, dpi=120))
+
+
+@lru_cache(maxsize=64)
+def _families(signs: str) -> tuple[str, ...]:
+    """Returns the default font and as few others as draw what it has not of `signs`."""
+    families, left = ["DejaVu Sans"], {c for c in signs if not c.isspace()}
+    left -= _signs_of(font_manager.findfont("DejaVu Sans"))
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name):
+        if not left:
+            break
+        if left & _signs_of(font.fname):
+            families.append(font.name)
+            left -= _signs_of(font.fname)
+    return tuple(dict.fromkeys(families))
+
+
+@lru_cache(maxsize=1024)
+def _known(signs: str) -> frozenset[str]:
+    known = {" "}
+    for family in _families(signs):
+        known |= _signs_of(font_manager.findfont(family)) & set(signs)
+    return frozenset(known)
+
+
+@lru_cache(maxsize=256)
+def _signs_of(file: str) -> frozenset[str]:
+    try:
+        return frozenset(map(chr, FT2Font(file).get_charmap()))
+    except (OSError, RuntimeError):  # a font file that is broken or not readable
+        return frozenset()

@@ -1,0 +1,155 @@
+"""The clips of a report: the frames that the model saw of a video, as pictures."""
+
+import base64
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxvid.data import loading, sampling
+from jaxvid.data.records import Record
+from jaxvid.data.streams import Stream
+from jaxvid.experiment import Footage
+from jaxvid.skeletons import SKELETONS
+
+FRAMES = 16  # of a moving clip on the page, at most
+HEIGHT = 96  # pixels, at most; smaller ones are enlarged by the browser
+SHOWN_FIRST = ("rgb", "skeleton", "flow")  # of a clip's streams, the one that is shown
+_QUALITY = 50
+_SKELETON_SIDE = 96  # pixels of a drawn skeleton
+_BONES = ((31, 95, 174), (194, 65, 12), (0, 128, 96), (140, 107, 177))  # RGB, one per person
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Frames of a clip that the model saw: (n, H, W, 3) uint8 RGB, and the time they span.
+
+    `places` (n,): which of the clip's T frames they are. `seconds` is how long the clip lasts.
+    """
+
+    frames: np.ndarray
+    places: np.ndarray
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """A clip's frames side by side in one WebP picture, as a data URI, and how long they last."""
+
+    uri: str
+    frames: int
+    width: int
+    height: int
+    seconds: float
+
+
+def pictures(footage: Footage, clip_id: str, count: int = FRAMES) -> Pictures:
+    """Returns up to `count` of the frames that an evaluation of one view reads, equally spaced."""
+    video = footage.source[clip_id]
+    times, chosen, seconds = _seen(video, footage.config)
+    places = np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))
+    stream, record = min(video, key=lambda each: SHOWN_FIRST.index(each[0].name))
+    indices = np.minimum(times[chosen[places]], len(record.frames) - 1)
+    frames = _as_rgb(stream, stream.read(record.frames, indices), footage.config)
+    return Pictures(frames, places, len(chosen), seconds)
+
+
+def sprites(footage: Footage, clip_ids: list[str], count: int = FRAMES) -> Iterator[Sprite]:
+    """Yields each clip as a sprite of `count` frames, in order, from `data.threads` threads."""
+
+    def one(clip_id: str) -> Sprite:
+        return _sprite(pictures(footage, clip_id, count))
+
+    # Few enough at a time that a reader who stops early has not waited for many more.
+    threads = footage.config.data.threads or 2
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(clip_ids), 16):
+            yield from pool.map(one, clip_ids[start : start + 16])
+
+
+def _seen(
+    video: list[tuple[Stream, Record]], config: ConfigDict
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Returns a video's frames at the config's rate, those of the centred view, its seconds."""
+    _, record = video[0]
+    if config.model.system == "sift":
+        from jaxvid.classical.descriptors import frame_indices
+
+        times = np.arange(len(record.frames))
+        chosen = frame_indices(len(times), config.sift.frames)
+    else:
+        settings = loading.clip_settings(config.data)
+        times = sampling.resample(len(record.frames), record.fps, settings.fps)
+        need = settings.num_frames
+        if settings.intervals:
+            [chosen] = sampling.whole_video(len(times), need, views=1)
+        else:
+            [start] = sampling.view_starts(len(times), need, views=1)
+            chosen = sampling.consecutive(len(times), need, start)
+    steps = np.abs(np.diff(times[chosen]))
+    typical = float(np.median(steps)) if len(steps) else 1.0
+    rate = record.fps if np.isfinite(record.fps) and record.fps > 0 else 25.0
+    return times, chosen, max(typical, 1.0) * len(chosen) / rate
+
+
+def _as_rgb(stream: Stream, frames: np.ndarray, config: ConfigDict) -> np.ndarray:
+    if stream.name == "rgb":
+        return frames
+    if stream.name == "flow":
+        return np.stack([flow_picture(frame) for frame in frames])
+    return _skeleton_pictures(frames, SKELETONS[config.model.skeleton].bones)
+
+
+def flow_picture(stored: np.ndarray) -> np.ndarray:
+    """Returns stored flow (H, W, 2) as colours: the hue is its direction, the strength its length.
+
+    What is as long as the bound has full strength.
+    """
+    x, y = np.moveaxis(stored.astype(np.float32) / 127.5 - 1, -1, 0)
+    length, angle = cv2.cartToPolar(x, y, angleInDegrees=True)
+    strength = np.clip(length * 1.6, 0, 1) * 255
+    hsv = np.stack([angle / 2, strength, np.full_like(strength, 255)], axis=-1)
+    return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+
+
+def _skeleton_pictures(joints: np.ndarray, bones: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """Draws joints (n, M, V, 3), seen from the front, on light grey: (n, 96, 96, 3)."""
+    there = joints.any(axis=(2, 3))  # (n, M)
+    plane = joints[..., :2].copy()
+    if (joints[there][..., 2] > 1.01).any():  # metres from the camera, y upward
+        plane[..., 1] *= -1
+    side = _SKELETON_SIDE
+    pages = np.full((len(joints), side, side, 3), 244, np.uint8)
+    if not there.any():
+        return pages
+    low, high = plane[there].min(axis=(0, 1)), plane[there].max(axis=(0, 1))
+    scale = 0.84 * side / max(float((high - low).max()), 1e-6)
+    at = ((plane - (low + high) / 2) * scale + side / 2) * 8  # in eighths of a pixel
+    at = np.clip(at, -16 * side, 16 * side).round().astype(int)
+    for page, people, present in zip(pages, at, there, strict=True):
+        for person in np.flatnonzero(present):
+            for a, b in bones:
+                ends = (tuple(map(int, people[person, joint])) for joint in (a, b))
+                tint = _BONES[person % len(_BONES)]
+                cv2.line(page, *ends, tint, 2, cv2.LINE_AA, shift=3)
+    return pages
+
+
+def _sprite(shown: Pictures) -> Sprite:
+    count, height, width, _ = shown.frames.shape
+    if height > HEIGHT:
+        size = (max(1, round(width * HEIGHT / height)), HEIGHT)
+        frames = [cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in shown.frames]
+        width, height = size
+    else:
+        frames = list(shown.frames)
+    strip = cv2.cvtColor(np.concatenate(frames, axis=1), cv2.COLOR_RGB2BGR)
+    encoded, data = cv2.imencode(".webp", strip, [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
+    if not encoded:
+        raise OSError("a clip could not be written as WebP")
+    uri = "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+    return Sprite(uri, count, width, height, shown.seconds)

@@ -1,0 +1,172 @@
+"""What `report.html` shows, as JSON-able values."""
+
+from typing import Any
+
+import numpy as np
+
+import jaxvid
+from jaxvid import metrics
+from jaxvid.config import default, flatten
+from jaxvid.report import curves, tsne
+from jaxvid.report.classes import confused
+from jaxvid.report.runs import Run
+
+TOP = 3  # classes of each clip that are shown with their scores
+POINTS = 300  # of a curve, at most
+
+
+def of(
+    runs: list[Run], places: dict[str, np.ndarray | None], lacks: dict[str, str]
+) -> dict[str, Any]:
+    """Returns what the page of the first of `runs` shows, beside the pictures."""
+    run = runs[0]
+    return {
+        "version": jaxvid.__version__,
+        "name": run.name,
+        "about": run.about,
+        "folder": str(run.folder),
+        "workdir": str(run.workdir),
+        "seed": run.seed,
+        "classes": list(run.scored.class_names),
+        "config": _config(run),
+        "lacks": lacks,
+        "clips": _clips(run),
+        "perClass": _per_class(run),
+        "roc": _roc(run),
+        "runs": [_run(each, run, places[each.name]) for each in runs],
+    }
+
+
+def telling(run: Run) -> list[int]:
+    """Returns the clips in the order of what they tell: the surest mistakes first, then the rest.
+
+    The others come one of each class in turn, so that no class goes without.
+    """
+    mistakes = [int(i) for i in run.order if not run.right[i]]
+    turn: dict[int, int] = {}
+    others = []
+    for i in (int(i) for i in run.order if run.right[i]):
+        label = int(run.scored.labels[i])
+        turn[label] = turn.get(label, 0) + 1
+        others.append((turn[label], i))
+    return mistakes + [i for _, i in sorted(others, key=lambda each: each[0])]
+
+
+def _run(run: Run, first: Run, places: np.ndarray | None) -> dict[str, Any]:
+    scored = run.scored
+    same = scored.clips == first.scored.clips
+    return {
+        "name": run.name,
+        "results": {k: v for k, v in scored.results.items() if isinstance(v, str | int | float)},
+        "seed": run.seed,
+        "interval": metrics.interval(int(run.right.sum()), len(scored.clips)),
+        "top5": _top5(run),
+        "sameClips": same,
+        "places": None if places is None else places.round(3).tolist(),
+        "perplexity": tsne.perplexity(len(scored.clips)),
+        "labels": None if same else scored.labels.tolist(),
+        "ids": None if same else list(scored.clips),
+        "predicted": scored.predicted.tolist(),
+        "width": None if run.embeddings is None else run.embeddings.width,
+        "curves": {name: _curves(run, name) for name in curves.AXES},
+    }
+
+
+def _top5(run: Run) -> float | None:
+    scored = run.scored
+    if len(scored.class_names) <= 5:
+        return None
+    best = np.argpartition(-scored.probabilities, 4, axis=-1)[:, :5]
+    return float((best == scored.labels[:, None]).any(axis=-1).mean())
+
+
+def _curves(run: Run, name: str) -> list[dict[str, Any]]:
+    shown = []
+    epochs, values = curves.measured(run.metrics, name)
+    if len(epochs):
+        shown.append({"kind": "training", "points": _thinned(epochs, curves.smooth(values))})
+    for split in curves.evaluated_splits(run.metrics):
+        points = _thinned(*curves.measured(run.metrics, f"{split}_{name}"))
+        shown.append({"kind": split, "points": points})
+    return shown
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
+    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).round().astype(int))
+    points = np.stack([x[kept], y[kept]], axis=1)
+    return points[np.isfinite(points).all(axis=1)].round(5).tolist()
+
+
+def _clips(run: Run) -> dict[str, Any]:
+    scored = run.scored
+    count = min(TOP, len(scored.class_names))
+    best = np.argsort(-scored.probabilities, axis=-1, kind="stable")[:, :count]
+    shares = np.take_along_axis(scored.probabilities, best, axis=-1)
+    kept = run.embeddings.attention if run.embeddings else None
+    return {
+        "ids": list(scored.clips),
+        "labels": scored.labels.tolist(),
+        "predicted": scored.predicted.tolist(),
+        "top": best.tolist(),
+        "shares": shares.round(4).tolist(),
+        "order": [int(i) for i in run.order],
+        "attention": None if kept is None or kept.shape[1] < 2 else kept.round(4).tolist(),
+    }
+
+
+def _per_class(run: Run) -> list[dict[str, Any]]:
+    scored = run.scored
+    counts = confused(scored.labels, scored.predicted, len(scored.class_names))
+    np.fill_diagonal(counts, 0)
+    areas = {k: area for k, (_, _, area) in curves.class_rocs(*_scores(run)).items()}
+    rows = metrics.per_class(*_scores(run))
+    return [
+        {
+            **row,
+            "auc": areas.get(k),
+            "takenFor": int(counts[k].argmax()) if counts[k].any() else None,
+            "takenTimes": int(counts[k].max()),
+        }
+        for k, row in enumerate(rows)
+    ]
+
+
+def _roc(run: Run) -> dict[str, Any] | None:
+    rocs = curves.class_rocs(*_scores(run))
+    if not rocs:
+        return None
+    mean = np.mean([rates for rates, _, _ in rocs.values()], axis=0)
+    of_classes = [
+        {"class": k, "auc": area, "points": _thinned(*_sparse(corners).T)}
+        for k, (_, corners, area) in rocs.items()
+    ]
+    return {
+        "mean": np.stack([curves.GRID, mean], axis=1).round(5).tolist(),
+        "auc": float(np.mean([area for _, _, area in rocs.values()])),
+        "classes": of_classes,
+    }
+
+
+def _sparse(corners: np.ndarray) -> np.ndarray:
+    """Returns a curve's corners (n, 2) with at most sixty of them, the first and last kept."""
+    kept = np.unique(np.linspace(0, len(corners) - 1, min(len(corners), 60)).round().astype(int))
+    return corners[kept]
+
+
+def _scores(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    return run.scored.probabilities, run.scored.labels
+
+
+def _config(run: Run) -> list[list[Any]]:
+    """Returns each field's name, value, and whether it differs from the default."""
+    usual = flatten(default())
+    return [
+        [name, json_text(value), value != usual.get(name)] for name, value in run.fields.items()
+    ]
+
+
+def json_text(value: Any) -> str:
+    """Returns a field's value as the command line takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

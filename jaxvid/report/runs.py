@@ -1,0 +1,139 @@
+"""An evaluated run, read back from its folder: what figures and the page are made from."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxvid import config_files, predictions
+from jaxvid import workdir as workdirs
+from jaxvid.config import flatten
+from jaxvid.errors import UserError
+from jaxvid.logs import read_metrics
+from jaxvid.predictions import Predictions
+from jaxvid.report import embeddings
+from jaxvid.report.embeddings import Embeddings
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and one evaluation of it.
+
+    `workdir` holds the run, `folder` the evaluation: the same but for other settings. `config` is
+    None for a fusion of other runs. `embeddings` is None where there are none, `lacks` says why.
+    """
+
+    name: str
+    workdir: Path
+    folder: Path
+    config: ConfigDict | None
+    scored: Predictions
+    metrics: list[dict[str, Any]]
+    embeddings: Embeddings | None
+    lacks: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int | None:
+        return None if self.config is None else self.config.seed
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The config as one level of dotted names; empty for a fusion."""
+        return {} if self.config is None else flatten(self.config)
+
+    @cached_property
+    def about(self) -> str:
+        """One line of what was measured, for under a figure."""
+        results = self.scored.results
+        parts = [
+            f"{self.name}, {results.get('dataset')}: {len(self.scored.clips)} clips of the "
+            f"{results.get('split')} split"
+        ]
+        if self.seed is not None:
+            parts.append(f"one run, seed {self.seed}")
+        return "; ".join(parts)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """The clips from the surest to the least sure, as numbers (B,)."""
+        return np.argsort(-self.scored.probabilities.max(-1), kind="stable")
+
+    @property
+    def right(self) -> np.ndarray:
+        return self.scored.predicted == self.scored.labels
+
+
+def read(workdir: Path, folder: Path | None = None, config: ConfigDict | None = None) -> Run:
+    """Reads a run from its workdir, and its evaluation from `folder`, by default the workdir.
+
+    `config`: of the run, where it is known. Raises UserError where it was not evaluated.
+    """
+    folder = folder or workdir
+    scored = predictions.read(folder)
+    if config is None and (workdir / workdirs.CONFIG).is_file():
+        config = config_files.read(workdir / workdirs.CONFIG)
+    lacks, kept = {}, None
+    try:
+        kept = embeddings.read(folder, scored.results.get("step"), len(scored.clips))
+    except UserError as error:
+        lacks["embeddings"] = _why(error, config, workdir)
+    metrics = read_metrics(workdir)
+    if not metrics:
+        lacks["curves"] = (
+            "no curves: this system is fitted, not trained in steps"
+            if config is not None and config.model.system == "sift"
+            else "no curves: the workdir has no metrics.jsonl"
+        )
+    if kept is None or kept.attention is None:
+        lacks["attention"] = _why_no_attention(config, scored)
+    return Run(_name(workdir, folder), workdir, folder, config, scored, metrics, kept, lacks)
+
+
+def read_all(first: Run, others: list[Path]) -> list[Run]:
+    """Reads the runs to compare with a first one, which comes first.
+
+    Raises UserError for one that is named twice or has other classes.
+    """
+    runs = [first]
+    for workdir in others:
+        run = read(workdir)
+        if any(run.folder.resolve() == each.folder.resolve() for each in runs):
+            raise UserError(f"{workdir} is named twice")
+        if run.scored.class_names != first.scored.class_names:
+            raise UserError(
+                f"{workdir} has other classes than {first.workdir}: they cannot be compared"
+            )
+        runs.append(run)
+    return _told_apart(runs)
+
+
+def _told_apart(runs: list[Run]) -> list[Run]:
+    from dataclasses import replace
+
+    names = [run.name for run in runs]
+    return [
+        run if names.count(run.name) == 1 else replace(run, name=str(run.folder)) for run in runs
+    ]
+
+
+def _name(workdir: Path, folder: Path) -> str:
+    name = workdir.resolve().name
+    return name if folder == workdir else f"{name} ({folder.name})"
+
+
+def _why(error: UserError, config: ConfigDict | None, workdir: Path) -> str:
+    if config is None:
+        return "no embeddings: a fusion of scores has none of its own"
+    return f"no embeddings: {error}; --mode=eval --workdir={workdir} writes them"
+
+
+def _why_no_attention(config: ConfigDict | None, scored: Predictions) -> str:
+    if config is None:
+        return "no attention: a fusion of scores has none"
+    if config.model.system != "recognizer" or config.model.pooling != "attention":
+        kind = config.model.pooling if config.model.system == "recognizer" else config.model.system
+        return f"no attention: this system ({kind}) does not weigh its steps"
+    return "no attention: it is kept for one view with its frames in order"

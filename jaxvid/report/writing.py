@@ -1,0 +1,218 @@
+"""The report of a run: all figures it can have as PNG files, and `report.html`."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxvid.data import pipeline
+from jaxvid.errors import UserError
+from jaxvid.experiment import Experiment, Footage
+from jaxvid.report import attention, classes, clips, curves, feature_maps, page, runs, tsne
+from jaxvid.report.runs import Run
+
+FIGURES = "figures"
+PAGE = "report.html"
+ATTENDED = 4  # clips of the attention figure
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a report consists of: its files, and why others are not among them."""
+
+    page: Path
+    figures: list[Path]
+    lacks: dict[str, str]
+
+
+def write(
+    workdir: Path,
+    folder: Path,
+    config: ConfigDict | None,
+    footage: Footage | None,
+    others: Sequence[Path] = (),
+    chosen: str = "",
+    lacks_clips: str = "",
+) -> Written:
+    """Draws the figures of an evaluation in `folder` and writes its `report.html`.
+
+    `footage`: the run's dataset with its records, an Experiment for a network; None where it is not
+    at hand, for the reason `lacks_clips`. `others`: workdirs to compare with. `chosen`: the names
+    of the classes of the second t-SNE, with commas between them; by default those most often
+    confused. Raises UserError where a workdir has no evaluation or a class is not known.
+    """
+    compared = runs.read_all(runs.read(workdir, folder, config), list(others))
+    run = compared[0]
+    names = classes_of(chosen, run.scored.class_names)
+    lacks = dict(run.lacks)
+    if footage is None:
+        lacks["clips"] = f"no clips: {lacks_clips}"
+    else:
+        missing = sum(clip not in footage.source for clip in run.scored.clips)
+        if missing:
+            lacks["clips"] = f"{missing} of {len(run.scored.clips)} clips are not in the dataset"
+            footage = footage if missing < len(run.scored.clips) else None
+    places = {each.name: _places(each) for each in compared}
+    if places[run.name] is None and "embeddings" not in lacks:
+        lacks["embeddings"] = f"no t-SNE: it needs {tsne.FEWEST} clips that differ"
+    drawer = _Drawer(run, compared, places, footage, lacks, folder / FIGURES)
+    drawer.draw(names)
+    written = page.write(folder / PAGE, compared, places, footage, lacks)
+    return Written(written, drawer.written, lacks)
+
+
+def classes_of(chosen: str, class_names: tuple[str, ...]) -> list[int]:
+    """Returns the numbers of the classes that `--classes` names. Raises UserError."""
+    if not chosen:
+        return []
+    if chosen in class_names:  # whose names may have commas
+        return [class_names.index(chosen)]
+    numbers = []
+    for name in chosen.split(","):
+        if name not in class_names:
+            known = ", ".join(class_names[:8]) + (", ..." if len(class_names) > 8 else "")
+            raise UserError(f"--classes: there is no class '{name}'; the run has {known}")
+        numbers.append(class_names.index(name))
+    return sorted(set(numbers))
+
+
+def _places(run: Run) -> np.ndarray | None:
+    if run.embeddings is None:
+        return None
+    return tsne.places(run.embeddings.components, run.seed or 0)
+
+
+@dataclass
+class _Drawer:
+    """Draws what there is to draw; the rest is left out, and `lacks` says why."""
+
+    run: Run
+    compared: list[Run]
+    places: dict[str, np.ndarray | None]
+    footage: Footage | None
+    lacks: dict[str, str]
+    folder: Path
+
+    def draw(self, chosen: list[int]) -> None:
+        self.written: list[Path] = []
+        scored, text = self.run.scored, self.run.about
+        names, labels = scored.class_names, scored.labels
+        classes.confusion_matrix(
+            labels, scored.predicted, names, self._new("confusion_matrix"), text
+        )
+        classes.per_class(scored.probabilities, labels, names, self._new("per_class"), text)
+        roc = self.folder / "roc.png"
+        if curves.roc(scored.probabilities, labels, names, roc, text):
+            self.written.append(roc)
+        else:
+            self.lacks["roc"] = "no ROC: clips of one class alone were evaluated"
+        self._curves()
+        self._tsne(chosen)
+        self._attention()
+        self._feature_maps()
+
+    def _new(self, name: str) -> Path:
+        self.written.append(self.folder / f"{name}.png")
+        return self.written[-1]
+
+    def _curves(self) -> None:
+        if self.run.metrics:
+            lines = {self.run.name: self.run.metrics}
+            curves.training_curves(lines, self._new("training_curves"), self.run.about)
+        trained = {run.name: run.metrics for run in self.compared if run.metrics}
+        if len(self.compared) > 1 and trained:
+            seeds = ", ".join(f"{run.name} seed {run.seed}" for run in self.compared if run.metrics)
+            path = self._new("compared_curves")
+            curves.training_curves(trained, path, f"one run each: {seeds}")
+
+    def _tsne(self, chosen: list[int]) -> None:
+        drawn = [run for run in self.compared if self.places[run.name] is not None]
+        if not drawn:
+            return
+        panels = [(run.name, self.places[run.name], run.scored.labels) for run in drawn]
+        first = drawn[0]
+        of = ", ".join(dict.fromkeys(str(run.scored.results.get("dataset")) for run in drawn))
+        text = (
+            f"{of}, {first.scored.results.get('split')} split; t-SNE, perplexity "
+            f"{tsne.perplexity(len(first.scored.clips))}, of the first "
+            f"{first.embeddings.components.shape[1]} principal components; one run each"
+        )
+        names = self.run.scored.class_names
+        tsne.draw(panels, names, self._new("tsne"), text)
+        scored = self.run.scored
+        confused = tsne.most_confused(scored.labels, scored.predicted, len(names))
+        picked = chosen or confused
+        if picked and len(picked) < len(names):
+            why = "chosen classes" if chosen else "the classes most often confused"
+            tsne.draw(panels, names, self._new("tsne_classes"), f"{why}; {text}", picked)
+
+    def _attention(self) -> None:
+        kept = self.run.embeddings
+        if kept is None or kept.attention is None or kept.attention.shape[1] < 2:
+            return
+        if self.footage is None:
+            self.lacks["attention"] = "no figure of attention: the clips are not at hand"
+            return
+        scored, rows = self.run.scored, []
+        for i in self._examples(ATTENDED):
+            shown = clips.pictures(self.footage, scored.clips[i], attention.STRIP)
+            said = (scored.class_names[k] for k in (scored.labels[i], scored.predicted[i]))
+            rows.append((shown, kept.attention[i], *said))
+        text = f"{self.run.about}; the surest mistake, if any, and the surest right ones"
+        attention.draw(rows, self._new("attention"), text)
+
+    def _examples(self, count: int) -> list[int]:
+        """Returns the surest mistake and the surest right clips, of one class each."""
+        scored, run = self.run.scored, self.run
+        order = [i for i in run.order if self.footage and scored.clips[i] in self.footage.source]
+        picked = [i for i in order if not run.right[i]][:1]
+        met = {int(scored.labels[i]) for i in picked}
+        for i in (i for i in order if run.right[i]):
+            if len(picked) < count and scored.labels[i] not in met:
+                picked.append(i)
+                met.add(int(scored.labels[i]))
+        return [int(i) for i in picked or order[:1]]
+
+    def _feature_maps(self) -> None:
+        experiment = self.footage
+        if not isinstance(experiment, Experiment):
+            system = self.run.config.model.system if self.run.config is not None else "fusion"
+            why = "the clips are not at hand"
+            if system in ("sift", "fusion"):
+                why = f"{system} has no layers"
+            self.lacks["feature_maps"] = f"no feature maps: {why}"
+            return
+        from jaxvid.evaluate import restore
+
+        [i] = self._examples(2)[-1:]
+        clip_id = self.run.scored.clips[i]
+        views = pipeline.eval_clip(experiment.source[clip_id], experiment.clip_settings, views=1)
+        middle = experiment.config.data.num_frames // 2
+        _, variables = restore(experiment, self.run.workdir)
+        layers = feature_maps.compute(experiment.model, variables, views, middle)
+        if not layers:
+            self.lacks["feature_maps"] = "no feature maps: the model has no convolutions of frames"
+            return
+        frame = _picture(views, middle)
+        at = ", ".join(f"{layer.number}: {layer.frame}" for layer in layers)
+        text = (
+            f"{self.run.name}, {clip_id}, frame {middle} of {experiment.config.data.num_frames}; "
+            f"the maps stand for frames around ({at}); each map on its own scale"
+        )
+        feature_maps.draw(frame, layers, self._new("feature_maps"), text)
+
+
+def _picture(views: Any, frame: int) -> np.ndarray:
+    """Returns a frame of a clip's first view as it can be shown: RGB, or flow as colours."""
+    arrays = views["rgb"] if isinstance(views, dict) else views
+    shown = np.asarray(jax.device_get(arrays))[0, frame]
+    if shown.shape[-1] == 3:
+        return shown
+    return clips.flow_picture(shown[..., :2])
