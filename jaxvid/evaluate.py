@@ -9,15 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxvid import files, metrics
+from jaxvid import embeddings, files, metrics
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.experiment import Experiment
 from jaxvid.inference import restore
-from jaxvid.logs import read_metrics
 from jaxvid.network import Network, forward
 from jaxvid.predictions import COLUMNS, RESULTS, TABLE
-from jaxvid.report import classes, curves, embeddings
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class Scorer:
 
 
 def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, Any]:
-    """Scores a workdir's model and writes results, predictions and figures to `output`.
+    """Scores a workdir's model and writes results, predictions and embeddings to `output`.
 
     Returns what results.json holds. Raises UserError where the workdir has no such checkpoint.
     """
@@ -127,21 +125,16 @@ def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, A
         "config": config.name,
     }
     scores = Scorer(experiment).score(variables)
-    return write_results(scores, about, experiment.dataset.class_names, output, workdir)
+    return write_results(scores, about, experiment.dataset.class_names, output)
 
 
 def write_results(
-    scores: Scores,
-    about: dict[str, Any],
-    class_names: tuple[str, ...],
-    output: Path,
-    curves_from: Path | None,
+    scores: Scores, about: dict[str, Any], class_names: tuple[str, ...], output: Path
 ) -> dict[str, Any]:
-    """Writes results.json, per_class.csv, predictions.csv and figures of scores to `output`.
+    """Writes results.json, per_class.csv, predictions.csv and embeddings.npz to `output`.
 
-    `about` is what results.json says beside the metrics. `curves_from`: the workdir whose
-    metrics.jsonl gives the training curves, None where there is nothing of the kind. Returns what
-    results.json holds.
+    `about` is what results.json says beside the metrics. Without embeddings there is no file of
+    them. Returns what results.json holds.
     """
     results = {
         **metrics.summary(scores.probabilities, scores.labels),
@@ -155,13 +148,6 @@ def write_results(
     header = (*COLUMNS, *class_names)
     files.write_csv(output / TABLE, header, _predictions(scores, class_names))
     embeddings.save(output, about["step"], scores.embedding, scores.attention)
-    folder = output / "figures"
-    predicted = scores.probabilities.argmax(-1)
-    matrix = folder / "confusion_matrix.png"
-    classes.confusion_matrix(scores.labels, predicted, class_names, matrix)
-    if curves_from is not None:
-        lines = {results["config"]: read_metrics(curves_from)}
-        curves.training_curves(lines, folder / "training_curves.png")
     files.write_json(output / RESULTS, results)
     return results
 

@@ -59,4 +59,4 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
         "config": " + ".join(result["config"] for result in results),
         "fused": [str(workdir) for workdir in workdirs],
     }
-    return write_results(scores, about, first.class_names, output, curves_from=None)
+    return write_results(scores, about, first.class_names, output)

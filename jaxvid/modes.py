@@ -21,6 +21,9 @@ from jaxvid.signals import Signals
 logger = logging.getLogger(__name__)
 
 
+_FUSION = "a fusion has none of its own"
+
+
 @dataclass(frozen=True)
 class Command:
     """What a command line says.
@@ -91,14 +94,14 @@ def _score(command: Command, experiment: Any) -> int:
     return 0
 
 
-def _report_unasked(command: Command, experiment: Any, output: Path) -> None:
+def _report_unasked(command: Command, footage: Any, output: Path, lacks: str = "") -> None:
     from jaxvid.report import writing
 
     # The results are written: whatever goes wrong with their pictures must not look like a loss.
     try:
-        written = writing.write(command.workdir, output, command.config, experiment)
+        written = writing.write(command.workdir, output, command.config, footage, lacks_clips=lacks)
         print(f"the report is {written.page}")
-    except Exception as error:
+    except Exception as error:  # of any kind
         logger.warning(
             "no report was written (%s: %s); --mode=report --workdir=%s tries again",
             type(error).__name__,
@@ -112,7 +115,7 @@ def _report(command: Command, signals: Signals) -> int:
     from jaxvid.report import writing
 
     config, folder = command.config, command.workdir
-    footage, why = None, "a fusion has no clips of its own"
+    footage, why = None, _FUSION
     if config is not None:
         folder = workdirs.evaluation_folder(command.workdir, config)
         predictions.read(folder)  # raises where there is nothing to report, before videos are read
@@ -174,6 +177,7 @@ def _fuse(command: Command, signals: Signals) -> int:
     from jaxvid.fusion import fuse
 
     _show(fuse([Path(a) for a in command.arguments], command.workdir), command.workdir)
+    _report_unasked(command, None, command.workdir, _FUSION)
     return 0
 
 
@@ -240,8 +244,10 @@ def _show(results: dict[str, Any], folder: Path) -> None:
 
 
 MODES = {
-    "train": Mode("train, or continue to train, then evaluate; writes to the workdir", _train),
-    "eval": Mode("evaluate the model of a workdir", _eval),
+    "train": Mode(
+        "train, or continue to train, then evaluate and report; writes to the workdir", _train
+    ),
+    "eval": Mode("evaluate the model of a workdir, and report", _eval),
     "prepare": Mode(
         "decode the dataset's videos into records, so that training starts at once, and report",
         _prepare,

@@ -33,7 +33,7 @@ class Predictions:
 
 
 def read(folder: Path, needed: Iterable[str] = ()) -> Predictions:
-    """Reads the predictions and results in a folder; `needed` are names that results.json must have.
+    """Reads what an evaluation wrote to a folder; `needed`: names that results.json must have.
 
     Raises UserError where there was no evaluation, or where the files are not what one writes.
     """

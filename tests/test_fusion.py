@@ -28,7 +28,7 @@ def evaluated(workdir: Path, probabilities, names=NAMES, clips=("a", "b", "c")) 
     )
     about = {"parameters": 10, "parameters_without_classifier": 7, "step": 3}
     about |= {"split": "test", "dataset": "toy", "config": workdir.name}
-    write_results(scores, about, names, workdir, curves_from=None)
+    write_results(scores, about, names, workdir)
     return workdir
 
 

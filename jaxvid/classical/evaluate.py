@@ -58,7 +58,7 @@ def score(experiment: SiftExperiment, codebook: Encoding, svm: LinearSVM) -> Sco
 
 
 def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[str, Any]:
-    """Scores a workdir's saved stages and writes results, predictions and figures to `output`.
+    """Scores a workdir's saved stages and writes results, predictions and encodings to `output`.
 
     Returns what results.json holds. Its parameters are the numbers in the codebook and the SVM,
     without the classifier: in the codebook; its step is 0, since there are none. Raises UserError
@@ -76,7 +76,7 @@ def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[st
         "config": config.name,
     }
     scores = score(experiment, codebook, svm)
-    return evaluation.write_results(scores, about, names, output, curves_from=None)
+    return evaluation.write_results(scores, about, names, output)
 
 
 def _load(config: ConfigDict, workdir: Path, classes: int) -> tuple[Encoding, LinearSVM]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxvid.report.clips import Pictures
-from jaxvid.report.figures import BAD, GOOD, GREY, caption, drawn, new, save
+from jaxvid.report.figures import BAD, GOOD, GREY, drawn, sheet
 
 STRIP = 10  # frames of a row
 
@@ -18,30 +18,30 @@ def draw(rows: Sequence[tuple[Pictures, np.ndarray, str, str]], path: Path, text
     class. A step's bar spans the frames that it stands for; the dashed line is equal weight.
     """
     names = [name for _, _, *classes in rows for name in classes]
-    figure = new(9.2, 0.5 + 1.75 * len(rows), names)
-    highest = max(float(weights.max()) for _, weights, _, _ in rows)
-    grid = figure.subplots(2 * len(rows), 1, height_ratios=[1.25, 1] * len(rows), squeeze=False)
-    for number, (shown, weights, true, predicted) in enumerate(rows):
-        above, below = grid[2 * number, 0], grid[2 * number + 1, 0]
-        count, height, width, _ = shown.frames.shape
-        strip = np.concatenate(list(shown.frames), axis=1)
-        above.imshow(strip, extent=(0, count * width, height, 0), interpolation="lanczos")
-        above.set_axis_off()
-        right = true == predicted
-        said = f"{drawn(true)}, recognised" if right else f"{drawn(true)}, taken for "
-        title = said if right else said + drawn(predicted)
-        above.set_title(title, color=GOOD if right else BAD, fontsize=9)
-        steps = len(weights)
-        edges = np.arange(steps) * shown.total / steps
-        below.bar(edges, weights, shown.total / steps * 0.92, align="edge", color=GOOD, alpha=0.7)
-        below.axhline(1 / steps, color=GREY, linewidth=0.8, linestyle="--")
-        below.set_xlim(0, shown.total)
-        below.set_ylim(0, highest * 1.05)
-        below.set_ylabel("weight")
-        below.tick_params(labelsize=7)
-        if number == len(rows) - 1:
-            below.set_xlabel(f"frame of the clip (T = {shown.total}), {steps} feature steps")
-        else:
-            below.set_xticklabels([])
-    caption(figure, text)
-    save(figure, path)
+    with sheet(path, 9.2, 0.5 + 1.75 * len(rows), names, text=text) as figure:
+        highest = max(float(weights.max()) for _, weights, _, _ in rows)
+        grid = figure.subplots(2 * len(rows), 1, height_ratios=[1.25, 1] * len(rows), squeeze=False)
+        for number, (shown, weights, true, predicted) in enumerate(rows):
+            above, below = grid[2 * number, 0], grid[2 * number + 1, 0]
+            count, height, width, _ = shown.frames.shape
+            strip = np.concatenate(list(shown.frames), axis=1)
+            above.imshow(strip, extent=(0, count * width, height, 0), interpolation="lanczos")
+            above.set_axis_off()
+            right = true == predicted
+            said = f"{drawn(true)}, recognised" if right else f"{drawn(true)}, taken for "
+            title = said if right else said + drawn(predicted)
+            above.set_title(title, color=GOOD if right else BAD, fontsize=9)
+            steps = len(weights)
+            edges = np.arange(steps) * shown.total / steps
+            below.bar(
+                edges, weights, shown.total / steps * 0.92, align="edge", color=GOOD, alpha=0.7
+            )
+            below.axhline(1 / steps, color=GREY, linewidth=0.8, linestyle="--")
+            below.set_xlim(0, shown.total)
+            below.set_ylim(0, highest * 1.05)
+            below.set_ylabel("weight")
+            below.tick_params(labelsize=7)
+            if number == len(rows) - 1:
+                below.set_xlabel(f"frame of the clip (T = {shown.total}), {steps} feature steps")
+            else:
+                below.set_xticklabels([])

@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from jaxvid import metrics
-from jaxvid.report.figures import BAD, FAINT, GOOD, GREY, INK, caption, drawn, new, save
+from jaxvid.report.figures import BAD, FAINT, GOOD, GREY, INK, drawn, sheet
 
 COUNTED = 30  # classes up to which a confusion matrix has its counts written in
 NAMED = 160  # classes up to which every one has its name on an axis
 SHOWN = 60  # worst and best classes that are drawn where there are more than NAMED
 _BLUES = LinearSegmentedColormap.from_list("right", ["#ffffff", GOOD])
-_REDS = LinearSegmentedColormap.from_list("wrong", ["#ffffff", "#f4a582", BAD])
+_REDS = LinearSegmentedColormap.from_list("wrong", ["#fde9df", "#f19a72", BAD, "#8f2d05"])
 
 
 def confused(labels: np.ndarray, predicted: np.ndarray, number: int) -> np.ndarray:
@@ -39,44 +39,42 @@ def confusion_matrix(
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     right = np.eye(number, dtype=bool)
     side = min(17.0, 2.6 + (0.42 if number <= COUNTED else 0.14) * number)
-    figure = new(side + 1.2, side, class_names)
-    axes = figure.subplots()
-    images = [
-        axes.imshow(np.ma.masked_where(hidden, shares), cmap=colours, vmin=0, vmax=top)
-        for hidden, colours, top in ((~right, _BLUES, 1), (right, _REDS, 1))
-    ]
-    size = 8.5 if number <= COUNTED else max(2.0, min(7.0, 700 / number))
-    shown = [drawn(name) for name in class_names] if number <= NAMED else []
-    if shown:
-        axes.set_xticks(range(number), shown, rotation=90, fontsize=size)
-        axes.set_yticks(range(number), shown, fontsize=size)
-        axes.tick_params(length=0)
-    axes.set_xlabel(f"predicted class{'' if shown else ', by number'}")
-    axes.set_ylabel(f"true class{'' if shown else ', by number'}")
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color(FAINT)
-    correct = float((labels == predicted).mean())
-    axes.set_title(f"top-1 {correct:.1%} of n = {len(labels)} clips")
-    if number <= COUNTED:
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            axes.text(
-                column,
-                row,
-                counts[row, column],
-                ha="center",
-                va="center",
-                color="white" if shares[row, column] > 0.55 else INK,
-                fontsize=size,
-            )
-    label = "share of the true class's clips: "
-    for image, kind in zip(images, ("right", "wrong"), strict=True):
-        bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.015, aspect=30)
-        bar.set_label(label + kind, fontsize=8)
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize=7)
-    caption(figure, text)
-    save(figure, path)
+    with sheet(path, side + 1.2, side, class_names, text=text) as figure:
+        axes = figure.subplots()
+        images = [
+            axes.imshow(np.ma.masked_where(hidden, shares), cmap=colours, vmin=0, vmax=1)
+            for hidden, colours in ((~right, _BLUES), (right | (counts == 0), _REDS))
+        ]
+        size = 8.5 if number <= COUNTED else max(2.0, min(7.0, 700 / number))
+        shown = [drawn(name) for name in class_names] if number <= NAMED else []
+        if shown:
+            axes.set_xticks(range(number), shown, rotation=90, fontsize=size)
+            axes.set_yticks(range(number), shown, fontsize=size)
+            axes.tick_params(length=0)
+        axes.set_xlabel(f"predicted class{'' if shown else ', by number'}")
+        axes.set_ylabel(f"true class{'' if shown else ', by number'}")
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+            spine.set_color(FAINT)
+        correct = float((labels == predicted).mean())
+        axes.set_title(f"top-1 {correct:.1%} of n = {len(labels)} clips")
+        if number <= COUNTED:
+            for row, column in zip(*np.nonzero(counts), strict=True):
+                axes.text(
+                    column,
+                    row,
+                    counts[row, column],
+                    ha="center",
+                    va="center",
+                    color="white" if shares[row, column] > 0.55 else INK,
+                    fontsize=size,
+                )
+        label = "share of the true class's clips: "
+        for image, kind in zip(images, ("right", "wrong"), strict=True):
+            bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.015, aspect=max(30, number))
+            bar.set_label(label + kind, fontsize=8)
+            bar.outline.set_visible(False)
+            bar.ax.tick_params(labelsize=7)
 
 
 def per_class(
@@ -94,27 +92,31 @@ def per_class(
         left_out = len(order) - 2 * SHOWN
         order = order[:SHOWN] + order[-SHOWN:]
     number = len(order)
-    figure = new(7.2, 1.4 + max(0.155 if number > COUNTED else 0.27, 0.12) * number, class_names)
-    axes = figure.subplots()
-    places = np.arange(number)
-    values = {name: [rows[k][name] for k in order] for name in ("f1", "precision", "recall")}
-    axes.barh(places, values["f1"], color=GOOD, alpha=0.35, height=0.72, label="F1")
-    size = 26 if number <= COUNTED else 13
-    for name, colour, marker in (("precision", BAD, "|"), ("recall", GOOD, "o")):
-        style = {"color": colour, "marker": marker, "clip_on": False, "zorder": 3}
-        marked = size * 2.4 if marker == "|" else size * 0.7
-        axes.scatter(values[name], places, s=marked, label=name, **style)
-    shown = [f"{drawn(class_names[k])}  n={rows[k]['clips']}" for k in order]
-    axes.set_yticks(places, shown, fontsize=8.5 if number <= COUNTED else 6.5)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(number - 0.4, -0.6)
-    axes.set_xlabel("F1 (bar), precision (line), recall (dot)")
-    axes.grid(True, axis="x")
-    axes.spines["left"].set_color(GREY)
-    which = f"; {left_out} in the middle are left out" if left_out else ""
-    title = f"{sum(1 for row in rows if row['clips'])} classes by F1{which}"
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
-    figure.legend(loc="outside upper right", ncols=3, fontsize=8)
-    caption(figure, text)
-    save(figure, path)
+    with sheet(
+        path,
+        7.2,
+        1.4 + max(0.155 if number > COUNTED else 0.27, 0.12) * number,
+        class_names,
+        text=text,
+    ) as figure:
+        axes = figure.subplots()
+        places = np.arange(number)
+        values = {name: [rows[k][name] for k in order] for name in ("f1", "precision", "recall")}
+        axes.barh(places, values["f1"], color=GOOD, alpha=0.35, height=0.72, label="F1")
+        size = 26 if number <= COUNTED else 13
+        for name, colour, marker in (("precision", BAD, "|"), ("recall", GOOD, "o")):
+            style = {"color": colour, "marker": marker, "clip_on": False, "zorder": 3}
+            marked = size * 2.4 if marker == "|" else size * 0.7
+            axes.scatter(values[name], places, s=marked, label=name, **style)
+        shown = [f"{drawn(class_names[k])}  n={rows[k]['clips']}" for k in order]
+        axes.set_yticks(places, shown, fontsize=8.5 if number <= COUNTED else 6.5)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(number - 0.4, -0.6)
+        axes.set_xlabel("F1 (bar), precision (line), recall (dot)")
+        axes.grid(True, axis="x")
+        axes.spines["left"].set_color(GREY)
+        which = f"; {left_out} in the middle are left out" if left_out else ""
+        title = f"{sum(1 for row in rows if row['clips'])} classes by F1{which}"
+        figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+        figure.legend(loc="outside upper right", ncols=3, fontsize=8)

@@ -62,7 +62,7 @@ def sprites(footage: Footage, clip_ids: list[str], count: int = FRAMES) -> Itera
     """Yields each clip as a sprite of `count` frames, in order, from `data.threads` threads."""
 
     def one(clip_id: str) -> Sprite:
-        return _sprite(pictures(footage, clip_id, count))
+        return as_sprite(pictures(footage, clip_id, count))
 
     # Few enough at a time that a reader who stops early has not waited for many more.
     threads = footage.config.data.threads or 2
@@ -139,7 +139,7 @@ def _skeleton_pictures(joints: np.ndarray, bones: tuple[tuple[int, int], ...]) -
     return pages
 
 
-def _sprite(shown: Pictures) -> Sprite:
+def as_sprite(shown: Pictures) -> Sprite:
     count, height, width, _ = shown.frames.shape
     if height > HEIGHT:
         size = (max(1, round(width * HEIGHT / height)), HEIGHT)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import auc, roc_curve
 
-from jaxvid.report.figures import COLOURS, FAINT, GREY, INK, caption, drawn, new, save
+from jaxvid.report.figures import COLOURS, FAINT, GREY, INK, drawn, sheet
 
 Lines = list[dict[str, Any]]  # of metrics.jsonl
 AXES = {"accuracy": "top-1 accuracy", "loss": "cross-entropy (nats)"}
@@ -41,19 +41,17 @@ def training_curves(runs: Mapping[str, Lines], path: Path, text: str = "") -> No
     `runs` are the lines of each run's metrics.jsonl by its name. Thin: training batches, running
     mean; dots: evaluations while training.
     """
-    figure = new(9, 3.5, runs)
-    panels = figure.subplots(1, 2)
-    for axes, (name, label) in zip(panels, AXES.items(), strict=True):
-        for number, (run, lines) in enumerate(runs.items()):
-            _draw_run(axes, lines, name, COLOURS[number % len(COLOURS)], drawn(run))
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(label)
-        axes.grid(True)
-        if name == "accuracy":
-            axes.set_ylim(0, 1.02)
-    _legend(figure, panels[0], len(runs))
-    caption(figure, "; ".join(filter(None, [text, "training loss with label smoothing, if any"])))
-    save(figure, path)
+    with sheet(path, 9, 3.5, runs, text=text) as figure:
+        panels = figure.subplots(1, 2)
+        for axes, (name, label) in zip(panels, AXES.items(), strict=True):
+            for number, (run, lines) in enumerate(runs.items()):
+                _draw_run(axes, lines, name, COLOURS[number % len(COLOURS)], drawn(run))
+            axes.set_xlabel("epoch")
+            axes.set_ylabel(label)
+            axes.grid(True)
+            if name == "accuracy":
+                axes.set_ylim(0, 1.02)
+        _legend(figure, panels[0], len(runs))
 
 
 def _draw_run(axes: Any, lines: Lines, name: str, colour: str, label: str) -> None:
@@ -110,28 +108,28 @@ def roc(
     mean = np.mean([rates for rates, _, _ in rocs.values()], axis=0)
     area = np.mean([area for _, _, area in rocs.values()])
     worst = sorted(rocs, key=lambda k: rocs[k][2])[:8]
-    figure = new(9.6, 4.2, class_names)
-    for axes, corner in zip(figure.subplots(1, 2), (False, True), strict=True):
-        for k, (_, corners, _) in rocs.items():
-            if k not in worst:
-                axes.plot(*corners.T, color=GREY, alpha=0.35, linewidth=0.7)
-        for number, k in enumerate(worst):
-            _, corners, own = rocs[k]
-            label = f"{drawn(class_names[k], 26)}  {own:.4f}"
-            style = {"color": COLOURS[number % len(COLOURS)], "linewidth": 1.3}
-            axes.plot(*corners.T, **style, label=label)
-        mean_label = f"mean of {len(rocs)} classes  {area:.4f}"
-        axes.plot(GRID, mean, color=INK, linewidth=2.2, linestyle="--", label=mean_label)
-        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
-        axes.set_xlim(*((0, 0.1) if corner else (-0.01, 1)))
-        axes.set_ylim(*((0.5, 1.01) if corner else (0, 1.01)))
-        axes.set_xlabel("false positive rate")
-        axes.set_ylabel("true positive rate")
-        axes.set_title("its corner" if corner else "one class versus the rest")
-        axes.grid(True)
-    which = "area under the curve" if len(rocs) <= len(worst) else "smallest areas under the curve"
-    handles = axes.get_legend_handles_labels()
-    figure.legend(*handles, title=which, loc="outside right upper", fontsize=8)
-    caption(figure, text)
-    save(figure, path)
+    with sheet(path, 9.6, 4.2, class_names, text=text) as figure:
+        for axes, corner in zip(figure.subplots(1, 2), (False, True), strict=True):
+            for k, (_, corners, _) in rocs.items():
+                if k not in worst:
+                    axes.plot(*corners.T, color=GREY, alpha=0.35, linewidth=0.7)
+            for number, k in enumerate(worst):
+                _, corners, own = rocs[k]
+                label = f"{drawn(class_names[k], 26)}  {own:.4f}"
+                style = {"color": COLOURS[number % len(COLOURS)], "linewidth": 1.3}
+                axes.plot(*corners.T, **style, label=label)
+            mean_label = f"mean of {len(rocs)} classes  {area:.4f}"
+            axes.plot(GRID, mean, color=INK, linewidth=2.2, linestyle="--", label=mean_label)
+            axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
+            axes.set_xlim(*((0, 0.1) if corner else (-0.01, 1)))
+            axes.set_ylim(*((0.5, 1.01) if corner else (0, 1.01)))
+            axes.set_xlabel("false positive rate")
+            axes.set_ylabel("true positive rate")
+            axes.set_title("its corner" if corner else "one class versus the rest")
+            axes.grid(True)
+        which = (
+            "area under the curve" if len(rocs) <= len(worst) else "smallest areas under the curve"
+        )
+        handles = axes.get_legend_handles_labels()
+        figure.legend(*handles, title=which, loc="outside right upper", fontsize=8)
     return True

@@ -12,7 +12,7 @@ import numpy as np
 from jaxvid.devices import network_input
 from jaxvid.models.conv import ConvUnit
 from jaxvid.models.layers import ConvReLU
-from jaxvid.report.figures import GREY, caption, new, save
+from jaxvid.report.figures import GREY, sheet
 
 LAYERS = (1, 6, 9)  # which convolutions of a VGG-16, counted from 1 (paper C)
 CHANNELS = 6  # of each layer, those whose maps vary most over the frame
@@ -107,28 +107,23 @@ def draw(frame: np.ndarray, layers: list[Maps], path: Path, text: str = "") -> N
 
     Each map has a scale of its own, from zero or its lowest value to its highest.
     """
-    figure = new(9.6, 0.7 + 1.45 * len(layers))
-    whole, right = figure.subfigures(1, 2, width_ratios=(1.5, CHANNELS))
-    axes = whole.subplots()
-    axes.imshow(frame, interpolation="lanczos")
-    axes.set_axis_off()
-    axes.set_title("the frame", fontsize=9)
-    grid = right.subplots(len(layers), CHANNELS, squeeze=False)
-    for row, layer in zip(grid, layers, strict=True):
-        for axes in row:
-            axes.set_xticks([])
-            axes.set_yticks([])
-            for spine in axes.spines.values():
-                spine.set_visible(False)
-        for axes, channel, shown in zip(row, layer.channels, layer.maps, strict=False):
-            axes.imshow(shown, cmap="magma", vmin=min(0.0, float(shown.min())))
-            axes.set_xlabel(f"{channel}", fontsize=7, color=GREY, labelpad=1)
-        for axes in row[len(layer.channels) :]:
-            axes.remove()
-        height, width = layer.maps.shape[1:]
-        title = f"convolution {layer.number}, {layer.layer}: {height} x {width}"
-        row[0].set_title(
-            f"{title}, the {len(layer.channels)} most varied of {layer.total} channels", fontsize=8
-        )
-    caption(figure, text)
-    save(figure, path)
+    with sheet(path, 9.6, 0.7 + 1.5 * len(layers), text=text) as figure:
+        whole, right = figure.subfigures(1, 2, width_ratios=(1.5, CHANNELS))
+        axes = whole.subplots()
+        axes.imshow(frame, interpolation="lanczos")
+        axes.set_axis_off()
+        axes.set_title("the frame", fontsize=8.5)
+        rows = right.subfigures(len(layers), 1, squeeze=False).ravel()
+        for row, layer in zip(rows, layers, strict=True):
+            height, width = layer.maps.shape[1:]
+            row.suptitle(
+                f"convolution {layer.number}, {layer.layer}: {height} x {width}, the "
+                f"{len(layer.channels)} most varied of {layer.total} channels",
+                **{"fontsize": 8.5, "fontweight": "bold", "x": 0.02, "ha": "left"},
+            )
+            grid = row.subplots(1, CHANNELS)
+            for axes in grid:
+                axes.set_axis_off()
+            for axes, channel, shown in zip(grid, layer.channels, layer.maps, strict=False):
+                axes.imshow(shown, cmap="magma", vmin=min(0.0, float(shown.min())))
+                axes.set_title(f"{channel}", fontsize=7, color=GREY, fontweight="normal", pad=2)

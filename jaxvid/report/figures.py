@@ -4,11 +4,14 @@ matplotlib draws them without a display, each from numbers to one file.
 """
 
 import colorsys
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
@@ -22,6 +25,7 @@ COLOURS = (
     *("#0072b2", "#e69f00", "#009e73", "#cc3d2e", "#8c6bb1", "#56b4e9", "#a6761d"),
     *("#d55e9f", "#5c6b2f", "#555b66"),
 )
+_DEFAULT = "DejaVu Sans"  # comes with matplotlib
 LONGEST = 32  # characters of a name in a figure
 
 _DRAWN = {
@@ -46,13 +50,21 @@ _DRAWN = {
 }
 
 
-def new(width: float, height: float, names: Iterable[str] = ()) -> Figure:
-    """Returns an empty figure, inches, whose fonts can draw `names` where any installed one can."""
-    import matplotlib
+@contextmanager
+def sheet(
+    path: Path, width: float, height: float, names: Iterable[str] = (), text: str = ""
+) -> Iterator[Figure]:
+    """Yields an empty figure, inches, and writes it to a PNG file, `text` in small under it.
 
-    matplotlib.rcParams.update(_DRAWN)
-    matplotlib.rcParams["font.family"] = list(_families("".join(sorted(set("".join(names))))))
-    return Figure(figsize=(width, height), layout="constrained")
+    Its fonts can draw `names` where any installed one can.
+    """
+    families = list(_families("".join(sorted(set("".join(names) + text)))))
+    with matplotlib.rc_context({**_DRAWN, "font.family": families}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        shown = textwrap.fill(drawn(text, 600), round(17 * width))
+        figure.supxlabel(shown, fontsize=7.5, color=GREY, x=0.01, ha="left")
+        files.write(path, lambda temporary: figure.savefig(temporary, dpi=120))
 
 
 def drawn(name: str, longest: int = LONGEST) -> str:
@@ -67,7 +79,7 @@ def drawn(name: str, longest: int = LONGEST) -> str:
     known = _known("".join(sorted(set(name))))
     text = "".join(c if c in known else f"\\u{ord(c):04x}" for c in name)
     # A dollar sign would begin a formula, and a legend leaves out what begins with an underscore.
-    return text.replace("$", r"\$") if not text.startswith("_") else f" {text}"
+    return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
 
 
 def colour(label: int, classes: int) -> Any:
@@ -78,41 +90,38 @@ def colour(label: int, classes: int) -> Any:
     return colorsys.hls_to_rgb(hue, (0.38, 0.5, 0.62)[label % 3], (0.75, 0.55)[label % 2])
 
 
-def caption(figure: Figure, text: str) -> None:
-    """Writes under a figure what it was made from."""
-    figure.supxlabel(text, fontsize=7.5, color=GREY, x=0.01, ha="left")
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG file."""
-    files.write(path, lambda temporary: figure.savefig(temporary, dpi=120))
-
-
 @lru_cache(maxsize=64)
 def _families(signs: str) -> tuple[str, ...]:
     """Returns the default font and as few others as draw what it has not of `signs`."""
-    families, left = ["DejaVu Sans"], {c for c in signs if not c.isspace()}
-    left -= _signs_of(font_manager.findfont("DejaVu Sans"))
-    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name):
-        if not left:
-            break
-        if left & _signs_of(font.fname):
-            families.append(font.name)
-            left -= _signs_of(font.fname)
-    return tuple(dict.fromkeys(families))
+    families, left = [_DEFAULT], {c for c in signs if not c.isspace()}
+    left -= _signs_of(_DEFAULT)
+    for family in sorted(_fonts()):
+        if left & _signs_of(family):
+            families.append(family)
+            left -= _signs_of(family)
+    return tuple(families)
 
 
 @lru_cache(maxsize=1024)
 def _known(signs: str) -> frozenset[str]:
-    known = {" "}
-    for family in _families(signs):
-        known |= _signs_of(font_manager.findfont(family)) & set(signs)
-    return frozenset(known)
+    return frozenset(" ").union(*(_signs_of(family) for family in _families(signs)))
 
 
 @lru_cache(maxsize=256)
-def _signs_of(file: str) -> frozenset[str]:
+def _signs_of(family: str) -> frozenset[str]:
     try:
-        return frozenset(map(chr, FT2Font(file).get_charmap()))
+        return frozenset(map(chr, FT2Font(_fonts()[family]).get_charmap()))
     except (OSError, RuntimeError):  # a font file that is broken or not readable
         return frozenset()
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> dict[str, str]:
+    """Returns the file of each upright, regular font that is installed, by its family's name."""
+    usual = [
+        font
+        for font in font_manager.fontManager.ttflist
+        if (font.style, font.weight, font.stretch) == ("normal", 400, "normal")
+    ]
+    # The last resort has a box for every sign.
+    return {font.name: font.fname for font in usual if not font.name.startswith("Last Resort")}

@@ -73,7 +73,8 @@ def _pictures(run: Run, footage: Footage) -> list[list[Any] | None]:
     found: list[list[Any] | None] = [None] * len(ids)
     left = [int(i) for i in page_data.telling(run) if ids[i] in footage.source]
     for count, room in ((clips.FRAMES, MOVING), (1, STILL)):
-        for i, sprite in zip(left, clips.sprites(footage, [ids[i] for i in left], count)):
+        sprites = clips.sprites(footage, [ids[i] for i in left], count)
+        for i, sprite in zip(left, sprites, strict=True):
             room -= len(sprite.uri)
             if room < 0:
                 break

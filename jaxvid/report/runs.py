@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid import config_files, predictions
+from jaxvid import config_files, embeddings, predictions
 from jaxvid import workdir as workdirs
 from jaxvid.config import flatten
+from jaxvid.embeddings import Embeddings
 from jaxvid.errors import UserError
 from jaxvid.logs import read_metrics
 from jaxvid.predictions import Predictions
-from jaxvid.report import embeddings
-from jaxvid.report.embeddings import Embeddings
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from jaxvid.report.classes import confused
-from jaxvid.report.figures import FAINT, GREY, caption, colour, drawn, new, save
+from jaxvid.report.figures import FAINT, GREY, colour, drawn, sheet
 
 FEWEST = 5  # clips of a t-SNE
 NAMED = 24  # classes up to which a legend names them; more have their names at their clips
@@ -67,37 +67,38 @@ def draw(
     side = 4.6 if len(panels) < 3 else 3.6
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    legend = 2.0 if len(coloured) <= NAMED else 0
-    figure = new(side * columns + legend, side * rows + 0.5, class_names)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(panels) :]:
-        axes.remove()
-    for axes, (name, points, labels) in zip(grid, panels, strict=False):
-        shown = np.isin(labels, coloured)
-        size = 16 if len(points) < 1000 else 7
-        dots = {"s": size, "linewidths": 0}
-        axes.scatter(*points[~shown].T, color=FAINT, **dots)
-        for number, k in enumerate(coloured):
-            of_class = points[labels == k]
-            tint = colour(number, len(coloured))
-            axes.scatter(*of_class.T, color=tint, alpha=0.85, label=drawn(class_names[k]), **dots)
-            if len(coloured) > NAMED and len(of_class):
-                at = np.median(of_class, axis=0)
-                style = {"fontsize": 4.5, "ha": "center", "va": "center", "color": "#000000"}
-                axes.text(*at, drawn(class_names[k], 18), **style)
-        axes.set_aspect("equal")
-        axes.set_xlim(-1.06, 1.06)
-        axes.set_ylim(-1.06, 1.06)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for spine in axes.spines.values():
-            spine.set_visible(True)
-            spine.set_color(FAINT)
-        axes.set_title(f"{drawn(name)}  (n = {len(points)})")
-        axes.set_xlabel("t-SNE 1 (no unit)", color=GREY, fontsize=8)
-        axes.set_ylabel("t-SNE 2 (no unit)", color=GREY, fontsize=8)
-    if legend:
-        handles = grid[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside right upper", fontsize=8, markerscale=1.6)
-    caption(figure, text)
-    save(figure, path)
+    longest = max(len(drawn(class_names[k])) for k in coloured)
+    legend = 0.5 + 0.075 * longest if len(coloured) <= NAMED else 0
+    with sheet(path, side * columns + legend, side * rows + 0.8, class_names, text=text) as figure:
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes in grid[len(panels) :]:
+            axes.remove()
+        for axes, (name, points, labels) in zip(grid, panels, strict=False):
+            shown = np.isin(labels, coloured)
+            size = 16 if len(points) < 1000 else 7
+            dots = {"s": size, "linewidths": 0}
+            axes.scatter(*points[~shown].T, color=FAINT, **dots)
+            for number, k in enumerate(coloured):
+                of_class = points[labels == k]
+                tint = colour(number, len(coloured))
+                axes.scatter(
+                    *of_class.T, color=tint, alpha=0.85, label=drawn(class_names[k]), **dots
+                )
+                if len(coloured) > NAMED and len(of_class):
+                    at = np.median(of_class, axis=0)
+                    style = {"fontsize": 4.5, "ha": "center", "va": "center", "color": "#000000"}
+                    axes.text(*at, drawn(class_names[k], 18), **style)
+            axes.set_aspect("equal")
+            axes.set_xlim(-1.06, 1.06)
+            axes.set_ylim(-1.06, 1.06)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            for spine in axes.spines.values():
+                spine.set_visible(True)
+                spine.set_color(FAINT)
+            axes.set_title(f"{drawn(name)}  (n = {len(points)})")
+            axes.set_xlabel("t-SNE 1 (no unit)", color=GREY, fontsize=8)
+            axes.set_ylabel("t-SNE 2 (no unit)", color=GREY, fontsize=8)
+        if legend:
+            handles = grid[0].get_legend_handles_labels()
+            figure.legend(*handles, loc="outside right upper", fontsize=8, markerscale=1.6)

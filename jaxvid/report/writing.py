@@ -125,12 +125,13 @@ class _Drawer:
     def _curves(self) -> None:
         if self.run.metrics:
             lines = {self.run.name: self.run.metrics}
-            curves.training_curves(lines, self._new("training_curves"), self.run.about)
+            text = f"{self.run.about}{_smoothing([self.run])}"
+            curves.training_curves(lines, self._new("training_curves"), text)
         trained = {run.name: run.metrics for run in self.compared if run.metrics}
         if len(self.compared) > 1 and trained:
-            seeds = ", ".join(f"{run.name} seed {run.seed}" for run in self.compared if run.metrics)
-            path = self._new("compared_curves")
-            curves.training_curves(trained, path, f"one run each: {seeds}")
+            seeds = sorted({run.seed for run in self.compared if run.metrics})
+            text = f"one run each, seed {', '.join(map(str, seeds))}{_smoothing(self.compared)}"
+            curves.training_curves(trained, self._new("compared_curves"), text)
 
     def _tsne(self, chosen: list[int]) -> None:
         drawn = [run for run in self.compared if self.places[run.name] is not None]
@@ -142,7 +143,8 @@ class _Drawer:
         text = (
             f"{of}, {first.scored.results.get('split')} split; t-SNE, perplexity "
             f"{tsne.perplexity(len(first.scored.clips))}, of the first "
-            f"{first.embeddings.components.shape[1]} principal components; one run each"
+            f"{first.embeddings.components.shape[1]} principal components; one run each, "
+            f"seed {first.seed or 0}"
         )
         names = self.run.scored.class_names
         tsne.draw(panels, names, self._new("tsne"), text)
@@ -165,7 +167,10 @@ class _Drawer:
             shown = clips.pictures(self.footage, scored.clips[i], attention.STRIP)
             said = (scored.class_names[k] for k in (scored.labels[i], scored.predicted[i]))
             rows.append((shown, kept.attention[i], *said))
-        text = f"{self.run.about}; the surest mistake, if any, and the surest right ones"
+        text = (
+            f"{self.run.about}; the surest mistake, if any, and the surest right ones of other "
+            "classes; a step is drawn as its equal part of the clip, of which it saw more"
+        )
         attention.draw(rows, self._new("attention"), text)
 
     def _examples(self, count: int) -> list[int]:
@@ -195,7 +200,11 @@ class _Drawer:
         clip_id = self.run.scored.clips[i]
         views = pipeline.eval_clip(experiment.source[clip_id], experiment.clip_settings, views=1)
         middle = experiment.config.data.num_frames // 2
-        _, variables = restore(experiment, self.run.workdir)
+        try:
+            _, variables = restore(experiment, self.run.workdir)
+        except UserError as error:
+            self.lacks["feature_maps"] = f"no feature maps: {error}"
+            return
         layers = feature_maps.compute(experiment.model, variables, views, middle)
         if not layers:
             self.lacks["feature_maps"] = "no feature maps: the model has no convolutions of frames"
@@ -207,6 +216,13 @@ class _Drawer:
             f"the maps stand for frames around ({at}); each map on its own scale"
         )
         feature_maps.draw(frame, layers, self._new("feature_maps"), text)
+
+
+def _smoothing(runs: list[Run]) -> str:
+    """Returns a remark where training batches have another loss than evaluated clips."""
+    shares = {run.fields.get("train.label_smoothing", 0) for run in runs if run.metrics} - {0}
+    shown = " or ".join(f"{share:g}" for share in sorted(shares))
+    return f"; the loss of training batches is of labels smoothed by {shown}" if shown else ""
 
 
 def _picture(views: Any, frame: int) -> np.ndarray:

@@ -101,7 +101,7 @@ function curves() {
 function rocs() {
   if (!DATA.roc) return;
   const section = open("roc", "ROC",
-    `Each class against the rest; the dark line is the mean of ${DATA.roc.classes.length} classes, its area ${DATA.roc.auc.toFixed(4)}.`);
+    `Each class against the rest; the dashed line is the mean of ${DATA.roc.classes.length} classes, its area ${DATA.roc.auc.toFixed(4)}.`);
   const build = (title, x, y) => {
     const faint = DATA.roc.classes.map((each) => ({ points: each.points, kind: "hair", colour: "var(--accent)", of: each }));
     const mean = { name: "mean", points: DATA.roc.mean, kind: "line", colour: "var(--ink)" };

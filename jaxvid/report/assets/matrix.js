@@ -10,9 +10,9 @@ function matrix() {
     totals[truth] += 1;
   });
   const section = open("confusion", "Confusions",
-    "Rows are what a clip shows, columns what the model said. Blue is right, red is wrong, the darker the larger the share of the row. A cell opens its clips; the arrow keys go from cell to cell.");
+    "Rows are what a clip shows, columns what the model said. Blue is right, red is wrong; the stronger, the larger the share of the row. A cell opens its clips; the arrow keys go from cell to cell.");
   const named = count <= 60;
-  const size = count <= 12 ? 46 : count <= 30 ? 26 : count <= 60 ? 17 : Math.max(3, Math.min(9, 920 / count));
+  const size = count <= 12 ? 46 : count <= 30 ? 26 : count <= 60 ? 17 : Math.max(3, Math.min(9, 760 / count));
   const grid = make("div", { class: `matrix ${named ? "named" : ""}`, role: "group", "aria-label": "confusion matrix",
     style: { "--n": count, "--size": `${size}px` } });
   if (named) {
@@ -62,7 +62,7 @@ function matrix() {
       const said = key % count;
       return make("li", {}, make("button", { type: "button", class: "link",
         onclick: () => showClips(cellName(truth, said), clipsOf((a, b) => a === truth && b === said)) },
-      make("b", {}, CLASSES[truth]), " taken for ", make("b", {}, CLASSES[said])),
+      make("b", { title: CLASSES[truth] }, CLASSES[truth]), " taken for ", make("b", { title: CLASSES[said] }, CLASSES[said])),
       make("span", { class: "share" }, `${times} of ${totals[truth]}`));
     })) : make("p", {}, "Nothing: every clip was recognised."));
   section.append(make("div", { class: "matrix-side" }, make("div", { class: "scroll", tabindex: -1 }, grid, reading), most));

@@ -40,7 +40,7 @@ function sortable(caption, columns, rows, start) {
 const collator = new Intl.Collator(undefined, { numeric: true });
 
 const meter = (share) => make("span", { class: "value" },
-  make("span", { class: "meter", style: { "--share": `${(share || 0) * 100}%` } }), percent(share));
+  make("span", { class: "meter", style: { "--share": `${(share || 0) * 100}%` } }), make("span", { class: "share" }, percent(share)));
 
 function classes() {
   const section = open("classes", "Classes", "A heading sorts; a name opens the class's clips.");
@@ -66,25 +66,27 @@ function classes() {
   section.append(make("div", { class: "scroll tall" }, table));
 }
 
-function interval(run) {
+function interval(run, from) {
   const [low, high] = run.interval;
-  const at = (share) => `${share * 100}%`;
+  const at = (share) => `${((share - from) / (1 - from)) * 100}%`;
   return make("span", { class: "interval", role: "img", "aria-label": `95 % interval ${percent(low)} to ${percent(high)}` },
-    make("i", { style: { left: at(low), width: at(high - low) } }),
+    make("i", { style: { left: at(low), width: `${((high - low) / (1 - from)) * 100}%` } }),
     make("b", { style: { left: at(run.results.accuracy) } }));
 }
 
 function comparison() {
   if (DATA.runs.length < 2) return;
   const others = DATA.runs.filter((run) => !run.sameClips).length;
+  const least = Math.min(...DATA.runs.map((run) => run.interval[0]));
+  const from = Math.min(0.95, Math.floor(least * 20) / 20);
   const section = open("comparison", "Runs",
-    "Accuracy with its 95 % interval over the clips; one training run each, which the interval does not cover.",
+    `Top-1 accuracy with its 95 % interval over the clips, drawn from ${percent(from, 0)} to 100 %; one training run each, whose own spread the interval does not cover.`,
     others ? ` ${plural(others, "run")} marked * ${others === 1 ? "was" : "were"} evaluated on other clips: compare with care.` : "");
   const number = (name, show) => ({ name, value: (run) => run.results[name.toLowerCase()] ?? null, show: (run) => show(run.results[name.toLowerCase()]) });
   const columns = [
     { name: "Run", text: true, first: "ascending", value: (run) => run.name, show: (run) => make("span", { class: "run" },
       make("i", { class: "dot", style: { background: runColour(DATA.runs.indexOf(run)) } }), run.name + (run.sameClips ? "" : " *")) },
-    { name: "Top-1", value: (run) => run.results.accuracy, show: (run) => make("span", { class: "value wide" }, interval(run), percent(run.results.accuracy)) },
+    { name: "Top-1", value: (run) => run.results.accuracy, show: (run) => make("span", { class: "value wide" }, interval(run, from), make("span", { class: "share" }, percent(run.results.accuracy))) },
     number("Precision", percent), number("Recall", percent), number("F1", percent),
     { name: "AUC", value: (run) => run.results.auc ?? null, show: (run) => (run.results.auc ?? null) === null ? "–" : run.results.auc.toFixed(4) },
     { name: "Parameters", value: (run) => run.results.parameters, show: (run) => millions(run.results.parameters) },
