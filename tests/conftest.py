@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, config_files
+from jaxvid import checkpoints, config_files, modes
 from jaxvid import config as configs
 from jaxvid import workdir as workdirs
 from jaxvid.data.datasets import embedded
@@ -49,6 +49,17 @@ STREAMS = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests first, so that no process is left alone with them at the end."""
     items.sort(key=lambda item: "test_faults" not in item.nodeid)
+
+
+@pytest.fixture
+def reports() -> None:
+    """For tests of reports; all others go without the seconds that one takes."""
+
+
+@pytest.fixture(autouse=True)
+def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "reports" not in request.fixturenames:
+        monkeypatch.setattr(modes, "_report_unasked", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

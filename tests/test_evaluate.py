@@ -71,8 +71,25 @@ def test_results_are_written_and_agree(trained):
         rows = list(csv.DictReader(file))
     assert [row["clip"] for row in rows] == [c.id for c in experiment.clips("test")]
     assert sum(int(row["correct"]) for row in rows) / 4 == results["accuracy"]
-    for name in ("confusion_matrix", "training_curves"):
-        assert (workdir / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("views", [1, 3])
+def test_scores_have_what_the_classifier_reads(tiny, views):
+    tiny.model.pooling = "attention"
+    tiny.eval.views = views
+    experiment = experiments.open_experiment(tiny)
+    variables = experiment.init(jax.random.key(0))
+    scores = Scorer(experiment).score(variables)
+    for i, clip in enumerate(experiment.clips("test")):
+        cut = pipeline.eval_clip(experiment.source[clip.id], experiment.clip_settings, views)
+        alone = experiment.model.apply(variables, network_input(cut), train=False)
+        np.testing.assert_allclose(scores.embedding[i], alone.embedding.mean(0), atol=1e-5)
+        if views == 1:
+            np.testing.assert_allclose(scores.attention[i], alone.attention[0], atol=1e-5)
+    # The steps of several views, or of shuffled frames, are no places in a clip.
+    assert (scores.attention is None) == (views > 1)
+    tiny.eval.shuffle_frames = True
+    assert Scorer(experiment).score(variables).attention is None
 
 
 def test_the_best_checkpoint_can_be_asked_for(trained):
