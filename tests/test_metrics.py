@@ -53,3 +53,14 @@ def test_per_class_counts():
     assert [row["clips"] for row in rows] == [2, 2, 0]
     assert [row["recall"] for row in rows] == [1.0, 0.5, 0.0]
     assert math.isclose(rows[0]["precision"], 2 / 3)
+
+
+@pytest.mark.parametrize(("correct", "clips"), [(0, 9), (7, 10), (412, 420), (30, 30)])
+def test_an_accuracy_lies_at_the_edge_of_what_each_end_of_its_interval_allows(correct, clips):
+    share = correct / clips
+    low, high = metrics.interval(correct, clips)
+    assert 0 <= low <= share <= high <= 1
+    for end in (low, high):
+        deviation = math.sqrt(end * (1 - end) / clips)
+        if 0 < end < 1:
+            assert abs(share - end) / deviation == pytest.approx(1.96, abs=1e-3)

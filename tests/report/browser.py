@@ -75,7 +75,12 @@ class Browser:
 
     def click(self, selector: str, index: int = 0) -> None:
         element = self.all(selector)[index]
-        self.js("arguments[0].scrollIntoView({block: 'center'})", {ELEMENT: element})
+        self.js(
+            "const box = arguments[0].getBoundingClientRect();"
+            "if (box.top < 60 && !arguments[0].closest('header') || box.bottom > innerHeight)"
+            "  arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})",
+            {ELEMENT: element},
+        )
         self._do("POST", f"/element/{element}/click", {})
 
     def text(self, selector: str) -> str:
@@ -94,6 +99,10 @@ class Browser:
         move = {"type": "pointerMove", "x": round(x), "y": round(y), "duration": 0}
         mouse = {"type": "pointer", "id": "m", "parameters": {"pointerType": "mouse"}}
         self._do("POST", "/actions", {"actions": [mouse | {"actions": [move]}]})
+
+    def wait_for(self, script: str) -> bool:
+        """Returns whether an expression comes true: what a browser does on its own takes a while."""
+        return any(self.js(f"return {script}") for _ in range(500))
 
     def said(self) -> list[str]:
         """The errors and warnings of the console since the last call."""

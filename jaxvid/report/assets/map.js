@@ -36,6 +36,7 @@ function scatter(run, chosen, tell) {
   const order = run.places.map((_, i) => i).sort((a, b) => run.places[a][0] - run.places[b][0]);
   let side = 0;
   let pointed = null;
+  let hovered = false; // whether the pointer points, and not the keys
   const at = (i) => run.places[i].map((v, axis) => side / 2 + (axis ? -v : v) * (side / 2 - 14));
   const shownClass = (i) => !chosen.size || chosen.has(labels[i]);
   const draw = () => {
@@ -98,12 +99,15 @@ function scatter(run, chosen, tell) {
     return best;
   };
   canvas.addEventListener("pointermove", (event) => {
+    // Browsers also tell of a pointer that rests while the page moves under it.
+    if (!event.movementX && !event.movementY) return;
     const i = nearest(event);
+    hovered = true;
     if (i === pointed && i !== null) return;
     if (i === null) leave();
     else show(i);
   });
-  canvas.addEventListener("pointerleave", leave);
+  canvas.addEventListener("pointerleave", () => { if (hovered) leave(); });
   canvas.addEventListener("blur", leave);
   const openClip = (i) => {
     if (i === null || !run.sameClips) return;
@@ -113,10 +117,14 @@ function scatter(run, chosen, tell) {
   canvas.addEventListener("click", (event) => openClip(nearest(event)));
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-    if (event.key === "Enter") openClip(pointed);
+    if (event.key === "Enter") {
+      event.preventDefault(); // or it would go on to the dialog's own button
+      openClip(pointed);
+    }
     if (event.key === "Escape") leave();
     if (!step) return;
     event.preventDefault();
+    hovered = false;
     const among = order.filter(shownClass);
     if (!among.length) return;
     show(among[(among.indexOf(pointed) + step + among.length) % among.length]);

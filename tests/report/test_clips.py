@@ -1,0 +1,87 @@
+import base64
+
+import cv2
+import numpy as np
+import pytest
+
+from jaxvid.classical.experiment import whole_frames
+from jaxvid.data import augment, loading, pipeline
+from jaxvid.experiment import Footage
+from jaxvid.report import clips
+
+
+def footage(config) -> Footage:
+    dataset = loading.load(config.data)
+    return Footage(config, dataset, loading.open_records(dataset, config.data))
+
+
+@pytest.mark.parametrize("fields", [{}, {"data.fps": 10.0}, {"data.sampling": "interval"}])
+def test_the_frames_are_those_that_an_evaluation_reads(tiny, fields):
+    tiny.update_from_flattened_dict(fields)
+    source = footage(tiny)
+    clip = source.clips("test")[0].id
+    shown = clips.pictures(source, clip, count=5)
+    assert (len(shown.frames), shown.total) == (5, tiny.data.num_frames)
+    settings = loading.clip_settings(tiny.data)
+    [read] = pipeline.eval_clip(source.source[clip], settings, views=1)
+    [(stream, record)] = source.source[clip]
+    crop = augment.center_crop(*shown.frames.shape[1:3], settings.image_size)
+    cut = stream.cut(shown.frames, crop, settings.image_size)
+    np.testing.assert_array_equal(cut, read[shown.places])
+    if not fields:
+        assert shown.seconds == pytest.approx(tiny.data.num_frames / record.fps)
+
+
+def test_frames_of_a_classical_system_are_those_it_describes(tiny):
+    tiny.model.system = "sift"
+    tiny.sift.frames = 3
+    source = footage(tiny)
+    clip = source.clips("test")[0].id
+    shown = clips.pictures(source, clip)
+    np.testing.assert_array_equal(shown.frames, whole_frames(source.source[clip], tiny.sift))
+
+
+def test_a_sprite_has_all_frames_side_by_side(tiny):
+    source = footage(tiny)
+    ids = [clip.id for clip in source.clips("test")]
+    for clip, sprite in zip(ids, clips.sprites(source, ids, 4), strict=True):
+        head, _, data = sprite.uri.partition(",")
+        assert head == "data:image/webp;base64"
+        strip = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR_RGB)
+        assert strip.shape == (sprite.height, 4 * sprite.width, 3)
+        frames = clips.pictures(source, clip, 4).frames
+        for place, frame in enumerate(frames):
+            own = strip[:, place * sprite.width : (place + 1) * sprite.width]
+            assert np.abs(own.astype(int) - frame).mean() < 12  # it is compressed
+
+
+def test_large_frames_are_made_smaller():
+    frames = np.zeros((2, 480, 640, 3), np.uint8)
+    sprite = clips.as_sprite(clips.Pictures(frames, np.arange(2), 2, 1.0))
+    assert (sprite.width, sprite.height) == (128, clips.HEIGHT)
+
+
+def test_flow_is_shown_by_colour_where_it_is_and_white_where_not():
+    stored = np.full((4, 4, 2), 127, np.uint8)
+    stored[:, 2:, 0] = 255  # to the right
+    stored[2:, 2:, 0] = 0  # to the left
+    picture = clips.flow_picture(stored).astype(int)
+    assert (picture[:, :2] > 240).all()
+    assert np.abs(picture[0, 3] - [255, 0, 0]).max() < 20
+    assert np.abs(picture[3, 3] - [0, 255, 255]).max() < 20
+
+
+def test_skeletons_are_drawn_upright(tiny):
+    joints = np.zeros((1, 2, 3, 3), np.float32)
+    joints[0, 0] = [[0, -0.5, 1], [0, 0.5, 1], [0.5, 0.5, 1]]  # down a line, then to the right
+    [page] = clips._skeleton_pictures(joints, ((0, 1), (1, 2)))
+    drawn = (page != 244).any(-1)
+    rows, columns = np.nonzero(drawn)
+    assert drawn[:, : int(columns.min()) + 2].sum() > 60  # the upright bone at the left
+    assert drawn[int(rows.max()) - 2 :].sum() > 60  # the level one at the bottom
+    metres = joints.copy()
+    metres[0, 0, :, 2] = 3.0  # a camera's coordinates: y goes up
+    [page] = clips._skeleton_pictures(metres, ((0, 1), (1, 2)))
+    rows = np.nonzero((page != 244).any(-1))[0]
+    assert (page != 244).any(-1)[: int(rows.min()) + 3].sum() > 60
+    assert (clips._skeleton_pictures(np.zeros_like(joints), ((0, 1),)) == 244).all()
