@@ -240,7 +240,7 @@ def _keep_compiled(config: ConfigDict) -> None:
 def _show(results: dict[str, Any], folder: Path) -> None:
     for name, value in results.items():
         print(f"{name:30} {value:.4f}" if isinstance(value, float) else f"{name:30} {value}")
-    print(f"results, predictions and figures are in {folder}")
+    print(f"results and predictions are in {folder}")
 
 
 MODES = {

@@ -101,7 +101,7 @@ class Browser:
         self._do("POST", "/actions", {"actions": [mouse | {"actions": [move]}]})
 
     def wait_for(self, script: str) -> bool:
-        """Returns whether an expression comes true: what a browser does on its own takes a while."""
+        """Returns whether an expression comes true: what a browser does by itself takes a while."""
         return any(self.js(f"return {script}") for _ in range(500))
 
     def said(self) -> list[str]:
