@@ -295,6 +295,6 @@ MODES = {
         flags=("output",),
     ),
     "convert": Mode(
-        "make a workdir of the published weights that config.init names", _convert, ("classes",)
+        "make a workdir of the published weights that config.init names", _convert, ("class_names",)
     ),
 }

@@ -14,20 +14,20 @@ from jaxvid.network import open_network
 from jaxvid.pretrained.loaded import Loaded
 
 
-def convert(config: ConfigDict, folder: Path, classes: str) -> Loaded:
+def convert(config: ConfigDict, folder: Path, class_names: str) -> Loaded:
     """Writes the model that a config's `init` names to the new workdir `folder`, as its step 0.
 
-    `classes`: a text file with the name of a class in each line, in the order of the weights.
+    `class_names`: a text file with the name of a class in each line, in the order of the weights.
     Raises UserError where the weights do not make the whole model, and where `folder` exists.
     """
     if not config.init.source:
         raise UserError("--mode=convert needs config.init.source and config.init.path")
-    if not classes:
-        raise UserError("--mode=convert needs --classes=FILE, the name of a class in each line")
+    if not class_names:
+        raise UserError("--mode=convert needs --class_names=FILE, the name of a class in each line")
     if folder.exists():
         raise UserError(f"{folder} exists already; choose another --workdir")
     pretrained.check(config)
-    names = read_classes(Path(classes))
+    names = read_classes(Path(class_names))
     network = open_network(config, len(names))
     loaded = pretrained.load(config, network.shapes, names)
     if loaded.initial:
@@ -61,11 +61,13 @@ def read_classes(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except ValueError:
-        raise UserError(f"--classes={path} is not a text file in UTF-8") from None
+        raise UserError(f"--class_names={path} is not a text file in UTF-8") from None
     names = [line.strip() for line in lines if line.strip()]
     if not names:
-        raise UserError(f"--classes={path} holds no name")
+        raise UserError(f"--class_names={path} holds no name")
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"--classes={path} names '{name}' twice: one for each class is wanted")
+            raise UserError(
+                f"--class_names={path} names '{name}' twice: one for each class is wanted"
+            )
     return tuple(names)

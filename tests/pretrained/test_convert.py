@@ -46,7 +46,7 @@ def run(tiny_file, weights, classes):
                 "--mode=convert",
                 f"--config={tiny_file}",
                 f"--workdir={folder}",
-                *([f"--classes={classes}"] if classes else []),
+                *([f"--class_names={classes}"] if classes else []),
                 *(f"--config.{field}={value}" for field, value in given.items()),
             ]
         )
@@ -121,7 +121,7 @@ def test_classes_that_do_not_fit_are_refused(text, says, run, classes, tmp_path,
 
 def test_what_convert_needs_is_said(run, tiny_file, tmp_path, capsys):
     for says, arguments in (
-        ("needs --classes=FILE", {"classes": None}),
+        ("needs --class_names=FILE", {"classes": None}),
         ("No such file", {"classes": tmp_path / "none.txt"}),
         ("none.npz does not exist", {"weights": tmp_path / "none.npz"}),
         (
@@ -132,10 +132,10 @@ def test_what_convert_needs_is_said(run, tiny_file, tmp_path, capsys):
         assert run(tmp_path / "run", **arguments) == 2
         assert says in capsys.readouterr().err
     bare = ["jaxvid", f"--config={tiny_file}", f"--workdir={tmp_path / 'run'}"]
-    assert command.main([*bare, "--mode=convert", "--classes=x"]) == 2
+    assert command.main([*bare, "--mode=convert", "--class_names=x"]) == 2
     assert "needs config.init.source and config.init.path" in capsys.readouterr().err
-    assert command.main([*bare, "--classes=x"]) == 2
-    assert "--classes is of --mode=convert" in capsys.readouterr().err
+    assert command.main([*bare, "--class_names=x"]) == 2
+    assert "--class_names is of --mode=convert" in capsys.readouterr().err
     assert command.main([*bare, "--config.init.source=vgg16"]) == 2
     assert "both are wanted, or neither" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
