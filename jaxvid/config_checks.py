@@ -53,8 +53,9 @@ def check(config: ConfigDict) -> None:
     }
     for field, values in one_of.items():
         if get(config, field) not in values:
-            named = ", ".join(filter(None, values))
-            raise UserError(f"config.{field}='{get(config, field)}': one of {named} is wanted")
+            raise UserError(
+                f"config.{field}='{get(config, field)}': one of {_listed(values)} is wanted"
+            )
     unsigned = (
         *("data.clips_per_class", "data.fps", "data.workers", "data.threads"),
         *("sift.min_side", "sift.contrast", "windows.length", "windows.stride"),
@@ -145,3 +146,7 @@ def check_undivided(config: ConfigDict) -> None:
                 f"config.{field}={get(config, field)}: training and evaluation take all videos; "
                 "--mode=prepare takes it"
             )
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return ", ".join(value or "(empty)" for value in values)

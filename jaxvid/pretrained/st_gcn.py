@@ -75,11 +75,12 @@ def _subsets(file: WeightFile, ours: np.ndarray, theirs: np.ndarray, skeleton: s
         pairs = same.all(axis=(2, 3))
         if (pairs.sum(axis=0) == 1).all() and (pairs.sum(axis=1) == 1).all():
             return pairs.argmax(axis=1).tolist()
-    fitting = [name for name, s in SKELETONS.items() if len(s.joints) == theirs.shape[1]]
+    others = {name: s for name, s in SKELETONS.items() if name != skeleton}
+    fitting = [name for name, s in others.items() if len(s.joints) == theirs.shape[1]]
     raise UserError(
         f"{file.path}: its graph of {theirs.shape[1]} joints is another than that of "
         f"config.model.skeleton={skeleton}"
-        + (f"; {' and '.join(fitting)} have as many joints" if fitting else "")
+        + (f"; as many joints has {' or '.join(fitting)}" if fitting else "")
     )
 
 

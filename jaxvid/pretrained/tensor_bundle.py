@@ -20,7 +20,15 @@ POLYNOMIAL = 0x82F63B78  # of CRC-32C
 
 
 def index_path(path: Path) -> Path:
-    """Returns the index file of a checkpoint that is named by its prefix or one of its files."""
+    """Returns a checkpoint's index file: `path` is its prefix, one of its files, or their folder.
+
+    Raises UserError where a folder has another number of them than one.
+    """
+    if path.is_dir():
+        found = sorted(path.glob("*.index"))
+        if len(found) != 1:
+            raise UserError(f"{path} holds {len(found)} index files: name the one that is meant")
+        return found[0]
     name = path.name
     if ".data-" in name:
         name = name[: name.rindex(".data-")]
@@ -28,7 +36,7 @@ def index_path(path: Path) -> Path:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Reads the float32 tensors of a checkpoint, named by its prefix or by its index file.
+    """Reads the float32 tensors of a checkpoint: `path` as `index_path` takes it.
 
     Tensors of other types (a step count) are left out. Raises UserError where a file is missing,
     damaged or not what it should be.

@@ -19,11 +19,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
     not a plain dictionary from names to tensors, for values that are not finite, and where the
     library that reads it is not installed.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: a file of weights is wanted")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise UserError(f"{path}: a name that ends in {', '.join(READERS)} is wanted")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: a file of weights is wanted")
     tensors = {}
     for name, tensor in reader(path).items():
         try:
@@ -68,7 +68,7 @@ def _read_torch(path: Path) -> Mapping[str, np.ndarray]:
             "torch.save(model.state_dict(), ...) writes one"
         ) from None
     except Exception as error:  # a damaged pickle can raise anything
-        reason = (str(error) or "it ends too soon").splitlines()[0]
+        reason = (str(error) or "it ends too soon").splitlines()[0].partition(". ")[0]
         raise UserError(f"{path} is damaged: {reason}") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{path} holds a {type(content).__name__}: a state dictionary is wanted")

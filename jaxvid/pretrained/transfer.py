@@ -84,7 +84,7 @@ class Transfer:
         """Leaves the parts around the backbone, of which published networks have none."""
         own = {"encoder": f"config.model.encoder={model.encoder}"}
         own["pooling"] = f"config.model.pooling={model.pooling}"
-        for part in {name.split("/")[1] for name in self.shapes} - {"backbone"}:
+        for part in sorted({name.split("/")[1] for name in self.shapes} - {"backbone"}):
             self.keep(part, f"the published network has no such part ({own.get(part, part)})")
 
     def classifier(self, *parts: tuple[WeightFile, str, str], inputs_first: bool = False) -> None:

@@ -205,7 +205,8 @@ def test_st_gcn_of_another_graph_or_network_is_refused(
     torch.save(torch_networks.randomise(network).state_dict(), path)
     fields = {**GRAPH, "init__path": str(path), "model__authors_code": True}
     with pytest.raises(
-        UserError, match=r"another than that of config\.model\.skeleton=ntu25; ntu25"
+        UserError,
+        match=r"another than that of config\.model\.skeleton=ntu25; as many .* ntu25_thumbs",
     ):
         start(make_config(**fields, model__skeleton="ntu25"), 7)
     with pytest.raises(UserError, match="its graph of 25 joints is another"):

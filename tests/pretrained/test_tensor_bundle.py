@@ -122,6 +122,13 @@ def test_every_tensor_is_read_by_any_of_the_names(suffix, prefix, tensors):
         np.testing.assert_array_equal(found[name], tensor)
 
 
+def test_a_folder_stands_for_the_checkpoint_in_it(prefix, tensors):
+    assert tensor_bundle.read(prefix.parent).keys() == tensors.keys()
+    write(prefix.with_name("other.ckpt"), tensors)
+    with pytest.raises(UserError, match="holds 2 index files: name the one that is meant"):
+        tensor_bundle.read(prefix.parent)
+
+
 def damaged(prefix, suffix, change):
     path = prefix.with_name(prefix.name + suffix)
     path.write_bytes(change(path.read_bytes()))

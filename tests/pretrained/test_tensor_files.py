@@ -47,6 +47,14 @@ def test_every_format_is_read_to_float32(suffix, tmp_path):
         np.testing.assert_array_equal(tensor, TENSORS[name])
 
 
+def test_pytorchs_older_format(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "weights.pickle"
+    values = {"a": torch.tensor([1.5, -2.0])}
+    torch.save(values, path, _use_new_zipfile_serialization=False)
+    np.testing.assert_array_equal(tensor_files.read(path)["a"], [1.5, -2])
+
+
 def test_half_precision(tmp_path):
     torch = pytest.importorskip("torch")
     values = torch.tensor([1.5, -2.0])
@@ -74,7 +82,7 @@ def test_a_pickle_that_runs_code_is_not_loaded(tmp_path):
             return exec, (f"open({str(tmp_path / 'harm')!r}, 'w')",)
 
     path = tmp_path / "weights.pt"
-    path.write_bytes(pickle.dumps({"a": Harmful()}))
+    path.write_bytes(pickle.dumps({"a": Harmful()}, protocol=2))
     with pytest.raises(UserError, match="more than a plain state dictionary"):
         tensor_files.read(path)
     assert not (tmp_path / "harm").exists()
