@@ -2,6 +2,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +62,14 @@ def test_labels_are_those_of_an_evaluation(each_stream, saved, tmp_path):
     others = [folder / clip.id for clip in experiment.clips("train")][:8]
     labels = predict.predict(each_stream, tmp_path, others + paths)
     np.testing.assert_allclose(labels.probabilities[8:], expected.probabilities, atol=1e-6)
+
+
+def test_labelling_does_not_wait_for_what_it_does_not_need():
+    code = "import sys, jaxvid.predict; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    slow = {"matplotlib", "sklearn", "tensorboardX", "torch", "optax"}
+    assert "jaxvid.network" in loaded
+    assert not slow & {*loaded.split()}
 
 
 def test_files_and_folders_are_labelled_without_the_dataset(

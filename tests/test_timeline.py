@@ -1,18 +1,17 @@
 import csv
 import json
-import math
 import re
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from jaxvid import annotate, timeline
 from jaxvid import experiment as experiments
+from jaxvid import features, live, timeline
 from jaxvid import main as command
 from jaxvid.data import video as videos
+from jaxvid.errors import UserError
 from jaxvid.timeline import Segment, Spans
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -94,64 +93,11 @@ def test_windows_are_labelled_and_drawn_on_a_copy(workdir, video, tmp_path, caps
     }
 
 
-def test_each_moment_of_a_copy_has_its_label(video, tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
-    segments = [Segment(0, 0.5, "Run", 0.9), Segment(0.5, 9, "Sit", 0.875)]
-    assert annotate.annotate([(video, segments)], {video: tmp_path / "copy.mp4"}) == {}
-    half = math.ceil(videos.frames_per_second(video) / 2)
-    assert drawn[:half] == ["Run 90%"] * half
-    assert set(drawn[half:]) == {"Sit 88%"}
-
-    (tmp_path / "b.avi").write_bytes(b"")
-    wrong = annotate.annotate(
-        [(tmp_path / "b.avi", segments)], {tmp_path / "b.avi": tmp_path / "b"}
-    )
-    assert wrong == {tmp_path / "b.avi": "the file is empty"}
-
-
-@pytest.mark.parametrize(("height", "width"), [(240, 320), (48, 36), (1080, 1920)])
-def test_a_label_fits_in_its_frame(height, width):
-    frame = np.full((height, width, 3), 128, np.uint8)
-    drawn = annotate.drawn(frame, "A long label 100%")
-    assert (frame == 128).all()
-    changed = np.argwhere((drawn != 128).any(axis=-1))
-    assert changed.max(axis=0)[1] < width - 1 or width < 50
-    assert changed.max(axis=0)[0] < height / 3
-    assert (drawn > 128).any()
-    assert cv2.countNonZero(drawn[..., 0]) < height * width  # the band is black
-
-
-def test_a_stream_is_labelled_as_it_comes(workdir, video, tmp_path, capsys):
-    given = (f"--workdir={workdir}", "--config.windows.stride=0.2", "--top=1")
-    whole, log = tmp_path / "whole.csv", tmp_path / "log.csv"
-    assert run(*given, video, "--timeline", f"--output={whole}") == 0
-    capsys.readouterr()
-    assert run(*given, f"file://{video}", f"--output={log}") == 0
-    rows, expected = (list(csv.reader(path.open())) for path in (log, whole))
-    assert [row[3] for row in rows] == [row[3] for row in expected]
-    for row, other in zip(rows[1:], expected[1:], strict=True):
-        assert row[0] == f"file://{video}"
-        assert [float(row[i]) for i in (1, 2, 4)] == pytest.approx(
-            [float(other[i]) for i in (1, 2, 4)], abs=1e-3
-        )
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(rows)  # without the header, with where they are
-    assert lines[0].startswith("0:00.0 - 0:")
-    assert run(*given, f"file://{video}", f"--output={log}") == 2
-    assert "exists already" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (["webcam:99"], "webcam:99 cannot be opened"),
-        (["file:///nowhere.mp4"], "nowhere.mp4 cannot be opened"),
-        (["webcam:0", "x.mp4"], "webcam:0 is labelled alone"),
-        (["webcam:0", "--output=x.json"], "ends in .csv is wanted"),
-    ],
-)
-def test_streams_that_cannot_be_read_are_one_line(workdir, capsys, given, message):
-    assert run(f"--workdir={workdir}", *given) == 2
-    (said,) = capsys.readouterr().err.strip().splitlines()
-    assert message in said
+def test_windows_are_for_networks(tiny, tmp_path):
+    tiny.model.system = "sift"
+    with pytest.raises(UserError, match="--timeline labels windows with a network"):
+        timeline.predict(tiny, tmp_path, [])
+    with pytest.raises(UserError, match="--mode=features reads a network's activations"):
+        features.run(tiny, tmp_path, ["x.mp4"], str(tmp_path / "new"))
+    with pytest.raises(UserError, match="the system sift has none"):
+        live.run(tiny, tmp_path, "webcam:0", None, top=1)
