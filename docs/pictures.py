@@ -11,10 +11,6 @@ from pathlib import Path
 from PIL import Image
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests" / "report"))
-
-from browser import Browser
-
 WIDTH = 820  # pixels
 LARGEST = 60_000  # bytes
 TAKEN = {
@@ -44,6 +40,9 @@ def shrink(source: Path, target: Path) -> None:
 
 def screenshots(page: Path, folder: Path) -> dict[str, Path]:
     """Takes a picture of the page for each of SCENES."""
+    sys.path.insert(0, str(HERE.parent / "tests" / "report"))
+    from browser import Browser
+
     taken = {}
     with Browser(width=1180, height=860) as window:
         window.open(page)

@@ -13,14 +13,12 @@ from jaxvid.data import loading, sampling
 from jaxvid.data.records import Record
 from jaxvid.data.streams import Stream
 from jaxvid.experiment import Footage
-from jaxvid.skeletons import SKELETONS
+from jaxvid.preview import PICTURES
 
 FRAMES = 16  # of a moving clip on the page, at most
 HEIGHT = 96  # pixels, at most; smaller ones are enlarged by the browser
 SHOWN_FIRST = ("rgb", "skeleton", "flow")  # of a clip's streams, the one that is shown
 _QUALITY = 50
-_SKELETON_SIDE = 96  # pixels of a drawn skeleton
-_BONES = ((31, 95, 174), (194, 65, 12), (0, 128, 96), (140, 107, 177))  # RGB, one per person
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def pictures(footage: Footage, clip_id: str, count: int = FRAMES) -> Pictures:
     places = np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))
     stream, record = min(video, key=lambda each: SHOWN_FIRST.index(each[0].name))
     indices = np.minimum(times[chosen[places]], len(record.frames) - 1)
-    frames = _as_rgb(stream, stream.read(record.frames, indices), footage.config)
+    frames = PICTURES[stream.name](stream.read(record.frames, indices), footage.config)
     return Pictures(frames, places, len(chosen), seconds)
 
 
@@ -94,49 +92,6 @@ def _seen(
     typical = float(np.median(steps)) if len(steps) else 1.0
     rate = record.fps if np.isfinite(record.fps) and record.fps > 0 else 25.0
     return times, chosen, max(typical, 1.0) * len(chosen) / rate
-
-
-def _as_rgb(stream: Stream, frames: np.ndarray, config: ConfigDict) -> np.ndarray:
-    if stream.name == "rgb":
-        return frames
-    if stream.name == "flow":
-        return np.stack([flow_picture(frame) for frame in frames])
-    return _skeleton_pictures(frames, SKELETONS[config.model.skeleton].bones)
-
-
-def flow_picture(stored: np.ndarray) -> np.ndarray:
-    """Returns stored flow (H, W, 2) as colours: the hue is its direction, the strength its length.
-
-    What is as long as the bound has full strength.
-    """
-    x, y = np.moveaxis(stored.astype(np.float32) / 127.5 - 1, -1, 0)
-    length, angle = cv2.cartToPolar(x, y, angleInDegrees=True)
-    strength = np.clip(length * 1.6, 0, 1) * 255
-    hsv = np.stack([angle / 2, strength, np.full_like(strength, 255)], axis=-1)
-    return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
-
-
-def _skeleton_pictures(joints: np.ndarray, bones: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """Draws joints (n, M, V, 3), seen from the front, on light grey: (n, 96, 96, 3)."""
-    there = joints.any(axis=(2, 3))  # (n, M)
-    plane = joints[..., :2].copy()
-    if (joints[there][..., 2] > 1.01).any():  # metres from the camera, y upward
-        plane[..., 1] *= -1
-    side = _SKELETON_SIDE
-    pages = np.full((len(joints), side, side, 3), 244, np.uint8)
-    if not there.any():
-        return pages
-    low, high = plane[there].min(axis=(0, 1)), plane[there].max(axis=(0, 1))
-    scale = 0.84 * side / max(float((high - low).max()), 1e-6)
-    at = ((plane - (low + high) / 2) * scale + side / 2) * 8  # in eighths of a pixel
-    at = np.clip(at, -16 * side, 16 * side).round().astype(int)
-    for page, people, present in zip(pages, at, there, strict=True):
-        for person in np.flatnonzero(present):
-            for a, b in bones:
-                ends = (tuple(map(int, people[person, joint])) for joint in (a, b))
-                tint = _BONES[person % len(_BONES)]
-                cv2.line(page, *ends, tint, 2, cv2.LINE_AA, shift=3)
-    return pages
 
 
 def as_sprite(shown: Pictures) -> Sprite:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.data import pipeline
 from jaxvid.errors import UserError
 from jaxvid.experiment import Experiment, Footage
+from jaxvid.preview import PICTURES
 from jaxvid.report import attention, classes, clips, curves, feature_maps, page, runs, tsne
 from jaxvid.report.runs import Run
 
@@ -209,7 +209,7 @@ class _Drawer:
         if not layers:
             self.lacks["feature_maps"] = "no feature maps: the model has no convolutions of frames"
             return
-        frame = _picture(views, middle)
+        frame = _picture(views, middle, experiment.config)
         at = ", ".join(f"{layer.number}: {layer.frame}" for layer in layers)
         text = (
             f"{self.run.name}, {clip_id}, frame {middle} of {experiment.config.data.num_frames}; "
@@ -225,10 +225,9 @@ def _smoothing(runs: list[Run]) -> str:
     return f"; the loss of training batches is of labels smoothed by {shown}" if shown else ""
 
 
-def _picture(views: Any, frame: int) -> np.ndarray:
+def _picture(views: Any, frame: int, config: ConfigDict) -> np.ndarray:
     """Returns a frame of a clip's first view as it can be shown: RGB, or flow as colours."""
+    name = "rgb" if isinstance(views, dict) else config.data.streams
     arrays = views["rgb"] if isinstance(views, dict) else views
-    shown = np.asarray(jax.device_get(arrays))[0, frame]
-    if shown.shape[-1] == 3:
-        return shown
-    return clips.flow_picture(shown[..., :2])
+    [shown] = PICTURES[name](np.asarray(arrays)[0, frame : frame + 1], config)
+    return shown

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from jaxvid import preview
 from jaxvid.classical.experiment import whole_frames
 from jaxvid.data import augment, loading, pipeline
 from jaxvid.experiment import Footage
@@ -61,27 +62,23 @@ def test_large_frames_are_made_smaller():
     assert (sprite.width, sprite.height) == (128, clips.HEIGHT)
 
 
-def test_flow_is_shown_by_colour_where_it_is_and_white_where_not():
-    stored = np.full((4, 4, 2), 127, np.uint8)
-    stored[:, 2:, 0] = 255  # to the right
-    stored[2:, 2:, 0] = 0  # to the left
-    picture = clips.flow_picture(stored).astype(int)
-    assert (picture[:, :2] > 240).all()
-    assert np.abs(picture[0, 3] - [255, 0, 0]).max() < 20
-    assert np.abs(picture[3, 3] - [0, 255, 255]).max() < 20
+def test_of_several_streams_the_one_that_people_read_is_shown(each_stream):
+    source = footage(each_stream)
+    clip = source.clips("test")[0].id
+    shown = clips.pictures(source, clip, count=3)
+    stream, record = source.source[clip][0]
+    frames = stream.read(record.frames, np.arange(len(record.frames)))
+    assert frames.any()
+    if each_stream.data.streams == "skeleton":
+        assert shown.frames.shape == (3, preview.SIDE, preview.SIDE, 3)
+        assert (shown.frames != 255).any(axis=(1, 2, 3)).all()
+    else:
+        assert all(any(np.array_equal(frame, each) for each in frames) for frame in shown.frames)
 
 
-def test_skeletons_are_drawn_upright(tiny):
-    joints = np.zeros((1, 2, 3, 3), np.float32)
-    joints[0, 0] = [[0, -0.5, 1], [0, 0.5, 1], [0.5, 0.5, 1]]  # down a line, then to the right
-    [page] = clips._skeleton_pictures(joints, ((0, 1), (1, 2)))
-    drawn = (page != 244).any(-1)
-    rows, columns = np.nonzero(drawn)
-    assert drawn[:, : int(columns.min()) + 2].sum() > 60  # the upright bone at the left
-    assert drawn[int(rows.max()) - 2 :].sum() > 60  # the level one at the bottom
-    metres = joints.copy()
-    metres[0, 0, :, 2] = 3.0  # a camera's coordinates: y goes up
-    [page] = clips._skeleton_pictures(metres, ((0, 1), (1, 2)))
-    rows = np.nonzero((page != 244).any(-1))[0]
-    assert (page != 244).any(-1)[: int(rows.min()) + 3].sum() > 60
-    assert (clips._skeleton_pictures(np.zeros_like(joints), ((0, 1),)) == 244).all()
+def test_flow_alone_is_shown_in_colours(tiny):
+    tiny.data.streams = "flow"
+    source = footage(tiny)
+    [picture, *_] = clips.pictures(source, source.clips("test")[0].id, count=3).frames
+    assert picture.shape[-1] == 3
+    assert (picture.max(-1) > picture.min(-1)).any()
