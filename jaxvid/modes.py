@@ -111,20 +111,20 @@ def _report_unasked(command: Command, footage: Any, output: Path, lacks: str = "
 
 
 def _report(command: Command, signals: Signals) -> int:
-    from jaxvid import predictions
-    from jaxvid.report import writing
+    from jaxvid.report import runs, writing
 
     config, folder = command.config, command.workdir
+    others, chosen = [Path(a) for a in command.arguments], command.options["classes"]
     footage, why = None, _FUSION
     if config is not None:
         folder = workdirs.evaluation_folder(command.workdir, config)
-        predictions.read(folder)  # raises where there is nothing to report, before videos are read
+    # Raises for what is wrong with the runs or the classes before any video is read.
+    [run, *_] = runs.read_all(runs.read(command.workdir, folder, config), others)
+    writing.classes_of(chosen, run.scored.class_names)
+    if config is not None:
         _keep_compiled(config)
         footage, why = _footage(config)
-    others = [Path(a) for a in command.arguments]
-    written = writing.write(
-        command.workdir, folder, config, footage, others, command.options["classes"], why
-    )
+    written = writing.write(command.workdir, folder, config, footage, others, chosen, why)
     for reason in written.lacks.values():
         print(reason)
     for figure in written.figures:
