@@ -109,6 +109,8 @@ def check(config: ConfigDict) -> None:
             raise UserError(f"config.{field}={get(config, field)}: from 0 to below 1 is wanted")
     if bool(config.init.source) != bool(config.init.path):
         raise UserError("config.init.source and config.init.path: both are wanted, or neither")
+    if config.init.flow_path and not config.init.source:
+        raise UserError("config.init.flow_path needs config.init.source")
     if config.data.mirror and not config.data.augment:
         raise UserError("config.data.mirror=True needs config.data.augment=True")
     limits = config.data.intervals

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from jaxvid.pretrained import tensor_files
 from jaxvid.pretrained.inception_layers import STEM, Layer, Placement, layer_names
 from jaxvid.pretrained.loaded import Loaded
-from jaxvid.pretrained.transfer import Transfer, WeightFile, streams
+from jaxvid.pretrained.transfer import RANDOM_STEM, Transfer, WeightFile, streams
 
 BRANCHES = {
     "branch_0": "branch1",
@@ -38,8 +38,7 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
     transfer = Transfer(shapes, file)
     model = config.model
     for path_, backbone, stream in streams(config):
-        order = model.kernel_order if backbone == "li3d" else "spatial_first"
-        placement = Placement(transfer, file, path_, order, model.linear_factors)
+        placement = Placement(transfer, file, path_, model.kernel_order, model.linear_factors)
         for name in layer_names():
             layer = _layer(file, name)
             if name == STEM and stream == "flow":
@@ -56,9 +55,6 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
     transfer.classifier((file, "fc.weight", "fc.bias"))
     transfer.keep_rest(model)
     return transfer.loaded()
-
-
-RANDOM_STEM = "the first layer of optical flow is random: config.init.flow_stem=random"
 
 
 def with_channels(layer: Layer, channels: int) -> Layer:

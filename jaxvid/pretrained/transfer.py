@@ -10,6 +10,9 @@ from flax.traverse_util import flatten_dict
 from jaxvid.errors import UserError
 from jaxvid.pretrained.loaded import Loaded
 
+TREES = ("params", "batch_stats")
+RANDOM_STEM = "the first layer of optical flow is random: config.init.flow_stem=random"
+
 
 class WeightFile:
     """The tensors of a file, and where each of them went."""
@@ -145,9 +148,6 @@ class Transfer:
         missed, whole = np.sum(squares, axis=0)
         each = {unit: error for unit, (error, _) in self.approximated.items()}
         return {"all": float(np.sqrt(missed / whole)), **each}
-
-
-TREES = ("params", "batch_stats")
 
 
 def streams(config: Any) -> list[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from jaxvid.models.vgg import STAGES
 from jaxvid.pretrained import tensor_files
 from jaxvid.pretrained.convolutions import put_convolution, put_fully_connected
 from jaxvid.pretrained.loaded import Loaded
-from jaxvid.pretrained.transfer import Transfer, WeightFile, streams
+from jaxvid.pretrained.transfer import RANDOM_STEM, Transfer, WeightFile, streams
 
 # torchvision numbers the convolutions among their ReLUs and poolings.
 _PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
@@ -21,7 +21,6 @@ _NAMES = [f"conv{s}_{n}" for s, (count, _) in enumerate(STAGES, 1) for n in rang
 CONVOLUTIONS = {name: f"features.{place}" for name, place in zip(_NAMES, _PLACES, strict=True)}
 FULLY_CONNECTED = {"fc6": "classifier.0", "fc7": "classifier.3"}
 FC8 = "classifier.6"
-RANDOM_STEM = "the first layer of optical flow is random: config.init.flow_stem=random"
 
 
 def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
