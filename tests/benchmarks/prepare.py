@@ -4,13 +4,14 @@
         [--streams=rgb,flow] [--root=FOLDER]
 
 The videos of a config's dataset, by default the embedded one, are prepared again and again into a
-temporary folder, by turns. Of each, the best time counts: others may be at work on the machine. The
-peak is the largest resident size that a worker process had.
+temporary folder, by turns. Of each, the best time counts: others may be at work on the machine, and
+then the CPU seconds tell more. The peak is the largest resident size that a worker process had.
 """
 
 import argparse
 import json
 import re
+import resource
 import tempfile
 import threading
 import time
@@ -19,11 +20,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from jaxvid import config_files, parallel
-from jaxvid.data import loading, prepare, report
-
 
 def main() -> None:
+    # Here, because worker processes import this file, too, and need none of it.
+    from jaxvid import config_files, parallel
+    from jaxvid.data import loading, prepare, report
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--config", default="li3d_bilstm")
     parser.add_argument("--clips", type=int, default=500)
@@ -38,29 +40,37 @@ def main() -> None:
     dataset = replace(dataset, clips=dataset.clips[::step][: arguments.clips])
     crews = (1, parallel.cores())
     print(f"{len(dataset.clips)} clips of {dataset.name}, {crews[1]} cores")
-    print("| stream | workers | seconds | frames/s | of one worker | peak of a worker |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print(
+        "| stream | workers | seconds | CPU seconds | frames/s | of one worker | peak of a worker |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in arguments.streams.split(","):
         data.streams = name
         [stream] = loading.streams(dataset, data)
         seconds: dict[int, list[float]] = {workers: [] for workers in crews}
+        used: dict[int, list[float]] = {workers: [] for workers in crews}
         highest: dict[int, list[float]] = {}
         for _ in range(arguments.repeat):
             for workers in crews:
                 with tempfile.TemporaryDirectory() as folder, peak_of_workers() as peaks:
-                    start = time.perf_counter()
+                    start, before = time.perf_counter(), cpu_seconds()
                     prepared = prepare.prepare(dataset, stream, Path(folder), workers)
                     seconds[workers].append(time.perf_counter() - start)
+                    used[workers].append(cpu_seconds() - before)
                     highest[workers] = peaks
                     frames = json.loads((prepared / report.JSON).read_text())["frames"]
         for workers in crews:
             best = min(seconds[workers])
             gain = min(seconds[1]) / best
             peak = max(highest[workers])
-            print(
-                f"| {name} | {workers} | {best:.2f} | {frames / best:,.0f} | {gain:.2f} | "
-                f"{peak:.0f} MiB |"
-            )
+            figures = f"{best:.2f} | {min(used[workers]):.2f} | {frames / best:,.0f} | {gain:.2f}"
+            print(f"| {name} | {workers} | {figures} | {peak:.0f} MiB |")
+
+
+def cpu_seconds() -> float:
+    """Returns what the worker processes that have ended took of the cores."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @contextmanager
