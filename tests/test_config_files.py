@@ -10,12 +10,12 @@ from jaxvid.errors import UserError
     [
         ("li3d_bilstm:ucf102", "unknown dataset 'ucf102': one of embedded, ucf101"),
         ("li3d_bilstm:ucf101,split=x", "'split=x': one of split=NUMBER"),
-        ("li3d_bilstm:ucf101,augment=maybe", "'augment=maybe': .*augment=true.false is wanted"),
+        ("li3d_bilstm:ucf101,augment=maybe", "'augment=maybe': .*augment=true.false, scale="),
         ("li3d_bilstm:ucf101,speed=3", "'speed=3': one of split=NUMBER"),
         ("sift:embedded,encoder=hog", "'encoder=hog': .*, encoder=vlad.fv.bof is wanted"),
         (
             "li3d:embedded,encoder=fv",
-            "'encoder=fv': one of split=NUMBER, augment=true.false is wanted",
+            "'encoder=fv': one of split=NUMBER, augment=true.false, scale=",
         ),
         ("li3d_blstm", "unknown config 'li3d_blstm'.*i3d_bilstm"),
         ("nowhere/x.py", "nowhere/x.py does not exist"),
