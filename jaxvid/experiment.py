@@ -7,7 +7,7 @@ from functools import cached_property
 import jax
 from ml_collections import ConfigDict
 
-from jaxvid import models
+from jaxvid import models, pretrained
 from jaxvid.data import loading
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.data.pipeline import ClipSettings, Reading
@@ -101,10 +101,11 @@ class Experiment(Footage, Network):
         )
 
 
-def open_experiment(config: ConfigDict) -> Experiment:
+def open_experiment(config: ConfigDict, starts: bool = False) -> Experiment:
     """Reads the dataset's index, prepares what is not prepared, and builds the model.
 
-    Raises UserError for what the config cannot mean, before anything is decoded.
+    `starts`: a run is to begin, from weights where `config.init` names some. Raises UserError for
+    what the config cannot mean, those weights included, before anything is decoded.
     """
     # What is wrong with the parts should be said before any video is decoded, and the number of
     # classes is not yet known: the one that fits a network without a classifier.
@@ -127,5 +128,7 @@ def open_experiment(config: ConfigDict) -> Experiment:
                 f"{joints}"
             )
     network = open_network(config, len(dataset.class_names))
+    if starts and config.init.source:
+        pretrained.load(config, network.shapes, dataset.class_names)
     source = loading.open_records(dataset, config.data)
     return Experiment(config, network.model, network.devices, dataset, source)

@@ -54,11 +54,12 @@ class Mode:
 def _train(command: Command, signals: Signals) -> int:
     config_checks.check_undivided(command.config)
     workdirs.check(command.workdir, command.config)
-    if not (command.workdir / "checkpoints").is_dir():
+    starts = not (command.workdir / "checkpoints").is_dir()
+    if starts:
         pretrained.check(command.config)
     _keep_compiled(command.config)
     open_experiment, Trainer, _ = _system(command.config.model.system)
-    experiment = open_experiment(command.config)
+    experiment = open_experiment(command.config, starts)
     print(experiment.describe(), flush=True)
     experiment.warn_of_classes()
     trainer = Trainer(experiment, command.workdir)
@@ -158,7 +159,7 @@ def _system(name: str) -> tuple[Callable, type, Callable]:
 def _prepare(command: Command, signals: Signals) -> int:
     from jaxvid import prepare
 
-    prepare.run(command.config.data, **command.options)
+    prepare.run(command.config, **command.options)
     return 0
 
 

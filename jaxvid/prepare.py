@@ -14,13 +14,14 @@ from jaxvid.errors import UserError
 SUFFIXES = (".json", ".txt")
 
 
-def run(data: ConfigDict, output: str) -> None:
+def run(config: ConfigDict, output: str) -> None:
     """Prepares the streams that a config's `data` names, or its part of them, and shows the report.
 
-    With `data.check_only` it decodes the videos and writes nothing. `output`: a new .json file for
+    With `check_only` it decodes the videos and writes nothing. `output`: a new .json file for
     the report, {stream: report}, or .txt file, or "" for none. Raises UserError where no video
     decodes: some that do not are no error, the report names them.
     """
+    data = config.data
     file = Path(output) if output else None
     if file and file.suffix.lower() not in SUFFIXES:
         raise UserError(f"--output={file}: a name that ends in {' or '.join(SUFFIXES)} is wanted")
@@ -28,7 +29,7 @@ def run(data: ConfigDict, output: str) -> None:
         raise UserError(f"--output={file} exists already; choose another name, or delete it")
     if data.check_only and data.shard:
         raise UserError("config.data.check_only=true: parts, config.data.shard, are of preparing")
-    dataset = loading.load(data)
+    dataset = loading.load(data, config.seed)
     streams = loading.streams(dataset, data)
     if data.check_only:
         # The others are made from the same files.

@@ -62,7 +62,16 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
             f"--mode=eval --workdir={workdir} scores its model on them, or choose another --workdir"
         )
     if not (workdir / CONFIG).is_file():
-        files.write_text(workdir / CONFIG, config_files.to_json(config))
+        files.write_text(workdir / CONFIG, config_files.to_json(_anywhere(config)))
+
+
+def _anywhere(config: ConfigDict) -> ConfigDict:
+    """Returns a config whose dataset and cache are found from any current folder."""
+    config = config.copy_and_resolve_references()
+    for field in ("root", "cache"):
+        if config.data[field]:
+            config.data[field] = str(Path(config.data[field]).expanduser().absolute())
+    return config
 
 
 def found(workdir: Path, config: ConfigDict, class_names: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from jaxvid import config as configs
-from jaxvid import workdir
+from jaxvid import config_files, workdir
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.errors import UserError
 
@@ -17,6 +17,7 @@ def test_the_split_is_written_once(tmp_path):
     )
     dataset = Dataset("folder", tmp_path, ("left", "追い越す"), clips)
     config = configs.for_dataset("folder")
+    config.data.root = "mine"
     usable = [clip for clip in clips if clip.split == "train"]
     for _ in range(2):
         workdir.claim(tmp_path, config, dataset, usable)
@@ -26,6 +27,7 @@ def test_the_split_is_written_once(tmp_path):
             '"a/2, new.mp4",left,test,P2\n'
             "b/1.mp4,追い越す,train,P1\n"
         )
+    assert config_files.read(tmp_path / workdir.CONFIG).data.root == str(Path.cwd() / "mine")
     other = replace(dataset, clips=clips[:2])
     with pytest.raises(UserError, match=r"clips or their split have changed since .*--mode=eval"):
         workdir.claim(tmp_path, config, other, usable)

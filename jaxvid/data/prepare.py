@@ -4,8 +4,9 @@
     CACHE/NAME-STREAM-SETTINGS/DATASET/manifest.json         where the videos of a dataset are
     CACHE/NAME-STREAM-SETTINGS/DATASET/report.json, .txt     what is in them, and what is wrong
 
-The first folder is named by the stream's settings: all splits and choices of classes of a dataset
-share its shards. The second one is named by the dataset as it was asked for.
+The first folder is named by the stream's settings, and for a user's own videos by where they are:
+all splits and choices of classes of a dataset share its shards. The second one is named by the
+dataset as it was asked for.
 """
 
 import logging
@@ -25,6 +26,9 @@ from jaxvid.data.streams import Stream, settings
 from jaxvid.data.video import Facts
 from jaxvid.errors import UserError
 
+# Datasets whose name says nothing of their content: two of them may have videos of the same names,
+# sizes and times, so that where they are tells them apart.
+OWN = ("folder", "csv")
 # Seconds that a worker process may take for one frame. Long: a slow disk is no damaged video.
 PATIENCE = 300.0
 
@@ -43,7 +47,10 @@ class _Job:
     @cached_property
     def folder(self) -> Path:
         """The folder of the shards."""
-        content = files.fingerprint([records.FORMAT, settings(self.stream)])
+        about: list = [records.FORMAT, settings(self.stream)]
+        if self.dataset.name in OWN:
+            about.append(files.utf8(str(self.dataset.folder.resolve())))
+        content = files.fingerprint(about)
         return self.cache / f"{self.dataset.name}-{self.stream.name}-{content}"
 
     @cached_property

@@ -13,6 +13,7 @@ from jaxvid.data.datasets import Clip, Dataset
 
 JSON, TEXT = "report.json", "report.txt"
 SHOWN = 10  # of a list, in the text
+SIDES = ("train", "test", "unused", "failed")  # that a class's videos are counted by
 ENDS_EARLY = 0.9  # of the frames that the header states
 
 
@@ -59,7 +60,7 @@ def summarise(dataset: Dataset, stream: str, entries: Iterable[Mapping[str, Any]
         "classes": _classes(dataset, good),
         "copies": [[c.id for c in same] for same in copies],
         "copies_in_both_splits": [
-            [c.id for c in s] for s in copies if len({c.split for c in s}) > 1
+            [c.id for c in s] for s in copies if {"train", "test"} <= {c.split for c in s}
         ],
         "copies_of_two_classes": [
             [c.id for c in s] for s in copies if len({c.label for c in s}) > 1
@@ -107,10 +108,10 @@ def lines(report: Mapping[str, Any]) -> list[str]:
 def text(report: Mapping[str, Any]) -> str:
     """Returns the report as a text file: the lines for people, then a table of the classes."""
     width = max([5, *(len(name) for name in report["classes"])])
-    table = [f"{'class':{width}}  train   test  skipped"]
+    table = [f"{'class':{width}}  train   test  unused  skipped"]
     for name, counts in report["classes"].items():
-        train, test, failed = (counts[k] for k in ("train", "test", "failed"))
-        table.append(f"{name:{width}}  {train:5}  {test:5}  {failed:7}")
+        train, test, unused, failed = (counts[k] for k in SIDES)
+        table.append(f"{name:{width}}  {train:5}  {test:5}  {unused:6}  {failed:7}")
     return "\n".join([*lines(report), "", *table]) + "\n"
 
 
@@ -132,7 +133,7 @@ def _copies(clips: list[Clip], entries: Mapping[str, Mapping]) -> list[list[Clip
 
 
 def _classes(dataset: Dataset, good: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    counts = [{"train": 0, "test": 0, "failed": 0} for _ in dataset.class_names]
+    counts = [dict.fromkeys(SIDES, 0) for _ in dataset.class_names]
     for clip in dataset.clips:
         counts[clip.label][clip.split if clip.id in good else "failed"] += 1
     return dict(zip(dataset.class_names, counts, strict=True))

@@ -320,7 +320,7 @@ def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path)
         assert set(source.position) == {c.id for c in clips}
         assert [len(source[c.id].frames) for c in clips] == [4 + int(c.id[1]) for c in clips]
     summary = json.loads((second / "report.json").read_text())
-    assert summary["classes"] == {"one": {"train": 0, "test": 3, "failed": 0}}
+    assert summary["classes"] == {"one": {"train": 0, "test": 3, "unused": 0, "failed": 0}}
 
 
 def part(dataset: Dataset, cache: Path, number: int, parts: int) -> tuple[Path, int]:
@@ -357,3 +357,18 @@ def test_training_prepares_the_parts_that_are_missing(dataset, tmp_path):
     assert waiting == 2
     assert run(dataset, tmp_path) == folder
     assert len(records.RecordSource(folder, STREAM).position) == 5
+
+
+def test_folders_of_the_same_names_sizes_and_times_are_not_taken_for_each_other(tmp_path):
+    seen = []
+    for shade in (40, 200):
+        folder = tmp_path / str(shade)
+        path = folder / "x" / "0.png"
+        path.mkdir(parents=True)
+        cv2.imwrite(str(path / "1.bmp"), np.full((30, 30, 3), shade, np.uint8))
+        os.utime(path / "1.bmp", (0, 0))
+        clip = Clip(path.relative_to(folder), 0, "train", "g")
+        own = Dataset("folder", folder, ("x",), (clip,))
+        source = records.RecordSource(run(own, tmp_path / "cache"), STREAM)
+        seen.append(int(STREAM.read(source[clip.id].frames, np.array([0])).mean()))
+    assert seen == pytest.approx([40, 200], abs=2)

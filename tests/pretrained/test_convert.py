@@ -10,6 +10,7 @@ from flax.traverse_util import flatten_dict
 
 from jaxvid import experiment as experiments
 from jaxvid import main as command
+from jaxvid.data import loading
 from jaxvid.errors import UserError
 from jaxvid.evaluate import restore
 from jaxvid.logs import read_metrics
@@ -169,3 +170,15 @@ def test_a_run_starts_from_weights_and_continues_without_them(
     assert trainer("run").run().step == 3
     with pytest.raises(UserError, match=r"config\.init\.path=.*vgg16\.npz does not exist"):
         trainer("new").run()
+
+
+def test_weights_that_do_not_fit_are_refused_before_anything_is_decoded(
+    weights, tiny, tiny_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(loading, "open_records", lambda *_: pytest.fail("decodes"))
+    arguments = [f"--config.{field}={value}" for field, value in VGG.items()]
+    arguments += ["--config.model.width=0.25", "--config.init.source=vgg16"]
+    arguments += [f"--config.init.path={weights}", f"--workdir={tmp_path / 'run'}"]
+    assert command.main(["jaxvid", f"--config={tiny_file}", *arguments]) == 2
+    assert "error: " in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
