@@ -15,8 +15,15 @@ GRID = np.linspace(0, 1, 201)  # false positive rates at which ROC curves are av
 
 
 def measured(lines: Lines, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the epochs (n,) and the values (n,) of a metric that metrics.jsonl has."""
-    points = [(line["epoch"], line[name]) for line in lines if name in line and "epoch" in line]
+    """Returns the epochs (n,) and the values (n,) of a metric that metrics.jsonl has.
+
+    The loss is the cross-entropy, without the center loss where there is one.
+    """
+    points = [
+        (line["epoch"], line.get("cross_entropy", line[name]) if name == "loss" else line[name])
+        for line in lines
+        if name in line and "epoch" in line
+    ]
     epochs, values = np.array(points, float).reshape(-1, 2).T
     return epochs, values
 

@@ -140,11 +140,12 @@ class _Drawer:
         panels = [(run.name, self.places[run.name], run.scored.labels) for run in drawn]
         first = drawn[0]
         of = ", ".join(dict.fromkeys(str(run.scored.results.get("dataset")) for run in drawn))
+        seeds = ", ".join(map(str, sorted({run.seed or 0 for run in drawn})))
         text = (
             f"{of}, {first.scored.results.get('split')} split; t-SNE, perplexity "
             f"{tsne.perplexity(len(first.scored.clips))}, of the first "
             f"{first.embeddings.components.shape[1]} principal components; one run each, "
-            f"seed {first.seed or 0}"
+            f"seed {seeds}"
         )
         names = self.run.scored.class_names
         tsne.draw(panels, names, self._new("tsne"), text)

@@ -39,6 +39,11 @@ def test_what_was_measured_is_read_from_the_lines():
     assert [len(part) for part in curves.measured(lines, "nothing")] == [0, 0]
 
 
+def test_the_loss_is_the_cross_entropy_beside_a_center_loss():
+    lines = [{"epoch": 1.0, "loss": 3.0, "cross_entropy": 2.0, "center_loss": 10.0}]
+    assert curves.measured(lines, "loss")[1].tolist() == [2.0]
+
+
 def test_the_running_mean_is_one_of_as_many_values_as_there_are():
     values = np.arange(100.0)
     smoothed = curves.smooth(values)
