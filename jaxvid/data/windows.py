@@ -86,13 +86,17 @@ class Cutter:
         """Yields each window of a video with its clip, which has an axis of one view in front.
 
         `frames`: the video as it comes, one piece of bytes per stream and frame. `times`: when each
-        of them appears, seconds from 0, where their rate varies around `fps`.
+        of them appears, seconds from 0, where their rate varies around `fps`. Where every frame is
+        kept, a window's times are those.
         """
         held = [_Held() for _ in streams]
         video = [(s, Record("", fps, h, times)) for s, h in zip(streams, held, strict=True)]
         (length, stride), rate, target = self.frames(fps), self.rate(fps), self.settings.fps
         around = self.settings.flow_stack
         start = previous_end = 0
+        ticks = None
+        if times is not None and target <= 0:
+            ticks = np.append(times, len(times) / fps)
 
         def place(frame: int) -> int:
             return int(sampling.on_screen(frame, fps, target, times))
@@ -104,7 +108,9 @@ class Cutter:
 
         def window(first: int, count: int, last: float) -> tuple[Window, Any]:
             clip = pipeline.window_clip(video, self.settings, first, count)
-            return Window(first / rate, min((first + count) / rate, last), fps), clip
+            if ticks is None:
+                return Window(first / rate, min((first + count) / rate, last), fps), clip
+            return Window(float(ticks[first]), float(ticks[first + count]), fps), clip
 
         for pieces in frames:
             for each, piece in zip(held, pieces, strict=True):

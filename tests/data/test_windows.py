@@ -78,16 +78,18 @@ def test_windows_are_those_of_the_whole_video(intervals, fps, target, length, st
     np.testing.assert_allclose(times[:, 1], np.minimum((starts + frames) / rate, total / fps))
 
 
-@pytest.mark.parametrize("target", [8.0, 30.0])
+@pytest.mark.parametrize("target", [0.0, 8.0, 30.0])
 @pytest.mark.parametrize("stride", [3, 16, 24])
 def test_frames_at_a_varying_rate_are_taken_by_their_times(target, stride):
     times = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.07, 200))
     times -= times[0]
     fps = 199 / times[-1]
-    settings, rate = ClipSettings(16, 1, target), min(fps, target)
+    settings, rate = ClipSettings(16, 1, target), min(fps, target or fps)
     starts, _, chosen = by_hand(settings, 200, fps, 16, stride, times)
     found, clips, _ = cut(Cutter(settings, 16 / rate, stride / rate), 200, fps, times=times)
-    np.testing.assert_allclose(found[:, 0], starts / rate)
+    ticks = np.arange(201) / rate if target else np.append(times, 200 / fps)
+    np.testing.assert_allclose(found[:, 0], ticks[starts])
+    np.testing.assert_allclose(found[:, 1], np.minimum(ticks[starts + 16], 200 / fps))
     for clip, expected in zip(clips, chosen, strict=True):
         np.testing.assert_array_equal(clip[:, 0], expected)
 
