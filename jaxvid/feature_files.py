@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from jaxvid import files
+from jaxvid.data import shards
+from jaxvid.data.streams import Stream
 from jaxvid.errors import UserError
 
 ABOUT = "features.json"  # beside the files: what made them all
@@ -29,12 +31,13 @@ class Source:
     """A video and its state, by which a file knows whether the video has changed since."""
 
     path: Path
-    state: tuple[int, int]
+    state: str
 
     @classmethod
-    def of(cls, path: Path) -> "Source":
-        about = path.stat()
-        return cls(path.absolute(), (about.st_size, about.st_mtime_ns))
+    def of(cls, path: Path, streams: Sequence[Stream]) -> "Source":
+        """Returns a video as it is now: all files of it that `streams` read."""
+        states = [shards.source(path.name, path, stream).state for stream in streams]
+        return cls(path.absolute(), files.fingerprint(states))
 
 
 def claim(folder: Path, about: dict[str, Any]) -> None:
@@ -62,7 +65,7 @@ def is_whole(path: Path, source: Source, made_by: str) -> bool:
             return (
                 str(there["made_by"]) == made_by
                 and str(there["video"]) == str(source.path)
-                and tuple(there["video_state"].tolist()) == source.state
+                and str(there["video_state"]) == source.state
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from jaxvid import checkpoints, config_checks, feature_files, files, inputs, progress
 from jaxvid.config import flatten
 from jaxvid.data import loading
-from jaxvid.data.windows import Cutter
+from jaxvid.data.windows import Cutter, Window
 from jaxvid.devices import compute_dtype
 from jaxvid.errors import UserError
 from jaxvid.feature_files import SUFFIX, Rows, Source
@@ -54,12 +54,13 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
     names = _names(found.videos, target)
     network, about = opened(config, folder)
     feature_files.claim(target, about)
+    streams = inputs.streams_of(config, network.class_names)
     skipped = dict(found.wrong)
     todo: list[Path] = []
     number, parts = config_checks.part(config.data.shard)
     videos = list(found.videos)[number - 1 :: parts]
     for path in videos:
-        if not feature_files.is_whole(names[path], Source.of(path), about["made_by"]):
+        if not feature_files.is_whole(names[path], Source.of(path, streams), about["made_by"]):
             todo.append(path)
     with progress.Bar("features", len(videos), len(videos) - len(todo)) as bar:
         for path, reason in write(config, network, todo, names, about):
@@ -125,9 +126,16 @@ def write(
     streams = inputs.streams_of(config, network.class_names)
     cutter = Cutter.of(config.windows, loading.clip_settings(config.data))
 
+    sources: dict[Path, Source] = {}
+
+    def cut(path: Path) -> Iterator[tuple[Window, Any]]:
+        # Before it is read: one that changes meanwhile is then read again the next time.
+        sources[path] = Source.of(path, streams)
+        yield from cutter.of_file(path, streams)
+
     rows: dict[Path, Rows] = {}
     rates: dict[Path, float] = {}
-    read = inputs.read(todo, lambda path: cutter.of_file(path, streams), config)
+    read = inputs.read(todo, cut, config)
     for (path, item), said in network(inputs.windows(read)):
         if not isinstance(item, End):
             if path not in rows:
@@ -140,7 +148,7 @@ def write(
             if path in rows:
                 rows.pop(path).close()
         else:
-            said_of = _said_of(Source.of(path), rates.pop(path), cutter, about)
+            said_of = _said_of(sources.pop(path), rates.pop(path), cutter, about)
             rows.pop(path).save(names[path], said_of)
         yield path, item.reason
 
@@ -149,7 +157,7 @@ def _said_of(source: Source, fps: float, cutter: Cutter, about: dict[str, Any]) 
     return {
         "made_by": about["made_by"],
         "video": str(source.path),
-        "video_state": np.array(source.state, np.int64),
+        "video_state": source.state,
         "fps": fps,
         "clip_fps": cutter.rate(fps),
         "step": about["step"],

@@ -2,12 +2,14 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from jaxvid import experiment as experiments
 from jaxvid import feature_files
 from jaxvid import main as command
+from jaxvid.data.windows import Cutter
 from jaxvid.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -91,6 +93,48 @@ def test_processes_share_the_videos(workdir, videos, tmp_path):
     assert [p.name for p in feature_files.find(tmp_path / "features")] == ["b.avi.npz"]
     assert run(*given, "--config.data.shard=1/2") == 0
     assert len(feature_files.find(tmp_path / "features")) == 3
+
+
+def test_a_changed_frame_of_a_folder_makes_its_features_anew(workdir, tmp_path, capsys):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for i in range(9):
+        cv2.imwrite(str(frames / f"{i}.png"), np.full((48, 64, 3), 20 * i, np.uint8))
+    given = (f"--workdir={workdir}", f"--output={tmp_path / 'features'}", frames)
+    counts = []
+    for change in (False, False, True):
+        if change:
+            folder = frames.stat().st_mtime_ns
+            (frames / "4.png").write_bytes((frames / "8.png").read_bytes())
+            assert frames.stat().st_mtime_ns == folder
+        assert run(*given) == 0
+        counts.append(re.search(r"of (\d) videos are new", capsys.readouterr().out)[1])
+    assert counts == ["1", "0", "1"]
+
+
+@pytest.mark.parametrize("change", ["appended", "deleted"])
+def test_a_video_that_changes_while_it_is_read_is_noted_as_before(
+    workdir, videos, tmp_path, monkeypatch, capsys, change
+):
+    of_file = Cutter.of_file
+
+    def changing(self, path, streams):
+        yield from of_file(self, path, streams)
+        if change == "deleted":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes() + b"more")
+
+    output = tmp_path / "features"
+    given = (f"--workdir={workdir}", f"--output={output}", videos / "a.avi")
+    with monkeypatch.context() as patch:
+        patch.setattr(Cutter, "of_file", changing)
+        assert run(*given) == 0
+    assert len(feature_files.find(output)) == 1
+    if change == "appended":
+        capsys.readouterr()
+        assert run(*given) == 0
+        assert "features of 1 videos are new" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
