@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,17 @@ from jaxvid.errors import UserError
 ABOUT = "features.json"  # beside the files: what made them all
 ROWS = ("times", "embedding", "sequence", "logits")
 SUFFIX = ".npz"
+# What NumPy raises on a file that is not there, damaged, or no such file at all.
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -59,16 +71,23 @@ def claim(folder: Path, about: dict[str, Any]) -> None:
 
 
 def is_whole(path: Path, source: Source, made_by: str) -> bool:
-    """Says whether a file holds all features of a video as it is now, from the same model."""
+    """Says whether a file holds all features of a video as it is now, from the same model.
+
+    Raises UserError where it holds, from the same model, those of a video elsewhere.
+    """
     try:
         with np.load(path, allow_pickle=False) as there:
-            return (
-                str(there["made_by"]) == made_by
-                and str(there["video"]) == str(source.path)
-                and str(there["video_state"]) == source.state
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            if str(there["made_by"]) != made_by:
+                return False
+            video, state = str(there["video"]), str(there["video_state"])
+    except DAMAGED:
         return False
+    if Path(video).resolve() != source.path.resolve():
+        raise UserError(
+            f"{path} holds the features of {video}, and would be overwritten with those of "
+            f"{source.path}: choose another --output, or delete the file"
+        )
+    return state == source.state
 
 
 class Rows:

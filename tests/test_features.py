@@ -112,6 +112,23 @@ def test_a_changed_frame_of_a_folder_makes_its_features_anew(workdir, tmp_path, 
     assert counts == ["1", "0", "1"]
 
 
+def test_features_of_another_folder_are_not_overwritten(tmp_path):
+    there = tmp_path / "out" / "1.avi.npz"
+    there.parent.mkdir()
+    source = feature_files.Source(tmp_path / "la" / "1.avi", "state")
+    assert not feature_files.is_whole(there, source, "model")
+    np.savez(there, made_by="model", video=str(source.path), video_state="state")
+    assert feature_files.is_whole(there, source, "model")
+    (tmp_path / "link").symlink_to(tmp_path / "la")  # another name of the same video
+    linked = feature_files.Source(tmp_path / "link" / "1.avi", "state")
+    (tmp_path / "la").mkdir()
+    assert feature_files.is_whole(there, linked, "model")
+    other = feature_files.Source(tmp_path / "lb" / "1.avi", "state")
+    with pytest.raises(UserError, match=r"of .*/la/1\.avi, .* of .*/lb/1\.avi: choose another"):
+        feature_files.is_whole(there, other, "model")
+    assert not feature_files.is_whole(there, other, "another model")
+
+
 @pytest.mark.parametrize("change", ["appended", "deleted"])
 def test_a_video_that_changes_while_it_is_read_is_noted_as_before(
     workdir, videos, tmp_path, monkeypatch, capsys, change
