@@ -152,7 +152,33 @@ def find(folder: Path) -> list[Path]:
 
 def about(folder: Path) -> dict[str, Any]:
     """Returns what made the features of a folder. Raises UserError."""
+    path = folder / ABOUT
     try:
-        return json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise UserError(f"{folder / ABOUT} is missing or damaged") from None
+        there = json.loads(path.read_text(encoding="utf-8"))
+        windows = [there["fields"][f"windows.{field}"] for field in ("length", "stride")]
+        if isinstance(there["made_by"], str) and all(isinstance(w, int | float) for w in windows):
+            return there
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{path} is missing or damaged: --mode=features writes it")
+
+
+def read(path: Path, made_by: str) -> tuple[str, np.ndarray]:
+    """Returns the video of a file, and its windows' embeddings (W, E).
+
+    Raises UserError for a damaged or foreign file, and for features that another model made.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as there:
+            found, video = str(there["made_by"]), str(there["video"])
+            embedding = there["embedding"]
+    except DAMAGED:
+        raise UserError(
+            f"{path} is damaged, or no file of features: delete it, and --mode=features makes it "
+            "anew"
+        ) from None
+    if found != made_by:
+        raise UserError(f"{path} is of another model than {ABOUT} beside it says: delete it")
+    if embedding.ndim != 2 or not len(embedding) or embedding.dtype.kind != "f":
+        raise UserError(f"{path}: its embedding is no array of windows (W, E): delete it")
+    return video, embedding

@@ -42,8 +42,7 @@ def run(
         raise UserError(f"--likeness={likeness}: from -1 to 1 is wanted")
     if top < 1:
         raise UserError(f"--top={top}: at least 1 is wanted")
-    paths = feature_files.find(Path(features))
-    index = Index(tuple(map(_video, paths)), np.stack([_vector(path) for path in paths]))
+    index = _index(Path(features))
     if not queries:
         rows = _duplicates(index, likeness)
         _evaluate(index)
@@ -56,13 +55,12 @@ def run(
     return len(skipped)
 
 
-def _vector(path: Path) -> np.ndarray:
-    return retrieval.vector(files.read_arrays(path)["embedding"])
-
-
-def _video(path: Path) -> str:
-    with np.load(path, allow_pickle=False) as there:
-        return str(there["video"])
+def _index(folder: Path) -> Index:
+    paths = feature_files.find(folder)
+    made_by = feature_files.about(folder)["made_by"]
+    there = [feature_files.read(path, made_by) for path in paths]
+    videos, embeddings = zip(*there, strict=True)
+    return Index(videos, np.stack([retrieval.vector(each) for each in embeddings]))
 
 
 def _query_vectors(
@@ -91,7 +89,8 @@ def _query_vectors(
             if reason:
                 skipped[path] = reason
             else:
-                vectors[path] = _vector(names[path])
+                _, embedding = feature_files.read(names[path], about["made_by"])
+                vectors[path] = retrieval.vector(embedding)
     return {path: vectors[path] for path in found.videos if path in vectors}, skipped
 
 

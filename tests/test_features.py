@@ -189,3 +189,35 @@ def test_rows_are_saved_as_numpy_would(tmp_path):
             np.testing.assert_allclose(there[name], [row[name] for row in added], rtol=1e-6)
     with pytest.raises(UserError, match=r"holds no features\.json"):
         feature_files.find(tmp_path)
+
+
+def test_files_that_are_no_features_are_named(tmp_path):
+    path = tmp_path / "x.npz"
+    whole = {"made_by": "model", "video": "x", "embedding": np.ones((2, 3), np.float32)}
+    np.savez(path, **whole)
+    video, embedding = feature_files.read(path, "model")
+    assert (video, embedding.tolist()) == ("x", [[1.0] * 3] * 2)
+    with pytest.raises(UserError, match=r"x\.npz is of another model"):
+        feature_files.read(path, "another")
+    content = path.read_bytes()
+    for damaged in (b"", b"PK damaged", content[:-30], content.replace(b"\0\0\x80?", b"\0\0\1?")):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"x\.npz is damaged, or no file of features"):
+            feature_files.read(path, "model")
+    np.savez(path, clips=np.ones(3))
+    with pytest.raises(UserError, match=r"x\.npz is damaged, or no file of features"):
+        feature_files.read(path, "model")
+    np.save(tmp_path / "x.npy", np.ones(3))
+    (tmp_path / "x.npy").rename(path)
+    with pytest.raises(UserError, match=r"x\.npz is damaged, or no file of features"):
+        feature_files.read(path, "model")
+    np.savez(path, **{**whole, "embedding": np.ones(3)})
+    with pytest.raises(UserError, match=r"x\.npz: its embedding"):
+        feature_files.read(path, "model")
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"made_by": "m", "fields": {}}'])
+def test_a_damaged_features_json_is_named(tmp_path, text):
+    (tmp_path / "features.json").write_text(text)
+    with pytest.raises(UserError, match=r"features\.json is missing or damaged"):
+        feature_files.about(tmp_path)

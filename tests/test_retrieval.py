@@ -105,3 +105,7 @@ def test_duplicates_and_queries_are_found(tiny, saved, tmp_path, capsys):
     assert "looks in --features=FOLDER" in capsys.readouterr().err
     assert run("search", f"--features={videos}") == 2
     assert "holds no features.json" in capsys.readouterr().err
+    damaged = made / "StandUp" / "again.avi.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-30])
+    assert run("search", f"--features={made}") == 2
+    assert f"{damaged} is damaged" in capsys.readouterr().err
