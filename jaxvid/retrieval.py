@@ -11,6 +11,7 @@ from scipy.sparse import csgraph
 from sklearn.neighbors import NearestNeighbors
 
 KS = (1, 5, 10)
+ROUNDING = 1e-6  # by which the cosine of two like vectors in float32 may be less than 1
 BLOCK = 512  # videos compared with all others at a time
 
 
@@ -31,7 +32,8 @@ class Index:
 
         Places, ascending; the largest group first; videos that are like no other are in none.
         """
-        graph = self._neighbours().radius_neighbors_graph(radius=1 - likeness, mode="connectivity")
+        radius = 1 - likeness + ROUNDING
+        graph = self._neighbours().radius_neighbors_graph(radius=radius, mode="connectivity")
         _, labels = csgraph.connected_components(graph, directed=False)
         members = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
         return sorted((m for m in members if len(m) > 1), key=lambda m: (-len(m), m))

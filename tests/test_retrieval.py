@@ -53,6 +53,13 @@ def test_neighbours_and_groups_are_by_cosine():
     assert index.groups(0.99999) == []
 
 
+@pytest.mark.parametrize("size", [64, 1024])
+def test_exact_copies_are_grouped_at_a_likeness_of_one(size):
+    drawn = np.random.default_rng(0).normal(size=(200, size)).astype(np.float32)
+    index = Index(("",) * 400, np.tile(retrieval.unit(drawn), (2, 1)))
+    assert index.groups(1.0) == [[i, 200 + i] for i in range(200)]
+
+
 def test_a_videos_vector_is_the_mean_direction_of_its_windows():
     windows = np.array([[3.0, 0.0], [0.0, 10.0]])
     np.testing.assert_allclose(retrieval.vector(windows), [0.5**0.5, 0.5**0.5])
