@@ -39,8 +39,7 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
     the video's path below what was named. Returns the number of videos that were asked for and have
     none. Raises UserError for what is wrong with the folders, and where no video decodes.
     """
-    if config.model.system == "sift":
-        raise UserError("--mode=features reads a network's activations; the system sift has none")
+    check_system(config)
     if config.eval.shuffle_frames:
         raise UserError("config.eval.shuffle_frames=true: --mode=features keeps frames in order")
     if not output:
@@ -72,6 +71,12 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
     inputs.tell(skipped, new + there)
     print(f"features of {new} videos are new in {target}, of {there} were there")
     return len(skipped)
+
+
+def check_system(config: ConfigDict) -> None:
+    """Raises UserError for a system that has no features."""
+    if config.model.system == "sift":
+        raise UserError("--mode=features reads a network's activations; the system sift has none")
 
 
 def _names(videos: dict[Path, Path], target: Path) -> dict[Path, Path]:

@@ -67,6 +67,7 @@ def _query_vectors(
     config: ConfigDict, workdir: Path, queries: list[str], folder: Path
 ) -> tuple[dict[Path, np.ndarray], dict[Path, str]]:
     """Returns the vectors of videos, made as those in a folder of features were."""
+    extraction.check_system(config)
     there = feature_files.about(folder)
     with config.unlocked():
         for field in ("length", "stride"):

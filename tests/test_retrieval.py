@@ -7,7 +7,8 @@ import pytest
 
 from jaxvid import experiment as experiments
 from jaxvid import main as command
-from jaxvid import retrieval
+from jaxvid import retrieval, search
+from jaxvid.errors import UserError
 from jaxvid.retrieval import Index
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -116,3 +117,15 @@ def test_duplicates_and_queries_are_found(tiny, saved, tmp_path, capsys):
     damaged.write_bytes(damaged.read_bytes()[:-30])
     assert run("search", f"--features={made}") == 2
     assert f"{damaged} is damaged" in capsys.readouterr().err
+
+
+def test_a_system_without_a_network_has_no_queries(tiny, tmp_path):
+    tiny.model.system = "sift"
+    (tmp_path / "features.json").write_text(
+        '{"made_by": "model", "fields": {"windows.length": 0, "windows.stride": 0}}'
+    )
+    embedding = np.eye(2, dtype=np.float32)
+    np.savez(tmp_path / "x.npz", made_by="model", video="x", embedding=embedding)
+    with pytest.raises(UserError, match="the system sift has none"):
+        search.run(tiny, tmp_path, ["x.mp4"], str(tmp_path), likeness=1, top=1, output="")
+    assert search.run(tiny, tmp_path, [], str(tmp_path), likeness=1, top=1, output="") == 0
