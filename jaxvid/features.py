@@ -58,6 +58,13 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
     todo: list[Path] = []
     number, parts = config_checks.part(config.data.shard)
     videos = list(found.videos)[number - 1 :: parts]
+    if not videos:
+        inputs.tell(skipped, len(found.videos))
+        print(
+            f"part {number} of {parts} is empty: there are {len(found.videos)} videos, and the "
+            "parts before it have them all"
+        )
+        return len(skipped)
     for path in videos:
         if not feature_files.is_whole(names[path], Source.of(path, streams), about["made_by"]):
             todo.append(path)

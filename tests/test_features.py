@@ -86,13 +86,18 @@ def test_every_video_gets_a_file_and_what_is_done_is_skipped(workdir, videos, tm
     assert "holds other files" in capsys.readouterr().err
 
 
-def test_processes_share_the_videos(workdir, videos, tmp_path):
+def test_processes_share_the_videos(workdir, videos, tmp_path, capsys):
     (videos / "c.mp4").unlink()
     given = (f"--workdir={workdir}", f"--output={tmp_path / 'features'}", videos)
     assert run(*given, "--config.data.shard=2/2") == 0
     assert [p.name for p in feature_files.find(tmp_path / "features")] == ["b.avi.npz"]
     assert run(*given, "--config.data.shard=1/2") == 0
     assert len(feature_files.find(tmp_path / "features")) == 3
+    capsys.readouterr()
+    assert run(*given, "--config.data.shard=4/5") == 0
+    printed = capsys.readouterr().out
+    assert "part 4 of 5 is empty: there are 3 videos" in printed
+    assert "are new" not in printed
 
 
 def test_a_changed_frame_of_a_folder_makes_its_features_anew(workdir, tmp_path, capsys):
