@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
     """Returns the name of each video's copy: its path below what was named, in a folder, .mp4.
 
-    Raises UserError where a name exists already, or two videos would have it.
+    Raises UserError where a name exists already or lies below a file, or two videos would have it.
     """
     names: dict[Path, Path] = {}
     taken: dict[Path, Path] = {}
@@ -34,6 +34,7 @@ def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
         name = folder / below.with_name(f"{below.name.removesuffix('.mp4')}.mp4")
         if name.exists():
             raise UserError(f"--annotate={folder}: {name} exists already; choose another folder")
+        files.check_parents(name, f"--annotate={folder}")
         if name in taken:
             raise UserError(f"--annotate={folder}: {taken[name]} and {path} would both be {name}")
         taken[name] = path

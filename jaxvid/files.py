@@ -51,11 +51,23 @@ def temporary_name(path: Path) -> Path:
 
 
 def check_new(output: str, suffixes: tuple[str, ...]) -> None:
-    """Raises UserError for an --output that exists, or whose name ends in none of `suffixes`."""
+    """Raises UserError for an --output that exists, or whose name ends in none of `suffixes`.
+
+    Also for one below a file.
+    """
     if output and Path(output).suffix.lower() not in suffixes:
         raise UserError(f"--output={output}: a name that ends in {' or '.join(suffixes)} is wanted")
     if output and Path(output).exists():
         raise UserError(f"--output={output} exists already; choose another name, or delete it")
+    if output:
+        check_parents(Path(output), f"--output={output}")
+
+
+def check_parents(path: Path, given: str) -> None:
+    """Raises UserError where a path lies below a file; `given`: the flag that names it."""
+    nearest = next((parent for parent in path.parents if parent.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise UserError(f"{given}: {nearest} is a file, where a folder is wanted")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,9 +1,10 @@
 import multiprocessing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jaxvid import files
+from jaxvid import annotate, files
 from jaxvid.errors import UserError
 
 
@@ -23,6 +24,17 @@ def test_a_file_is_whole_or_not_there(tmp_path):
         files.write(tmp_path / "a.txt", fails)
     assert (tmp_path / "a.txt").read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("below", ["x.csv", "../x.csv", "new/x.csv"])
+def test_an_output_below_a_file_is_refused_at_once(tmp_path, below):
+    file = tmp_path / "lab.csv"
+    file.write_text("")
+    with pytest.raises(UserError, match=r"--output=.*lab\.csv is a file"):
+        files.check_new(f"{file}/{below}", (".csv",))
+    with pytest.raises(UserError, match=r"--annotate=.*lab\.csv is a file"):
+        annotate.copies({Path("a.avi"): Path("a.avi")}, file / below)
+    files.check_new(f"{tmp_path}/new/x.csv", (".csv",))
 
 
 def test_damaged_json_is_named(tmp_path):
