@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, force=True)
     for library in ("absl", "asyncio"):  # what Orbax says there comes as an exception too
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    signals = Signals()
+    signals, command = Signals(), None
     try:
         command = _parse(list(argv))
         if command.config is not None:
@@ -50,7 +50,8 @@ def main(argv: Sequence[str]) -> int:
         print(one_line(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; the same command continues", file=sys.stderr)
+        continues = command is not None and MODES[command.mode].continues
+        print("stopped; the same command continues" if continues else "stopped", file=sys.stderr)
         return 128 + signals.received
 
 

@@ -20,7 +20,6 @@ from jaxvid.signals import Signals
 
 logger = logging.getLogger(__name__)
 
-
 _FUSION = "a fusion has none of its own"
 
 
@@ -49,6 +48,7 @@ class Mode:
     takes_arguments: bool = False
     takes_config: bool = True
     needs_config: bool = True  # where it takes one: also in a workdir that has none
+    continues: bool = False  # the same command goes on where it was stopped
 
 
 def _train(command: Command, signals: Signals) -> int:
@@ -194,9 +194,7 @@ def _features(command: Command, signals: Signals) -> int:
     from jaxvid import features
 
     _check_trained(command)
-    skipped = features.run(
-        command.config, command.workdir, command.arguments, command.options["output"]
-    )
+    skipped = features.run(command.config, command.workdir, command.arguments, **command.options)
     return 1 if skipped else 0
 
 
@@ -246,13 +244,14 @@ def _show(results: dict[str, Any], folder: Path) -> None:
 
 MODES = {
     "train": Mode(
-        "train, or continue to train, then evaluate and report; writes to the workdir", _train
+        "train or continue, then evaluate and report; writes to the workdir", _train, continues=True
     ),
-    "eval": Mode("evaluate the model of a workdir, and report", _eval),
+    "eval": Mode("evaluate the model of a workdir, and report", _eval, continues=True),
     "prepare": Mode(
         "decode the dataset's videos into records, so that training starts at once, and report",
         _prepare,
         flags=("output",),
+        continues=True,
     ),
     "preview": Mode(
         "draw the first training clips as the model will see them, to preview.png of the workdir",
@@ -282,6 +281,7 @@ MODES = {
         _features,
         flags=("output",),
         takes_arguments=True,
+        continues=True,
     ),
     "search": Mode(
         "find the videos whose features are likest to those of the videos that are named; "

@@ -1,11 +1,14 @@
+import dataclasses
 import json
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from jaxvid import main as command
+from jaxvid import modes
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -56,6 +59,31 @@ def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys)
     (workdir / "dataset.json").write_text(json.dumps(about | {"training_clips": 11}))
     assert command.main([*arguments, "--config.train.epochs=2.0"]) == 2
     assert "clips have changed since the run in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("prepare", "stopped; the same command continues"),
+        ("train", "stopped; the same command continues"),
+        ("predict", "stopped"),
+        ("export", "stopped"),
+    ],
+)
+def test_stopped_it_says_whether_the_same_command_continues(
+    arguments, capsys, monkeypatch, mode, said
+):
+    stopped = dataclasses.replace(
+        modes.MODES[mode], run=lambda *_: signal.raise_signal(signal.SIGINT)
+    )
+    monkeypatch.setitem(modes.MODES, mode, stopped)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert command.main([*arguments, f"--mode={mode}"]) == 128 + signal.SIGINT
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err == f"{said}\n"
 
 
 def test_prepare_says_where(arguments, capsys):
