@@ -7,8 +7,9 @@ import pytest
 
 from jaxvid import experiment as experiments
 from jaxvid import export, predict
-from jaxvid.data import pipeline, spool
+from jaxvid.data import pipeline, sampling, spool
 from jaxvid.data.streams import Rgb
+from jaxvid.data.video import Facts
 from jaxvid.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -66,6 +67,23 @@ def test_the_exported_example_runs_without_the_package(tiny, saved, tmp_path):
         stream = Rgb(rule["short_side"], rule["jpeg_quality"])
         clip = pipeline.eval_clip([(stream, spool.record(video, stream))], settings, views=1)
         np.testing.assert_array_equal(module["read"](video), clip)
+    # It takes the frames that the package takes, at the header's rate, another and a varying one.
+    for seconds in (
+        np.arange(60) / 25,
+        3 + np.arange(60) / 30,
+        np.r_[np.arange(30), np.arange(30, 330, 10)] / 25,
+        np.zeros(60),
+        np.r_[np.arange(30), 1e9 + np.arange(30)] / 25,
+        np.zeros(1),
+    ):
+        for target in (0.0, 5.0, 12.0, 30.0):
+            module["cut"]["fps"] = target
+            fps, times = Facts(fps=25.0, times=list(seconds)).clock()
+            expected = sampling.resample(len(seconds), fps, target, times)
+            np.testing.assert_array_equal(module["sampled"](25.0, seconds), expected)
+    (tmp_path / "a.mp4").write_bytes(b"")
+    with pytest.raises(SystemExit, match=r"a\.mp4 cannot be decoded"):
+        module["read"](tmp_path / "a.mp4")
 
 
 def test_an_export_replaces_nothing_and_is_of_a_network(tiny, saved, tmp_path):

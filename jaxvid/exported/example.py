@@ -30,23 +30,43 @@ def load():
 def read(path):
     """Returns the clip in the middle of a video, (1, T, H, W, 3) uint8, cut as about.json says."""
     capture = cv2.VideoCapture(str(path))
-    fps, frames = capture.get(cv2.CAP_PROP_FPS), []
-    fps = fps if 1 <= fps <= 240 else 25.0
+    fps, frames, seconds = capture.get(cv2.CAP_PROP_FPS), [], []
     while (got := capture.read())[0]:
         frames.append(got[1])
-    total, rate, need = len(frames), cut["fps"] or fps, cut["frames"]
-    if rate < fps:
-        times = np.arange(max(1, round(total * rate / fps))) * fps / rate + 1e-6
-        times = np.minimum(times.astype(int), total - 1)
-    else:
-        times = np.arange(total)
-    if len(times) < need:
-        chosen = np.resize(times, need)
+        seconds.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+    if not frames:
+        sys.exit(f"{path} cannot be decoded")
+    shown = sampled(fps if 1 <= fps <= 240 else 25.0, np.array(seconds))
+    need = cut["frames"]
+    if len(shown) < need:
+        chosen = np.resize(shown, need)
     elif cut["sampling"] == "interval":
-        chosen = times[len(times) // need * np.arange(1, need + 1) - 1]
+        chosen = shown[len(shown) // need * np.arange(1, need + 1) - 1]
     else:
-        chosen = times[(len(times) - need) // 2 :][:need]
+        chosen = shown[(len(shown) - need) // 2 :][:need]
     return np.stack([picture(frames[i]) for i in chosen])[None]
+
+
+def sampled(fps, seconds):
+    """Returns the frames on screen at the network's rate, as numbers; `seconds`: each one's time.
+
+    `fps`, of the header, stands unless the times increase and say otherwise, by over 1.5 frames.
+    """
+    total, seconds, varies = len(seconds), seconds - seconds[0], False
+    if total > 1 and np.diff(seconds).min() > 0 and 1 <= (total - 1) / seconds[-1] <= 240:
+        mean = (total - 1) / seconds[-1]
+        off = [np.abs(seconds * rate - np.arange(total)).max() for rate in (fps, mean)]
+        fps, varies = fps if off[0] <= 1.5 else mean, min(off) > 1.5
+    target = cut["fps"]
+    if not target or (target >= fps and not varies):
+        return np.arange(total)
+    rate = min(target, fps)
+    ticks = np.arange(max(1, round(total * rate / fps)))
+    if varies:
+        shown = np.searchsorted(seconds, ticks / rate + 1e-6, side="right") - 1
+    else:
+        shown = (ticks * fps / rate + 1e-6).astype(int)
+    return np.minimum(shown, total - 1)
 
 
 def picture(frame):
