@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 
 from jaxvid.data.streams import Stream
-from jaxvid.data.video import DEFAULT_FPS
+from jaxvid.data.video import DEFAULT_FPS, UNEVEN
 from jaxvid.errors import UserError
 
 SOURCE = re.compile(r"webcam:(\d+)|(rtsps?|rtmp|udp|tcp|https?|file)://.+")
 WILL_NOT_WAIT = ("webcam", "rtsp", "rtmp", "udp")  # what is not read in time is lost there
 AHEAD = 10.0  # seconds of frames that wait to be taken
+PAUSE = 600.0  # seconds; a frame that a file shows for longer is damage
 
 
 def is_source(name: str) -> bool:
@@ -81,6 +82,8 @@ class Camera:
             frames: Iterable[np.ndarray] = self._decoded()
             if self._by_clock:
                 frames = evenly(frames, self.fps)
+            elif self.name.startswith("file:"):
+                frames = evenly(frames, self.fps, Times(self._seconds, self.fps), holds=True)
             copies = itertools.tee(frames, len(streams))
             stored = (s.encode_frames(c) for s, c in zip(streams, copies, strict=True))
             for pieces in zip(*stored, strict=True):
@@ -98,6 +101,9 @@ class Camera:
                 return
             yield frame
 
+    def _seconds(self) -> float:
+        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+
     def _put(self, item: tuple[bytes, ...] | BaseException | None) -> None:
         while not self._stopped.is_set():
             try:
@@ -108,19 +114,50 @@ class Camera:
                     self._queue.get_nowait()
 
 
+class Times:
+    """The clock of a file that is read as it comes: the time of each frame, seconds, when called.
+
+    `stated`: gives the time that the file states. An even rate of `fps` is believed in its place
+    where the two differ by no more than times are rounded, where the stated ones do not increase,
+    and where one is `PAUSE` away.
+    """
+
+    def __init__(self, stated: Callable[[], float], fps: float):
+        self._stated, self._fps = stated, fps
+        self._last: tuple[float, float] | None = None  # the time stated, and the one given
+
+    def __call__(self) -> float:
+        stated = given = self._stated()
+        if self._last is not None:
+            even = self._last[1] + 1 / self._fps
+            off = abs(stated - even)
+            if stated <= self._last[0] or off * self._fps <= UNEVEN or off >= PAUSE:
+                given = even
+        self._last = stated, given
+        return given
+
+
 def evenly(
-    frames: Iterable[np.ndarray], fps: float, clock: Callable[[], float] = time.monotonic
+    frames: Iterable[np.ndarray],
+    fps: float,
+    clock: Callable[[], float] = time.monotonic,
+    holds: bool = False,
 ) -> Iterator[np.ndarray]:
     """Yields the frames of a camera at `fps` a second, whatever its own rate is.
 
     A frame is repeated where the camera is slower, in the dark for one, and left out where it is
-    faster. `clock`: the time in seconds.
+    faster. `clock`: the time in seconds. `holds`: a frame stays on screen until the next one, as in
+    a file; otherwise one that is late fills the time before it.
     """
     start: float | None = None
     count = 0
+    before: np.ndarray | None = None
     for frame in frames:
         now = clock()
         start = now if start is None else start
         due = int((now - start) * fps + 1e-6) + 1
-        yield from itertools.repeat(frame, max(0, due - count))
-        count = max(count, due)
+        if due > count:
+            filling = before if holds else frame
+            yield from itertools.repeat(filling, due - count - 1)
+            yield frame
+        count, before = max(count, due), frame

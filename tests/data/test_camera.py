@@ -21,3 +21,20 @@ def test_a_camera_of_any_rate_is_shown_at_an_even_one():
     shown = list(camera.evenly(range(len(times)), 10.0, clock=lambda: next(clock)))
     # Frames between two tenths of a second are left out; one that is late fills those before it.
     assert shown == [0, 3, 3, 3, 3, 3, 6, 6, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        (np.arange(20) / 10, list(range(20))),
+        (np.round(np.arange(20) / 10 - 0.004, 2), list(range(20))),  # rounded
+        (np.zeros(20), list(range(20))),  # none
+        (np.r_[np.arange(10), 1e9 + np.arange(10)] / 10, list(range(20))),  # damaged
+        # Quick frames, then some of half a second.
+        (np.r_[np.arange(10), 10, 15, 20] / 10, [*range(10), *[10] * 5, *[11] * 5, 12]),
+    ],
+)
+def test_a_file_is_shown_by_the_times_it_states(stated, shown):
+    times = iter(stated)
+    clock = camera.Times(lambda: next(times), 10.0)
+    assert list(camera.evenly(range(len(stated)), 10.0, clock, holds=True)) == shown
