@@ -159,6 +159,7 @@ class Trainer:
             loaded = pretrained.load(self.config, self.experiment.shapes, names)
             pretrained.write_account(loaded, self.config, self.workdir)
             print(pretrained.describe(loaded, self.config), flush=True)
+            pretrained.warn_of_training(loaded)
             filled = pretrained.fill(state.variables, loaded)
             state = state.replace(
                 params=jax.device_put(filled["params"], self.layout.params),

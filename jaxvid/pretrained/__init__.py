@@ -135,6 +135,12 @@ def describe(loaded: Loaded, config: ConfigDict) -> str:
     return "\n".join([*lines, *(f"         note: {note}" for note in loaded.notes)])
 
 
+def warn_of_training(loaded: Loaded) -> None:
+    """Logs what of a source's weights a run that trains from them does not keep."""
+    for note in loaded.training_notes:
+        logger.warning("%s", note)
+
+
 def write_account(loaded: Loaded, config: ConfigDict, workdir: Path) -> None:
     """Writes which tensor went where, and which variables keep their initial values."""
     about = {"source": config.init.source, "path": config.init.path}

@@ -14,7 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.pretrained import tensor_files
-from jaxvid.pretrained.inception_layers import STEM, Layer, Placement, layer_names
+from jaxvid.pretrained.inception_layers import STEM, Layer, layer_names, placement
 from jaxvid.pretrained.loaded import Loaded
 from jaxvid.pretrained.transfer import RANDOM_STEM, Transfer, WeightFile, streams
 
@@ -38,7 +38,7 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
     transfer = Transfer(shapes, file)
     model = config.model
     for path_, backbone, stream in streams(config):
-        placement = Placement(transfer, file, path_, model.kernel_order, model.linear_factors)
+        units = placement(transfer, file, path_, config)
         for name in layer_names():
             layer = _layer(file, name)
             if name == STEM and stream == "flow":
@@ -46,8 +46,8 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
                     transfer.keep(f"{path_}/{STEM}", RANDOM_STEM)
                     file.drop(layer.names.values(), RANDOM_STEM)
                     continue
-                layer = with_channels(layer, placement.stem_channels())
-            placement.put(name, layer)
+                layer = with_channels(layer, units.stem_channels())
+            units.put(name, layer)
         if backbone == "inception2d" and model.padding != "torch":
             transfer.notes.append(
                 "frames are padded as I3D's; config.model.padding=torch is torchvision's padding"

@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
-from jaxvid.pretrained.inception_layers import Layer, Placement, layer_names
+from jaxvid.pretrained.inception_layers import Layer, layer_names, placement
 from jaxvid.pretrained.loaded import Loaded
 from jaxvid.pretrained.transfer import Transfer, WeightFile, streams
 
@@ -36,17 +36,16 @@ def place(
     transfer = Transfer(shapes, *weight_files)
     parts = streams(config)
     for (path, _, stream), file in zip(parts, weight_files, strict=False):
-        model = config.model
-        placement = Placement(transfer, file, path, model.kernel_order, model.linear_factors)
+        units = placement(transfer, file, path, config)
         stem = layer(file, layer_names()[0])
-        found, wanted = stem.kernel.shape[3], placement.stem_channels()
+        found, wanted = stem.kernel.shape[3], units.stem_channels()
         if found != wanted:
             raise UserError(
                 f"{file.path} holds the weights of the {STREAM_OF.get(found, found)} stream: its "
                 f"first layer reads {found} channels; the model's {stream} stream has {wanted}"
             )
         for name in layer_names():
-            placement.put(name, layer(file, name))
+            units.put(name, layer(file, name))
     for path, _, _ in parts[len(weight_files) :]:
         transfer.keep(path, "no config.init.flow_path")
     heads = [(file, *classifier(file)) for file in weight_files]

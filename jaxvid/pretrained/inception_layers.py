@@ -9,10 +9,17 @@ the batch's own statistics the scale has no part: batch norm divides it out.
 from dataclasses import dataclass, replace
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
 from jaxvid.models.inception import BRANCH_WIDTHS
 from jaxvid.pretrained.transfer import Transfer, WeightFile
+
+IDENTITY_NORM = (
+    "the batch norm between LI3D's two factors is the identity in evaluation alone: training with "
+    "the batch's statistics loses these weights at its first step; config.model.linear_factors="
+    "true leaves that norm out, config.train.freeze_batch_norm=true leaves it the identity"
+)
 
 EPSILON = 1e-3  # of the model's batch norm, and of every file's
 
@@ -65,7 +72,7 @@ class Placement:
     """How the layers of a file become the units of one backbone.
 
     `path`: of the backbone. `order`, `linear`: the fields kernel_order and linear_factors of the
-    model, as far as it has factorised units.
+    model, as far as it has factorised units. `trains_norms`: training takes the batch's statistics.
     """
 
     transfer: Transfer
@@ -73,6 +80,7 @@ class Placement:
     path: str
     order: str
     linear: bool
+    trains_norms: bool
 
     def stem_channels(self) -> int:
         """Returns the number of channels that the backbone reads."""
@@ -125,6 +133,12 @@ class Placement:
                 variance=np.full(width, 1 - EPSILON),
             )
             self._norm(f"{unit}/{other}", none)
+            self._note_of_training(IDENTITY_NORM)
+
+    def _note_of_training(self, note: str) -> None:
+        notes = self.transfer.training_notes
+        if self.trains_norms and note not in notes:
+            notes.append(note)
 
     def _conv(self, unit: str, kernel: np.ndarray, layer: Layer) -> None:
         names = [layer.names[f] for f in ("kernel", "scale") if f in layer.names]
@@ -138,6 +152,14 @@ class Placement:
         ):
             path = f"{tree}/{unit}/norm/{variable}"
             self.transfer.put(path, getattr(layer, field), self.file, layer.names[field])
+
+
+def placement(transfer: Transfer, file: WeightFile, path: str, config: ConfigDict) -> Placement:
+    """Returns how a file becomes the backbone at a path of a config's model."""
+    model, train = config.model, config.train
+    frozen = train.freeze_batch_norm or train.freeze_backbone_epochs >= train.epochs
+    order, linear = model.kernel_order, model.linear_factors
+    return Placement(transfer, file, path, order, linear, trains_norms=not frozen)
 
 
 def inflated_factors(

@@ -1,6 +1,6 @@
 """What a source of weights gives to a model, with an account of all of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ class Loaded:
     - tensors: of every tensor of the files, the variables it went to, or why it went nowhere.
     - initial: of every variable that is not in `values`, why it keeps its initial value.
     - notes: sentences for the user on what is not exact.
+    - training_notes: sentences on what is exact outside training alone.
     - errors: of every unit whose kernel was approximated the relative error in the Frobenius norm,
       and under `all` that of all of them together; None where none was.
     """
@@ -24,12 +25,13 @@ class Loaded:
     tensors: dict[str, str]
     initial: dict[str, str]
     notes: tuple[str, ...] = ()
+    training_notes: tuple[str, ...] = field(default=(), kw_only=True)
     errors: dict[str, float] | None = None
 
     def account(self) -> dict[str, Any]:
         """Returns the whole account, as a workdir's init.json holds it."""
         return {
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.training_notes],
             "tensors": self.tensors,
             "initial": self.initial,
             **({"errors": self.errors} if self.errors else {}),

@@ -57,6 +57,7 @@ class Transfer:
         self.values: dict[str, np.ndarray] = {}
         self.initial: dict[str, str] = {}
         self.notes: list[str] = []
+        self.training_notes: list[str] = []
         self.approximated: dict[str, tuple[float, float]] = {}  # relative error, kernel's norm
 
     def put(self, variable: str, value: np.ndarray, file: WeightFile, *names: str) -> None:
@@ -138,7 +139,14 @@ class Transfer:
             prefix = f"{file.path.name}: " if len(self.files) > 1 else ""
             tensors |= {prefix + name: ", ".join(places) for name, places in file.went.items()}
         errors = self.errors()
-        return Loaded(self.values, tensors, self.initial, tuple(self.notes), errors or None)
+        return Loaded(
+            self.values,
+            tensors,
+            self.initial,
+            tuple(self.notes),
+            errors or None,
+            training_notes=tuple(self.training_notes),
+        )
 
     def errors(self) -> dict[str, float]:
         """Returns the relative error of every approximated kernel, and under `all` of them all."""

@@ -4,7 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxvid import pretrained
 from jaxvid.models.conv import conv3d
+from jaxvid.network import open_network
 from jaxvid.pretrained.inception_layers import EPSILON, Layer, best_factors, fold_scale
 
 FACTORISED = {
@@ -148,3 +150,42 @@ def test_kinetics_weights_in_li3d_and_the_error_that_they_make(
     relative = np.linalg.norm(left_out) / np.linalg.norm(values)
     assert errors["backbone/mixed_4b/branch_1"] == pytest.approx(relative, rel=1e-4)
     assert min(errors.values()) < errors["all"] < max(errors.values())
+
+
+LOST = "batch norm between LI3D's two factors is the identity in evaluation alone"
+
+
+@pytest.mark.parametrize(
+    "fields, lost",
+    [
+        ({"model__backbone": "li3d"}, True),
+        ({"model__backbone": "li3d", "model__linear_factors": True}, False),
+        ({"model__backbone": "li3d", "train__freeze_batch_norm": True}, False),
+        ({"model__backbone": "li3d", "train__freeze_backbone_epochs": 1e9}, False),
+        ({"model__backbone": "i3d"}, False),
+        (
+            {
+                "model__backbone": "two_stream",
+                "model__rgb_backbone": "i3d",
+                "model__flow_backbone": "li3d",
+                "data__streams": "rgb+flow",
+            },
+            True,
+        ),
+    ],
+)
+def test_a_norm_that_training_would_undo_is_warned_of(
+    fields, lost, published_googlenet, make_config, tmp_path, caplog
+):
+    path = tmp_path / "googlenet.npz"
+    np.savez(path, **published_googlenet())
+    config = make_config(init__source="googlenet", init__path=str(path), **fields)
+    loaded = pretrained.load(config, open_network(config, 7).shapes)
+    pretrained.warn_of_training(loaded)
+    pretrained.write_account(loaded, config, tmp_path)
+    account = (tmp_path / pretrained.ACCOUNT).read_text()
+    for text in (caplog.text, account):
+        assert (LOST in text) == lost
+        assert ("config.model.linear_factors=true" in text) == lost
+        assert ("config.train.freeze_batch_norm=true leaves it" in text) == lost
+    assert LOST not in pretrained.describe(loaded, config)
