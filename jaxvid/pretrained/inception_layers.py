@@ -2,8 +2,8 @@
 
 Our batch norm has no scale. One that differs from 1 is folded with the variance into the kernel:
 kernel, mean and variance become s * kernel, s * mean and 1 - epsilon, s = scale / sqrt(variance +
-epsilon). That is the same function outside training for every scale, also for 0. In training with
-the batch's own statistics the scale has no part: batch norm divides it out.
+epsilon). That is the same function outside training for every scale, also for 0. Training with the
+batch's own statistics divides the scale out, which changes what the next layers read.
 """
 
 from dataclasses import dataclass, replace
@@ -19,6 +19,12 @@ IDENTITY_NORM = (
     "the batch norm between LI3D's two factors is the identity in evaluation alone: training with "
     "the batch's statistics loses these weights at its first step; config.model.linear_factors="
     "true leaves that norm out, config.train.freeze_batch_norm=true leaves it the identity"
+)
+
+FOLDED_SCALE = (
+    "batch norms with a scale other than 1 are folded into their kernels: exact in evaluation, but "
+    "training with the batch's statistics divides the scale out; config.train.freeze_batch_norm="
+    "true keeps it"
 )
 
 EPSILON = 1e-3  # of the model's batch norm, and of every file's
@@ -98,6 +104,8 @@ class Placement:
         factors goes its exact form (`inflated_factors`), or the best approximation of a kernel over
         time (`best_factors`). Raises UserError for shapes that do not fit.
         """
+        if layer.scale is not None and np.any(layer.scale != 1):
+            self._note_of_training(FOLDED_SCALE)
         layer = fold_scale(layer)
         unit = f"{self.path}/{name}"
         whole = self.transfer.shapes.get(f"params/{unit}/conv/kernel")

@@ -189,3 +189,22 @@ def test_a_norm_that_training_would_undo_is_warned_of(
         assert ("config.model.linear_factors=true" in text) == lost
         assert ("config.train.freeze_batch_norm=true leaves it" in text) == lost
     assert LOST not in pretrained.describe(loaded, config)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_a_scale_that_training_divides_out_is_warned_of(
+    scale, frozen, published_googlenet, make_config, tmp_path, caplog
+):
+    tensors = published_googlenet()
+    tensors |= {name: np.ones_like(t) for name, t in tensors.items() if name.endswith("bn.weight")}
+    tensors["inception4a.branch1.bn.weight"][3] = scale
+    path = tmp_path / "googlenet.npz"
+    np.savez(path, **tensors)
+    fields = {"model__backbone": "inception2d", "train__freeze_batch_norm": frozen}
+    config = make_config(init__source="googlenet", init__path=str(path), **fields)
+    loaded = pretrained.load(config, open_network(config, 7).shapes)
+    pretrained.warn_of_training(loaded)
+    lost = scale != 1 and not frozen
+    assert ("training with the batch's statistics divides the scale out" in caplog.text) == lost
+    assert len(loaded.account()["notes"]) == len(loaded.notes) + lost
