@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,12 +27,10 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: a name that ends in {', '.join(READERS)} is wanted")
     tensors = {}
     for name, tensor in reader(path).items():
-        try:
-            tensors[name] = np.asarray(tensor, np.float32)
-        except (ValueError, TypeError):
-            raise UserError(
-                f"{path}: {name} is of type {tensor.dtype}: numbers are wanted"
-            ) from None
+        # By name: the kind of ml_dtypes' bfloat16 is that of raw bytes.
+        if tensor.dtype.kind not in "biuf" and tensor.dtype.name != "bfloat16":
+            raise UserError(f"{path}: {name} is of type {tensor.dtype}: real numbers are wanted")
+        tensors[name] = np.asarray(tensor, np.float32)
         if not np.isfinite(tensors[name]).all():
             raise UserError(f"{path} is damaged: {name} has values that are not finite")
     if not tensors:
@@ -41,14 +40,31 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 def _read_safetensors(path: Path) -> Mapping[str, np.ndarray]:
     try:
+        import ml_dtypes
         import safetensors
-        from safetensors.numpy import load_file
     except ImportError:
         raise UserError(f"{path}: reading it needs safetensors: {EXTRA}") from None
     try:
-        return load_file(path)
+        contents = safetensors.deserialize(path.read_bytes())
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged or not of safetensors: {error}") from None
+    types = {
+        **{f"F{bits}": np.dtype(f"<f{bits // 8}") for bits in (16, 32, 64)},
+        **{f"{kind}{bits}": np.dtype(f"<{kind.lower()}{bits // 8}")
+           for kind in "IU" for bits in (8, 16, 32, 64)},
+        "BOOL": np.dtype(bool),
+        "BF16": np.dtype(ml_dtypes.bfloat16),
+    }  # fmt: skip
+    tensors = {}
+    for name, content in contents:
+        if content["dtype"] not in types:
+            raise UserError(
+                f"{path}: {name} is of type {content['dtype']}, which is not read: "
+                f"{', '.join(types)} are"
+            )
+        flat = np.frombuffer(content["data"], types[content["dtype"]])
+        tensors[name] = flat.reshape(content["shape"])
+    return tensors
 
 
 def _read_torch(path: Path) -> Mapping[str, np.ndarray]:
@@ -78,7 +94,28 @@ def _read_torch(path: Path) -> Mapping[str, np.ndarray]:
             f"{path} holds more than a plain state dictionary ({', '.join(others[:3])}): names and "
             "their tensors are wanted"
         )
-    return {str(name): tensor.float().numpy() for name, tensor in content.items()}
+    tensors = {}
+    for name, tensor in content.items():
+        if not isinstance(name, str):
+            raise UserError(f"{path} has the key {name!r}: names of tensors are wanted")
+        kind = _unread(tensor)
+        if kind:
+            raise UserError(f"{path}: {name} is {kind}, which is not read: real numbers are wanted")
+        tensors[name] = tensor.detach().float().numpy()
+    return tensors
+
+
+def _unread(tensor: Any) -> str:
+    """Returns what keeps a tensor of PyTorch from being an array of real numbers, if anything."""
+    import torch
+
+    if tensor.is_meta:
+        return "on the device meta, without values"
+    if tensor.is_quantized:
+        return f"quantised ({tensor.dtype})"
+    if tensor.layout is not torch.strided:
+        return f"of layout {tensor.layout}"
+    return f"of type {tensor.dtype}" if tensor.is_complex() else ""
 
 
 READERS: Mapping[str, Callable[[Path], Mapping[str, np.ndarray]]] = {

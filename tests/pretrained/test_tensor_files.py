@@ -126,7 +126,7 @@ def test_what_is_no_file_of_weights_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nan.npz is damaged: a has values that are not finite"):
         tensor_files.read(tmp_path / "nan.npz")
     np.savez(tmp_path / "text.npz", a=np.array(["x"]))
-    with pytest.raises(UserError, match=r"text.npz: a is of type <U1: numbers are wanted"):
+    with pytest.raises(UserError, match=r"text.npz: a is of type <U1: real numbers are wanted"):
         tensor_files.read(tmp_path / "text.npz")
     (tmp_path / "folder.pt").mkdir()
     with pytest.raises(UserError, match=r"folder.pt is a folder"):
@@ -149,3 +149,68 @@ def test_a_library_that_is_missing_is_named(library, file, says, tmp_path, monke
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(UserError, match=f"{file}: reading it {says}"):
         tensor_files.read(tmp_path / file)
+
+
+def test_parameters_are_tensors_too(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "weights.pt"
+    torch.save(dict(torch.nn.Linear(2, 3).named_parameters()), path)
+    saved = torch.load(path)
+    assert saved["weight"].requires_grad
+    found = tensor_files.read(path)
+    np.testing.assert_array_equal(found["weight"], saved["weight"].detach().numpy())
+
+
+@pytest.mark.parametrize(
+    "make, says",
+    [
+        (lambda torch: torch.eye(2).to_sparse(), r"a is of layout torch\.sparse_coo"),
+        (lambda torch: torch.eye(2, device="meta"), "a is on the device meta, without values"),
+        (lambda torch: torch.eye(2, dtype=torch.complex64), r"a is of type torch\.complex64"),
+        (
+            lambda torch: torch.quantize_per_tensor(torch.eye(2), 0.1, 0, torch.qint8),
+            r"a is quantised \(torch\.qint8\)",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")  # PyTorch's of old kinds of tensors
+def test_tensors_that_are_no_plain_numbers_are_named(make, says, tmp_path):
+    torch = pytest.importorskip("torch")
+    try:
+        torch.save({"a": make(torch)}, tmp_path / "weights.pt")
+    except (RuntimeError, NotImplementedError):
+        pytest.skip("this PyTorch does not make such tensors")
+    with pytest.raises(UserError, match=rf"weights\.pt: {says}"):
+        tensor_files.read(tmp_path / "weights.pt")
+
+
+def test_a_key_that_is_no_name_is_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({3: torch.zeros(2), "a": torch.zeros(2)}, tmp_path / "weights.pt")
+    with pytest.raises(UserError, match=r"weights\.pt has the key 3: names of tensors are wanted"):
+        tensor_files.read(tmp_path / "weights.pt")
+
+
+@pytest.mark.parametrize("array", [np.array([1j]), np.array([b"x"]), np.array(["2020"], "M8")])
+def test_arrays_that_are_no_real_numbers_are_refused(array, tmp_path):
+    np.savez(tmp_path / "weights.npz", a=array)
+    with pytest.raises(UserError, match=r"weights\.npz: a is of type .*: real numbers are wanted"):
+        tensor_files.read(tmp_path / "weights.npz")
+
+
+def test_bfloat16_of_safetensors(tmp_path):
+    pytest.importorskip("safetensors")
+    path = tmp_path / "weights.safetensors"
+    header = b'{"a":{"dtype":"BF16","shape":[1,2],"data_offsets":[0,4]}}'
+    # The upper halves of the two numbers in float32.
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes.fromhex("c03f00c0"))
+    np.testing.assert_array_equal(tensor_files.read(path)["a"], [[1.5, -2]])
+
+
+def test_a_type_of_safetensors_that_is_not_read_is_named(tmp_path):
+    pytest.importorskip("safetensors")
+    path = tmp_path / "weights.safetensors"
+    header = b'{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}'
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(UserError, match="a is of type C64, which is not read: F16, F32"):
+        tensor_files.read(path)
