@@ -104,6 +104,9 @@ class Placement:
         factors goes its exact form (`inflated_factors`), or the best approximation of a kernel over
         time (`best_factors`). Raises UserError for shapes that do not fit.
         """
+        norms = [n for field, n in layer.names.items() if field not in ("kernel", "variance")]
+        width = layer.kernel.shape[-1]
+        self.file.check_norm(norms, layer.names["variance"], width, EPSILON)
         if layer.scale is not None and np.any(layer.scale != 1):
             self._note_of_training(FOLDED_SCALE)
         layer = fold_scale(layer)

@@ -126,6 +126,13 @@ def _put_norm(
 ) -> None:
     """Sets a batch norm: its input here is `scale` times the file's, without the file's `bias`."""
     mean = file.take(f"{original}.running_mean", 1)
+    others = [f"{original}.{name}" for name in ("weight", "bias")]
+    others += [bias] if bias else []
+    file.check_norm(others, f"{original}.running_var", len(mean), EPSILON)
+    if np.ndim(scale) and len(scale) != len(mean):
+        raise UserError(
+            f"{file.path}: {original}.running_mean is {mean.shape}: {scale.shape} is wanted"
+        )
     if bias:
         mean = mean - file.take(bias, 1)
     variance = file.take(f"{original}.running_var", 1).astype(np.float64) + EPSILON

@@ -33,6 +33,16 @@ class WeightFile:
             raise UserError(f"{self.path}: {name} is {tensor.shape}: {ndim} axes are wanted")
         return tensor
 
+    def check_norm(self, names: Iterable[str], variance: str, width: int, epsilon: float) -> None:
+        """Raises UserError for tensors of a batch norm that are not (width,), or no variance."""
+        for name in (*names, variance):
+            shape = self.take(name).shape
+            if shape != (width,):
+                raise UserError(f"{self.path}: {name} is {shape}: ({width},) is wanted")
+        lowest = self.take(variance).min(initial=0)
+        if lowest <= -epsilon:
+            raise UserError(f"{self.path}: {variance} has {lowest:g}: no variance is negative")
+
     def drop(self, names: Iterable[str], reason: str) -> None:
         """Leaves tensors where they are, those that the file has."""
         for name in names:
@@ -103,11 +113,24 @@ class Transfer:
             for file, *names in parts:
                 file.drop(names, "the model has no classifier")
             return
-        kernels = [file.take(name) for file, name, _ in parts]
-        if inputs_first:
-            kernels = [k.reshape(k.shape[-2:]) for k in kernels]
-        else:
-            kernels = [k.reshape(k.shape[:2]).T for k in kernels]
+        kernels = []
+        for file, kernel_name, bias_name in parts:
+            whole = file.take(kernel_name)
+            ones = whole.shape[:-2] if inputs_first else whole.shape[2:]
+            if whole.ndim < 2 or any(size != 1 for size in ones):
+                wanted = "(1, ..., E, N)" if inputs_first else "(N, E, 1, ...)"
+                raise UserError(f"{file.path}: {kernel_name} is {whole.shape}: {wanted} is wanted")
+            matrix = (
+                whole.reshape(whole.shape[-2:])
+                if inputs_first
+                else whole.reshape(whole.shape[:2]).T
+            )
+            kernels.append(matrix)
+            shape = file.take(bias_name).shape
+            if shape != matrix.shape[1:]:
+                raise UserError(
+                    f"{file.path}: {bias_name} is {shape}: {matrix.shape[1:]} is wanted"
+                )
         wanted, found = self.shapes[kernel], kernels[0].shape
         width = sum(k.shape[0] for k in kernels)
         if any(k.shape[1] != wanted[1] for k in kernels):

@@ -231,3 +231,53 @@ def test_a_variable_that_a_source_forgot_is_an_error(vgg16, make_config, monkeyp
     config = make_config(**VGG, **vgg16(), model__encoder="bilstm")
     with pytest.raises(UserError, match="unexplained: params/encoder/"):
         pretrained.load(config, open_network(config, 7).shapes)
+
+
+STEM = "Conv3d_1a_7x7.bn"
+
+
+@pytest.mark.parametrize(
+    "name, tensor, says",
+    [
+        (
+            "logits.conv3d.weight",
+            np.zeros((7, 128, 1, 7, 7)),
+            r"logits\.conv3d\.weight is \(7, 128, 1, 7, 7\): \(N, E, 1, \.\.\.\) is wanted",
+        ),
+        ("logits.conv3d.weight", np.zeros(7), r"logits\.conv3d\.weight is \(7,\): \(N, E, 1"),
+        ("logits.conv3d.bias", np.zeros(8), r"conv3d\.bias is \(8,\): \(7,\) is wanted"),
+        (f"{STEM}.weight", np.zeros(5), r"1a_7x7\.bn\.weight is \(5,\): \(8,\) is wanted"),
+        (f"{STEM}.running_mean", np.zeros(9), r"bn\.running_mean is \(9,\): \(8,\) is wanted"),
+        (f"{STEM}.running_var", np.full(8, -0.5), r"bn\.running_var has -0\.5: no variance"),
+    ],
+)
+def test_a_tensor_of_i3d_that_is_not_what_its_name_says(
+    name, tensor, says, published_port, make_config, start, tmp_path
+):
+    path = tmp_path / "i3d.npz"
+    np.savez(path, **{**published_port(rank=None), name: tensor})
+    config = make_config(model__backbone="i3d", init__source="i3d_pytorch", init__path=str(path))
+    with pytest.raises(UserError, match=rf"i3d\.npz: .*{says}"):
+        pretrained.load(config, open_network(config, 7).shapes)
+
+
+@pytest.mark.parametrize(
+    "name, tensor, says",
+    [
+        ("data_bn.weight", [0.0] * 7, r"data_bn\.weight is \(7,\): \(75,\) is wanted"),
+        ("data_bn.running_var", [-1.0] * 75, r"data_bn\.running_var has -1: no variance"),
+        ("st_gcn_networks.0.tcn.2.bias", [0.0], r"tcn\.2\.bias is \(1,\): \(8,\) is wanted"),
+    ],
+)
+def test_a_tensor_of_st_gcn_that_is_not_what_its_name_says(
+    name, tensor, says, torch_networks, make_config, tmp_path
+):
+    thumbs = SKELETONS["ntu25_thumbs"]
+    network = torch_networks.STGCN(7, thumbs.bones, thumbs.centre, 0.125)
+    tensors = {key: value.numpy() for key, value in network.state_dict().items()}
+    path = tmp_path / "st_gcn.npz"
+    np.savez(path, **{**tensors, name: np.array(tensor)})
+    fields = {"model__skeleton": "ntu25_thumbs", "model__authors_code": True}
+    config = make_config(**GRAPH, **fields, init__path=str(path))
+    with pytest.raises(UserError, match=rf"st_gcn\.npz: .*{says}"):
+        pretrained.load(config, open_network(config, 7).shapes)
