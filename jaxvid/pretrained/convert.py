@@ -1,5 +1,6 @@
 """A workdir from published weights: what predicts, evaluates and gives features at once."""
 
+import logging
 import shutil
 import uuid
 from pathlib import Path
@@ -12,6 +13,8 @@ from jaxvid import checkpoints, files, pretrained, workdir
 from jaxvid.errors import UserError
 from jaxvid.network import open_network
 from jaxvid.pretrained.loaded import Loaded
+
+logger = logging.getLogger(__name__)
 
 
 def convert(config: ConfigDict, folder: Path, class_names: str) -> Loaded:
@@ -57,17 +60,36 @@ def convert(config: ConfigDict, folder: Path, class_names: str) -> Loaded:
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
-    """Reads names of classes, one a line. Raises UserError for none, and for one that is twice."""
+    """Reads names of classes, one a line. A name that comes again is numbered: "crane (2)".
+
+    Raises UserError where there is no such file, and where it holds no name.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UserError(f"--class_names={path}: {error.strerror}") from None
     except ValueError:
         raise UserError(f"--class_names={path} is not a text file in UTF-8") from None
     names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise UserError(f"--class_names={path} holds no name")
+    given = set(names)
+    if len(given) == len(names):
+        return tuple(names)
+    unique: list[str] = []
     for name in names:
-        if names.count(name) > 1:
-            raise UserError(
-                f"--class_names={path} names '{name}' twice: one for each class is wanted"
-            )
-    return tuple(names)
+        other, number = name, 1
+        while other in unique or (number > 1 and other in given):
+            number += 1
+            other = f"{name} ({number})"
+        unique.append(other)
+    numbered = [new for name, new in zip(names, unique, strict=True) if name != new]
+    more = f" and {len(numbered) - 3} more" if len(numbered) > 3 else ""
+    logger.warning(
+        "--class_names=%s has names more than once, which are now %s%s: one for each class is "
+        "wanted",
+        path,
+        ", ".join(numbered[:3]),
+        more,
+    )
+    return tuple(unique)

@@ -15,6 +15,7 @@ from jaxvid.errors import UserError
 from jaxvid.evaluate import restore
 from jaxvid.logs import read_metrics
 from jaxvid.network import open_network
+from jaxvid.pretrained.convert import read_classes
 from jaxvid.train import Trainer
 
 VGG = {"model.backbone": "vgg16", "model.encoder": "none", "model.pictures": "imagenet"}
@@ -107,7 +108,6 @@ def test_the_checkpoint_holds_what_the_file_held(run, published_vgg16, classes, 
             "a\nb\nc\n",
             r"2 variables .* \(another number of classes: 2 in the file, 3 here\)",
         ),
-        ("a\na\n", "names 'a' twice"),
         ("\n", "holds no name"),
         (b"\xff\xfe\xff", "is not a text file in UTF-8"),
     ],
@@ -120,10 +120,24 @@ def test_classes_that_do_not_fit_are_refused(text, says, run, classes, tmp_path,
     assert not (tmp_path / "run").exists()
 
 
+def test_names_that_come_again_are_numbered(classes, caplog):
+    classes.write_text("crane\nmaillot\ncrane (2)\nmaillot\ncrane\ncrane\n")
+    found = read_classes(classes)
+    assert found == ("crane", "maillot", "crane (2)", "maillot (2)", "crane (3)", "crane (4)")
+    assert "which are now maillot (2), crane (3), crane (4): one for each" in caplog.text
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(classes, caplog):
+    classes.write_bytes(b"\xef\xbb\xbftench\r\ngoldfish\r\n")
+    assert read_classes(classes) == ("tench", "goldfish")
+    assert not caplog.text
+
+
 def test_what_convert_needs_is_said(run, tiny_file, tmp_path, capsys):
     for says, arguments in (
         ("needs --class_names=FILE", {"classes": None}),
-        ("No such file", {"classes": tmp_path / "none.txt"}),
+        ("none.txt: No such file", {"classes": tmp_path / "none.txt"}),
+        (f"--class_names={tmp_path}: Is a directory", {"classes": tmp_path}),
         ("none.npz does not exist", {"weights": tmp_path / "none.npz"}),
         (
             "the published network has no such part (config.model.encoder=lstm)",
