@@ -17,6 +17,7 @@ from jaxvid import checkpoints, config_files
 from jaxvid import workdir as workdirs
 from jaxvid.errors import UserError
 from jaxvid.pretrained.loaded import Loaded
+from jaxvid.skeletons import SKELETONS
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,12 @@ def check(path: Path, config: ConfigDict) -> None:
         raise UserError(
             f"the network in {path} has the backbone {kinds[0]}, and config.model asks for "
             f"{kinds[1]}: nothing can be taken"
+        )
+    joints = [SKELETONS[c.model.skeleton].joints for c in (there, config)]
+    if config.model.backbone == "st_gcn" and joints[0] != joints[1]:
+        raise UserError(
+            f"the network in {path} reads the joints of {there.model.skeleton}, and "
+            f"config.model.skeleton={config.model.skeleton} has others"
         )
     if not checkpoints.steps(path / "checkpoints"):
         raise UserError(f"{path} has no checkpoint: train there first")
@@ -98,6 +105,12 @@ def read(path: Path, shapes: Any, config: ConfigDict, class_names: tuple[str, ..
         for field in OF_THE_COMPUTATION
         if there.model[field] != config.model[field]
     ]
+    graphs = there.model.skeleton, config.model.skeleton
+    if config.model.backbone == "st_gcn" and graphs[0] != graphs[1]:
+        notes.append(
+            f"config.model.skeleton: {graphs[0]} there, {graphs[1]} here: the same joints with "
+            "other bones, for which the weights of the edges were not trained"
+        )
     return Loaded(values, {name: where_to(name) for name in found}, initial, tuple(notes))
 
 

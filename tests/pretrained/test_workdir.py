@@ -124,6 +124,29 @@ def test_runs_on_something_else_are_refused(tiny, tmp_path, fields, message):
         workdir.check(tmp_path, changed(tiny, **fields))
 
 
+def test_the_graph_of_another_skeleton_is_refused_and_other_bones_are_noted(tiny, tmp_path):
+    graph = {"model__backbone": "st_gcn", "data__streams": "skeleton", "model__encoder": "none"}
+    run = changed(tiny, **graph, model__skeleton="ntu25")
+    run_in(tmp_path, run)
+    other = changed(run, model__skeleton="openpose18")
+    message = "reads the joints of ntu25, and config.model.skeleton=openpose18 has others"
+    with pytest.raises(UserError, match=message):
+        workdir.check(tmp_path, other)
+    for skeleton, noted in (("ntu25", 0), ("ntu25_thumbs", 1)):
+        config = changed(run, model__skeleton=skeleton)
+        loaded = workdir.read(tmp_path, shapes(config), config, NAMES)
+        assert not loaded.initial
+        assert sum("the same joints with other bones" in note for note in loaded.notes) == noted
+
+
+def test_as_many_joints_of_another_skeleton_are_refused(tiny, tmp_path):
+    run = changed(tiny, model__backbone="st_gcn", data__streams="skeleton")
+    files.write_text(tmp_path / "config.json", config_files.to_json(run))
+    message = "reads the joints of figure18, and config.model.skeleton=openpose18 has others"
+    with pytest.raises(UserError, match=message):
+        workdir.check(tmp_path, changed(run, model__skeleton="openpose18"))
+
+
 def test_a_backbone_that_does_not_fit_is_refused_or_warned_of(tiny, tmp_path, caplog):
     run_in(tmp_path / "li3d", tiny)
     wider = changed(tiny, model__width=0.25)
