@@ -30,7 +30,7 @@ BEFORE_THE_BLOCKS = {
 def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
     """Reads the checkpoint, and of two streams config.init.flow_path too. Raises UserError."""
     weight_files = [
-        WeightFile(file, tensor_bundle.read(file)) for file in i3d_layers.paths(path, config)
+        WeightFile(file, *tensor_bundle.read(file)) for file in i3d_layers.paths(path, config)
     ]
 
     def classifier(file: WeightFile) -> tuple[str, str]:

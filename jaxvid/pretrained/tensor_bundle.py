@@ -16,6 +16,15 @@ from jaxvid.errors import UserError
 FOOTER = 48
 MAGIC = 0xDB4775248B80FB57
 FLOAT = 1  # DT_FLOAT
+TYPES = {
+    2: "float64",
+    3: "int32",
+    7: "string",
+    9: "int64",
+    10: "bool",
+    14: "bfloat16",
+    19: "float16",
+}
 POLYNOMIAL = 0x82F63B78  # of CRC-32C
 
 
@@ -35,10 +44,10 @@ def index_path(path: Path) -> Path:
     return path.with_name(name.removesuffix(".index") + ".index")
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """Reads the float32 tensors of a checkpoint: `path` as `index_path` takes it.
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Reads the float32 tensors of a checkpoint, and the types of the others (a step count).
 
-    Tensors of other types (a step count) are left out. Raises UserError where a file is missing,
+    `path`: as `index_path` takes it. Both are by name. Raises UserError where a file is missing,
     damaged or not what it should be.
     """
     index = index_path(path)
@@ -50,12 +59,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
     if not data.is_file():
         raise UserError(f"{data} does not exist: it belongs to {index}")
     values = np.memmap(data, np.uint8, "r") if data.stat().st_size else np.zeros(0, np.uint8)
-    tensors = {}
+    tensors, others = {}, {}
     for key, entry in entries.items():
         fields = dict(_fields(entry, index))
         shape = tuple(_dimensions(fields.get(2, b""), index))
         offset, size = fields.get(4, 0), fields.get(5, 0)
-        if fields.get(1, 0) != FLOAT:
+        kind = fields.get(1, 0)
+        if kind != FLOAT:
+            others[key.decode()] = TYPES.get(kind, f"number {kind} of TensorFlow's")
             continue
         if size != 4 * int(np.prod(shape, dtype=np.int64)):
             raise UserError(f"{index} is damaged: {key!r} of shape {shape} has {size} bytes")
@@ -68,7 +79,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         if not np.isfinite(tensor).all():
             raise UserError(f"{data} is damaged: {key.decode()} has values that are not finite")
         tensors[key.decode()] = np.array(tensor, np.float32)
-    return tensors
+    return tensors, others
 
 
 def _entries(index: Path) -> dict[bytes, bytes]:

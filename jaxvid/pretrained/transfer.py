@@ -1,6 +1,6 @@
 """Moving tensors into variables with an account of both: nothing is lost, nothing made up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,26 @@ RANDOM_STEM = "the first layer of optical flow is random: config.init.flow_stem=
 
 
 class WeightFile:
-    """The tensors of a file, and where each of them went."""
+    """The tensors of a file, and where each of them went.
 
-    def __init__(self, path: Path, tensors: dict[str, np.ndarray]):
-        self.path, self.tensors = path, tensors
-        self.went: dict[str, list[str]] = {}
+    `others`: the types of those that were not read.
+    """
+
+    def __init__(
+        self, path: Path, tensors: dict[str, np.ndarray], others: Mapping[str, str] | None = None
+    ):
+        self.path, self.tensors, self.others = path, tensors, others or {}
+        self.went = {name: [f"nowhere: of type {kind}"] for name, kind in self.others.items()}
 
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
 
     def take(self, name: str, ndim: int | None = None) -> np.ndarray:
         """Returns a tensor. Raises UserError where it is missing or has other than `ndim` axes."""
+        if name in self.others:
+            raise UserError(
+                f"{self.path}: {name} is of type {self.others[name]}: float32 is wanted"
+            )
         if name not in self.tensors:
             raise UserError(f"{self.path} has no tensor {name}: is it another network's file?")
         tensor = self.tensors[name]

@@ -115,15 +115,16 @@ def test_checksum_is_the_standards():
 
 @pytest.mark.parametrize("suffix", ["", ".index", ".data-00000-of-00001"])
 def test_every_tensor_is_read_by_any_of_the_names(suffix, prefix, tensors):
-    found = tensor_bundle.read(prefix.with_name(prefix.name + suffix))
+    found, others = tensor_bundle.read(prefix.with_name(prefix.name + suffix))
     assert found.keys() == tensors.keys()
+    assert others == {"global_step": "int64"}
     for name, tensor in tensors.items():
         assert found[name].shape == tensor.shape
         np.testing.assert_array_equal(found[name], tensor)
 
 
 def test_a_folder_stands_for_the_checkpoint_in_it(prefix, tensors):
-    assert tensor_bundle.read(prefix.parent).keys() == tensors.keys()
+    assert tensor_bundle.read(prefix.parent)[0].keys() == tensors.keys()
     write(prefix.with_name("other.ckpt"), tensors)
     with pytest.raises(UserError, match="holds 2 index files: name the one that is meant"):
         tensor_bundle.read(prefix.parent)
@@ -155,7 +156,7 @@ def test_no_change_of_the_index_goes_unseen(prefix, tensors):
     for place in range(0, len(whole), 7):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :])
         try:
-            found = tensor_bundle.read(prefix)
+            found, _ = tensor_bundle.read(prefix)
         except UserError as error:
             assert "model.ckpt.index is damaged" in str(error)
         else:  # what no reader needs: the meta index, padding
@@ -191,11 +192,13 @@ SCOPES = {
 def test_deepminds_checkpoint_into_i3d(make_config, start, tmp_path, published_i3d):
     """Written from the names that the PyTorch port gives the same layers."""
     tensors = published_i3d("Flow", channels=2)
-    write(tmp_path / "model.ckpt", tensors)
+    step = {"global_step": np.array(7)}
+    write(tmp_path / "model.ckpt", tensors | step)
     fields = {"model__backbone": "i3d", "init__source": "i3d_tensorflow"}
     path = {"init__path": str(tmp_path / "model.ckpt")}
     ours = start(make_config(data__streams="flow", **fields, **path), 7)
-    assert not ours.loaded.initial and ours.loaded.tensors.keys() == tensors.keys()
+    assert not ours.loaded.initial and ours.loaded.tensors.keys() == (tensors | step).keys()
+    assert ours.loaded.tensors["global_step"] == "nowhere: of type int64"
     variables = ours.variables
     for name, scope in SCOPES.items():
         unit, stats = variables["params"]["backbone"], variables["batch_stats"]["backbone"]
@@ -214,3 +217,8 @@ def test_deepminds_checkpoint_into_i3d(make_config, start, tmp_path, published_i
 
     with pytest.raises(UserError, match=r"the flow stream: its first layer reads 2 channels; the"):
         start(make_config(**fields, **path), 7)
+
+    name = "Flow/inception_i3d/Mixed_4b/Branch_0/Conv3d_0a_1x1/batch_norm/beta"
+    write(tmp_path / "model.ckpt", tensors | {name: tensors[name].astype(np.int64)})
+    with pytest.raises(UserError, match=f"{name} is of type int64: float32 is wanted"):
+        start(make_config(data__streams="flow", **fields, **path), 7)
