@@ -3,7 +3,8 @@
     python -m jaxvid.main --config=configs/li3d_bilstm.py
     python -m jaxvid.main --config=configs/li3d_bilstm.py:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/li3d_bilstm.py:ucf101,init=i3d_pytorch \\
-        --config.data.root=/data/UCF101 --config.init.path=rgb_imagenet.pt
+        --config.model.linear_factors=true --config.data.root=/data/UCF101 \\
+        --config.init.path=rgb_imagenet.pt
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 3.3, Table 3.
 
