@@ -67,9 +67,8 @@ def _train(command: Command, signals: Signals) -> int:
         workdirs.claim(command.workdir, command.config, experiment.dataset, trainer.clips)
         trainer.run(lambda: bool(signals.received))
     if signals.received:
-        print(
-            f"stopped and saved in {command.workdir}; the same command continues", file=sys.stderr
-        )
+        saved = f"stopped and saved in {command.workdir}"
+        print(f"{saved}; the same command continues", file=sys.stderr)
         return 128 + signals.received
     return _score(command, experiment)
 
