@@ -1,6 +1,7 @@
 """The command line: flags, and which mode to run.
 
 python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=DIR] [--config.FIELD=VALUE ...]
+python -m jaxvid.main --mode=preview --config=configs/li3d_bilstm.py
 python -m jaxvid.main --mode=eval --workdir=runs/try1
 python -m jaxvid.main --mode=predict --workdir=runs/try1 clip.mp4 FOLDER [--output=labels.csv]
 python -m jaxvid.main --mode=predict --workdir=runs/try1 webcam:0
@@ -59,8 +60,7 @@ def _parse(argv: list[str]) -> Command:
     argv = _joined(argv)
     values = flags.FlagValues()
     values.set_gnu_getopt()  # flags may follow arguments
-    usage = "; ".join(f"{name}: {mode.does}" for name, mode in MODES.items())
-    flags.DEFINE_enum("mode", "train", list(MODES), usage, flag_values=values)
+    flags.DEFINE_enum("mode", "train", list(MODES), "what to do", flag_values=values)
     flags.DEFINE_string(
         "workdir", "", "folder of the run; by default runs/SYSTEM-DATASET", flag_values=values
     )
@@ -106,7 +106,9 @@ def _parse(argv: list[str]) -> Command:
     except flags.Error as error:
         raise UserError(str(error)) from None
     if values.help:
-        print(f"{__doc__}\nFlags:\n{values.module_help(sys.argv[0])}\n{FIELDS_HELP}")
+        modes = "\n".join(f"  {name:9} {mode.does}" for name, mode in MODES.items())
+        known = values.module_help(sys.argv[0])
+        print(f"{__doc__}\nModes:\n{modes}\n\nFlags:\n{known}\n{FIELDS_HELP}")
         raise SystemExit(0)
     mode = MODES[values.mode]
     for name in {name for other in MODES.values() for name in other.flags} - {*mode.flags}:
