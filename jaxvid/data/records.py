@@ -17,7 +17,6 @@ from typing import Any
 
 import msgpack
 import numpy as np
-from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
 from jaxvid import files
@@ -203,6 +202,9 @@ class RecordSource:
                 )
             instructions.append(_Instruction(str(path), shard["records"], shard["records"]))
             start += shard["records"]
+        # Here: worker processes that prepare only write, and start sooner without it.
+        from array_record.python.array_record_data_source import ArrayRecordDataSource
+
         self._source = ArrayRecordDataSource(instructions) if instructions else []
 
     def _check_settings(self) -> None:
