@@ -1,44 +1,20 @@
-import errno
 import json
 import os
 import resource
-import shutil
 import signal
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import cv2
 import numpy as np
 import pytest
 
-from jaxvid.data import prepare, records, shards, streams, video
+from jaxvid.data import prepare, records, shards, streams
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.errors import UserError
 
 STREAM = streams.Rgb(short_side=24, jpeg_quality=95)
-
-
-def write_video(path: Path, length: int, size: tuple[int, int] = (48, 36)) -> None:
-    """Frame t is of the even shade 8 t."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, size)
-    for t in range(length):
-        writer.write(np.full((size[1], size[0], 3), 8 * t, np.uint8))
-    writer.release()
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    folder = tmp_path / "videos"
-    for number in range(5):
-        write_video(folder / f"v{number}.avi", 4 + number)
-    paths = sorted(folder.glob("*.avi"))
-    clips = tuple(Clip(p.relative_to(folder), 0, "train", "g") for p in paths)
-    return Dataset("toy", folder, ("one",), clips)
 
 
 def run(dataset: Dataset, cache: Path, stream: streams.Stream = STREAM) -> Path:
@@ -101,7 +77,7 @@ def test_no_video_that_decodes_is_an_error(dataset, tmp_path):
         run(dataset, tmp_path / "cache")
 
 
-def test_a_video_that_ends_early_keeps_its_whole_frames(dataset, tmp_path):
+def test_a_video_that_ends_early_keeps_its_whole_frames(dataset, tmp_path, write_video):
     path = dataset.folder / "v4.avi"
     write_video(path, 30)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
@@ -121,7 +97,7 @@ def test_what_is_prepared_is_not_prepared_again(dataset, tmp_path):
     assert written(folder) == before
 
 
-def test_other_content_or_settings_go_elsewhere(dataset, tmp_path):
+def test_other_content_or_settings_go_elsewhere(dataset, tmp_path, write_video):
     cache = tmp_path / "cache"
     first = run(dataset, cache)
     other = run(dataset, cache, streams.Rgb(20, 95))
@@ -184,122 +160,6 @@ def test_a_disk_that_takes_no_more_leaves_nothing_half_written(dataset, tmp_path
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert not list((tmp_path / "shards").iterdir())
-
-
-@dataclass(frozen=True)
-class Trap(streams.Rgb):
-    """A decoder that does with a video what its name says, after the first frame."""
-
-    name: ClassVar[str] = "trap"
-
-    def encode(self, path: Path, facts: video.Facts | None = None) -> Iterator[bytes]:
-        for frame in super().encode(path, facts):
-            yield frame
-            if path.name == "abort.avi":
-                os.abort()
-            if path.name == "hang.avi":
-                time.sleep(1000)
-            if path.name == "hungry.avi":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if path.name == "unlucky.avi" and not path.with_suffix(".met").exists():
-                path.with_suffix(".met").touch()
-                os.kill(os.getpid(), signal.SIGKILL)
-            if path.name == "bug.avi":
-                raise ZeroDivisionError("a bug")
-
-    check = encode
-
-
-TRAP = Trap(24, 95)
-
-
-@dataclass(frozen=True)
-class Absent(streams.Rgb):
-    """A disk that is not there for v2.avi the first time, nor the first two for unlucky.avi."""
-
-    name: ClassVar[str] = "absent"
-
-    def encode(self, path: Path, facts: video.Facts | None = None) -> Iterator[bytes]:
-        for mark in {"v2": (1,), "unlucky": (1, 2)}.get(path.stem, ()):
-            if not path.with_suffix(f".{mark}").exists():
-                path.with_suffix(f".{mark}").touch()
-                raise OSError(errno.ESTALE, "Stale file handle")
-        yield from super().encode(path, facts)
-
-
-@pytest.fixture
-def trapped(dataset) -> Dataset:
-    """The five videos, and four more whose decoder dies or hangs, one of them but once."""
-    for name in ("abort", "hang", "hungry", "unlucky"):
-        shutil.copy(dataset.folder / "v0.avi", dataset.folder / f"{name}.avi")
-    paths = sorted(dataset.folder.glob("*.avi"))
-    clips = tuple(Clip(p.relative_to(dataset.folder), 0, "train", "g") for p in paths)
-    return replace(dataset, clips=clips)
-
-
-REASONS = {
-    "abort.avi": "its decoder crashed (SIGABRT)",
-    "hang.avi": "its decoder made no progress for 3 s",
-    "hungry.avi": "its decoder was killed (SIGKILL): for want of memory?",
-}
-
-
-def test_decoders_that_crash_or_hang_cost_their_video_alone(trapped, tmp_path, caplog):
-    folder = prepare.prepare(trapped, TRAP, tmp_path / "cache", workers=2, patience=3.0)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert {f["id"]: f["reason"] for f in manifest["failures"]} == REASONS
-    source = records.RecordSource(folder, TRAP)
-    assert set(source.position) == {*(f"v{n}.avi" for n in range(5)), "unlucky.avi"}
-    assert all(len(source[f"v{n}.avi"].frames) == 4 + n for n in range(5))
-    assert "skipped hang.avi: its decoder made no progress for 3 s" in caplog.text
-    assert not list(folder.parent.glob(".*"))  # what the dead had half-written
-
-
-def test_what_failed_for_a_reason_outside_is_tried_again_when_asked(trapped, tmp_path):
-    trapped = replace(trapped, clips=tuple(c for c in trapped.clips if c.id[0] in "vu"))
-    (trapped.folder / "v1.avi").write_text("no video")
-
-    def failed(retry: bool) -> set[str]:
-        folder = prepare.prepare(
-            trapped, Absent(24, 95), tmp_path / "cache", 1, clips_per_shard=1, retry=retry
-        )
-        failures = json.loads((folder / "manifest.json").read_text())["failures"]
-        decoded = records.RecordSource(folder, Absent(24, 95)).position
-        assert {f["id"] for f in failures} == {c.id for c in trapped.clips} - set(decoded)
-        return {f["id"] for f in failures}
-
-    assert failed(retry=False) == {"v1.avi", "v2.avi", "unlucky.avi"}
-    assert failed(retry=False) == {"v1.avi", "v2.avi", "unlucky.avi"}
-    assert failed(retry=True) == {"v1.avi", "unlucky.avi"}
-    assert failed(retry=True) == {"v1.avi"}
-    shards_there = len(list((tmp_path / "cache").rglob("shard-*.json")))
-    assert failed(retry=True) == {"v1.avi"}
-    assert len(list((tmp_path / "cache").rglob("shard-*.json"))) == shards_there
-
-
-def test_a_bug_in_a_decoder_is_an_error(dataset, tmp_path):
-    (dataset.folder / "v3.avi").rename(dataset.folder / "bug.avi")
-    clips = (replace(dataset.clips[0], path=Path("bug.avi")), *dataset.clips[:2])
-    with pytest.raises(ZeroDivisionError, match="a bug"):
-        prepare.prepare(replace(dataset, clips=clips), TRAP, tmp_path / "cache", workers=1)
-    assert not list((tmp_path / "cache").rglob("*shard-*"))
-
-
-def test_a_check_finds_the_same_and_writes_nothing(trapped, tmp_path):
-    (trapped.folder / "v2.avi").write_text("no video")
-    before = set(tmp_path.rglob("*"))
-    found = prepare.check(trapped, TRAP, workers=2, patience=3.0)
-    (trapped.folder / "unlucky.met").unlink()
-    assert set(tmp_path.rglob("*")) == before
-    # There is no second chance: nothing is lost by checking again.
-    killed = [REASONS["hungry.avi"]]
-    assert found["failures"] == {
-        killed[0]: ["hungry.avi", "unlucky.avi"],
-        REASONS["abort.avi"]: ["abort.avi"],
-        REASONS["hang.avi"]: ["hang.avi"],
-        "not a video that OpenCV can open": ["v2.avi"],
-    }
-    assert (found["videos"], found["decoded"], found["frames"]) == (9, 4, 4 + 5 + 7 + 8)
 
 
 def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path):
