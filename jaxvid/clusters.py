@@ -8,7 +8,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from jaxvid import files
+from jaxvid import devices, files
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.devices import network_input
@@ -50,7 +50,7 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) ->
     """
     config = experiment.config
 
-    @jax.jit
+    @devices.jit
     def sequences(variables: dict[str, Any], clips: Any) -> jax.Array:
         return experiment.model.apply(variables, network_input(clips), train=False).sequence
 

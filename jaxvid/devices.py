@@ -1,5 +1,7 @@
 """Devices: the mesh, how arrays lie on it, the type to compute in, the compilation cache."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,27 @@ def compute_dtype(name: str) -> jnp.dtype:
     if name == "auto":
         name = "bfloat16" if jax.default_backend() in ("gpu", "tpu") else "float32"
     return jnp.dtype(name)
+
+
+def jit(function: Callable[..., Any], **options: Any) -> Any:
+    """Returns `jax.jit(function, **options)`, compiled for speed on this backend.
+
+    On a CPU without YNNPACK's convolutions, whose gradients take two to three times as long as
+    XLA's own here (`tests/benchmarks/layers.py`).
+    """
+    return jax.jit(function, compiler_options=_compiler_options(), **options)
+
+
+@functools.cache
+def _compiler_options() -> dict[str, str]:
+    options = {"xla_cpu_experimental_ynn_fusion_type": ""}
+    if jax.default_backend() != "cpu":
+        return {}
+    try:
+        jax.jit(lambda x: x, compiler_options=options).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:  # a JAX without YNNPACK has no such option
+        return {}
+    return options
 
 
 def keep_compiled(folder: Path) -> None:

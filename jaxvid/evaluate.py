@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxvid import embeddings, files, metrics
+from jaxvid import devices, embeddings, files, metrics
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.experiment import Experiment
@@ -56,7 +56,7 @@ def _scoring(network: Network) -> Callable[[Any, Any], dict[str, jax.Array]]:
             name: said[name] for name in ("probabilities", "embedding", "attention") if name in said
         }
 
-    return jax.jit(scored, out_shardings=network.devices.replicated)
+    return devices.jit(scored, out_shardings=network.devices.replicated)
 
 
 class Scorer:

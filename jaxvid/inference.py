@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, workdir
+from jaxvid import checkpoints, devices, workdir
 from jaxvid.errors import UserError
 from jaxvid.network import Network, forward, open_network
 
@@ -56,7 +56,7 @@ class Inference:
             said = forward(model, variables, clips)
             return {name: said[name] for name in wanted}
 
-        self._run = jax.jit(run, out_shardings=self.network.devices.replicated)
+        self._run = devices.jit(run, out_shardings=self.network.devices.replicated)
 
     def __call__(
         self, clips: Iterable[tuple[Key, Any]]

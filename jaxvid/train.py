@@ -15,7 +15,7 @@ import optax
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, clusters, losses, optimizers, pretrained
+from jaxvid import checkpoints, clusters, devices, losses, optimizers, pretrained
 from jaxvid.data import pipeline
 from jaxvid.devices import network_input
 from jaxvid.errors import UserError
@@ -180,7 +180,7 @@ class Trainer:
             train_step, self.experiment.model, self.optimizer, self.config.train, frozen=frozen
         )
         shardings = (self.layout, self.experiment.devices.replicated)
-        return jax.jit(step, donate_argnums=0, out_shardings=shardings)
+        return devices.jit(step, donate_argnums=0, out_shardings=shardings)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> TrainState | None:
         """Trains to the end and returns the state, or None where `stop` asked to leave before.

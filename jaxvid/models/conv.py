@@ -10,12 +10,33 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.typing import DTypeLike
 
+from jaxvid.models.batch_norm import BatchNormReLU
+
 Triple = tuple[int, int, int]
 
-LOWERINGS = ("auto", "native", "decomposed")
+LOWERINGS = ("auto", "native", "decomposed", "winograd")
+
+# Up to this many channels, over all taps of time, a convolution in space takes the taps together.
+FEW_CHANNELS = 96
+
+# Winograd's F(4, 3): the outputs of a tile, and the points at which polynomials are evaluated,
+# beside infinity. These lose the fewest digits among those tried (tests/benchmarks/layers.py).
+TILE = 4
+POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
+
+
+def _at_points(coefficients: int) -> np.ndarray:
+    """The matrix from a polynomial's coefficients to its values at the points and at infinity."""
+    return np.vstack([np.vander(POINTS, coefficients, increasing=True), np.eye(coefficients)[-1:]])
+
+
+OF_TAPS = _at_points(3)
+OF_VALUES = _at_points(TILE).T
+OF_STEPS = np.linalg.inv(_at_points(TILE + 2)).T.round(12)
 
 # How layers of stride 2 are padded: TensorFlow's SAME, or as PyTorch's published networks do.
 PADDINGS = ("same", "torch")
@@ -28,32 +49,75 @@ def conv3d(
 
     x (B,T,H,W,C), kernel (kt,kh,kw,C,D) -> (B, ceil(T/st), ceil(H/sh), ceil(W/sw), D).
 
-    `lowering` changes the speed and never the values: "native" is XLA's own operation,
-    "decomposed" builds it from matrix products and 2D convolutions, "auto" decomposes on a CPU,
-    where XLA's gradient of a strided 3D convolution is up to several hundred times slower, and
-    only there.
+    `lowering` changes the speed and never, beyond rounding, the values. "native" is XLA's own
+    operation. "decomposed" adds up a 2D convolution or a matrix product for each tap of time.
+    "winograd" does that for all but kernels of three taps of time, which take half as many products
+    (see `_winograd`). "auto" is winograd on a CPU, where XLA's gradient of a strided 3D convolution
+    is up to several hundred times slower, and native elsewhere.
 
     Raises ValueError for an unknown lowering.
     """
     if lowering not in LOWERINGS:
         raise ValueError(f"unknown lowering {lowering!r}: one of {', '.join(LOWERINGS)}")
     if lowering == "auto":
-        lowering = "decomposed" if jax.default_backend() == "cpu" else "native"
+        lowering = "winograd" if jax.default_backend() == "cpu" else "native"
     if lowering == "native":
         layout = ("NTHWC", "THWIO", "NTHWC")
         return lax.conv_general_dilated(x, kernel, strides, "SAME", dimension_numbers=layout)
 
-    _, height, width = kernel.shape[:3]
+    time, height, width, channels, features = kernel.shape
     if height == width == 1:
+        product = jnp.matmul
         x = x[:, :, :: strides[1], :: strides[2]]
         kernel = kernel[:, 0, 0]
-        product = jnp.matmul
     else:
         product = functools.partial(_conv_frames, strides=strides[1:])
+    if lowering == "winograd" and time == 3 and strides[0] == 1 and x.shape[1] >= TILE:
+        return _winograd(x, kernel, product)
+    steps = _windows(x, axis=1, size=time, stride=strides[0], fill=0)
+    if height * width > 1 and time * channels <= FEW_CHANNELS:
+        # The taps of time side by side as channels: few channels fill no vector, and a sum over
+        # taps of large maps of features takes longer than what is summed.
+        steps = [jnp.concatenate(steps, axis=-1)]
+        kernel = jnp.moveaxis(kernel, 0, 2).reshape(1, height, width, -1, features)
     # One summand per temporal tap. With a single tap this is one matrix product or one 2D
     # convolution.
-    steps = _windows(x, axis=1, size=len(kernel), stride=strides[0], fill=0)
     return sum(product(step, tap) for step, tap in zip(steps, kernel, strict=True))
+
+
+def _winograd(
+    x: jax.Array, kernel: jax.Array, product: Callable[[jax.Array, jax.Array], jax.Array]
+) -> jax.Array:
+    """Convolves over time with three taps and SAME padding: x (B,T,H,W,C), kernel (3,...,C,D).
+
+    Four output steps are read off the product of two polynomials, whose coefficients are six input
+    steps and three taps, and which is formed by its values at six points: six products with x where
+    the taps take twelve. `product` is linear in both its arguments. Source: Winograd's F(4, 3), in
+    one dimension; Lavin and Gray 2016, section 4.
+    """
+    length = x.shape[1]
+    tiles = -(-length // TILE)
+    pad = [(0, 0)] * x.ndim
+    pad[1] = (1, tiles * TILE + 1 - length)
+    x = jnp.pad(x, pad)
+    span = (tiles - 1) * TILE + 1
+    steps = [lax.slice_in_dim(x, k, k + span, TILE, axis=1) for k in range(len(POINTS) + 1)]
+    values = [
+        product(step, tap)
+        for step, tap in zip(
+            _combined(OF_STEPS, steps), _combined(OF_TAPS, list(kernel)), strict=True
+        )
+    ]
+    y = jnp.stack(_combined(OF_VALUES, values), axis=2)  # (B, tiles, 4, H, W, D)
+    return y.reshape(y.shape[0], -1, *y.shape[3:])[:, :length]
+
+
+def _combined(matrix: np.ndarray, terms: list[jax.Array]) -> list[jax.Array]:
+    """Returns a sum of terms for each row, without those whose weight is zero."""
+    return [
+        sum(float(weight) * term for weight, term in zip(row, terms, strict=True) if weight)
+        for row in matrix
+    ]
 
 
 def max_pool(x: jax.Array, window: Triple, strides: Triple) -> jax.Array:
@@ -171,7 +235,4 @@ class ConvUnit(nn.Module):
         )(x)
         if self.linear:
             return x
-        norm = nn.BatchNorm(
-            momentum=self.momentum, epsilon=1e-3, use_scale=False, dtype=self.dtype, name="norm"
-        )
-        return nn.relu(norm(x, use_running_average=not train))
+        return BatchNormReLU(self.momentum, name="norm")(x, use_running_average=not train)

@@ -8,7 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxvid.models.batch_norm import BatchNormReLU
 from jaxvid.models.conv import Conv3D, Triple
+
+NORMS = (nn.BatchNorm, BatchNormReLU)
 
 # What published networks were shown: per channel, its place in RGB, and the mean and the deviation
 # of the values from 0 to 255 that are taken off and divided by.
@@ -70,7 +73,7 @@ def keep_statistics(
     For `nn.intercept_methods` around a model in training. Reaches every batch norm that is told
     when it is called, not when it is built, which statistics to use; the others raise ValueError.
     """
-    if isinstance(context.module, nn.BatchNorm) and context.method_name == "__call__":
+    if isinstance(context.module, NORMS) and context.method_name == "__call__":
         kwargs = kwargs | {"use_running_average": True}
     return call(*args, **kwargs)
 
