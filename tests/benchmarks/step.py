@@ -76,13 +76,8 @@ class Ours:
 
 class Theirs:
     def __init__(self, ours: Ours, clips: np.ndarray, labels: np.ndarray):
-        model = ours.config.model
-        self.network = torch_i3d.Network(
-            CLASSES,
-            factorised=model.backbone == "li3d",
-            hidden=model.hidden if model.encoder == "bilstm" else 0,
-        )
-        torch_i3d.fill(self.network, jax.device_get(ours.state.params))
+        params = jax.device_get(ours.state.params)
+        self.network = torch_i3d.build(ours.config.model, CLASSES, params)
         self.network.to(DEVICE, memory_format=torch.channels_last_3d)
         channels_first = torch.from_numpy(np.moveaxis(clips, -1, 1))
         self.clips = channels_first.to(DEVICE, memory_format=torch.channels_last_3d)

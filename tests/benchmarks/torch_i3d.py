@@ -117,6 +117,17 @@ class Network(nn.Module):
         return self.classifier(x.mean(1))
 
 
+def build(model, classes, params):
+    """Returns the network of a model config, which is I3D or LI3D, with a recogniser's weights."""
+    network = Network(
+        classes,
+        factorised=model.backbone == "li3d",
+        hidden=model.hidden if model.encoder == "bilstm" else 0,
+    )
+    fill(network, params)
+    return network
+
+
 def fill(network, params):
     """Copies a recogniser's parameters, as `jaxvid.models` names and lays them out."""
     with torch.no_grad():
@@ -134,7 +145,7 @@ def gradients(network, params):
     found = []
     for path, _ in _leaves(params):
         tensor, axes = _place(network, path)
-        found.append(tensor.grad.permute(*np.argsort(axes).tolist()).float().cpu().numpy())
+        found.append(tensor.grad.permute(*np.argsort(axes).tolist()).double().cpu().numpy())
     return found
 
 
