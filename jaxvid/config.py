@@ -130,6 +130,7 @@ def default() -> ConfigDict:
     train.freeze_batch_norm = False  # its running statistics serve and stay; scale and bias train
     train.log_every = 10  # steps between lines of metrics.jsonl
     train.eval_every = 1.0  # epochs between evaluations while training; 0: only at the end
+    train.profile_steps = ""  # A:B: trace steps A to B - 1, from 1, into profile/; empty: none
 
     checkpoint = config.checkpoint = ConfigDict()
     checkpoint.every = 1.0  # epochs between checkpoints

@@ -121,6 +121,7 @@ def check(config: ConfigDict) -> None:
     ):
         raise UserError(f"config.data.intervals={limits}: (LEAST, MOST) in frames is wanted")
     part(config.data.shard)
+    profiled_steps(config.train.profile_steps)
     if config.data.jpeg_quality > 100:
         raise UserError(f"config.data.jpeg_quality={config.data.jpeg_quality}: at most 100")
     if config.train.schedule == "step" and not config.train.step_epochs:
@@ -138,6 +139,22 @@ def part(shard: str) -> tuple[int, int]:
             f"config.data.shard='{shard}': i/n with i from 1 to n is wanted, such as 2/8"
         )
     return int(number), int(parts)
+
+
+def profiled_steps(steps: str) -> range:
+    """Returns the steps that `train.profile_steps` names, none where it is empty.
+
+    Raises UserError where it names none.
+    """
+    if not steps:
+        return range(0)
+    first, _, end = steps.partition(":")
+    if not (first.isdecimal() and end.isdecimal() and 1 <= int(first) < int(end)):
+        raise UserError(
+            f"config.train.profile_steps='{steps}': A:B with 1 <= A < B is wanted, such as 10:13 "
+            "for the steps 10, 11 and 12"
+        )
+    return range(int(first), int(end))
 
 
 def check_undivided(config: ConfigDict) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxvid import devices, embeddings, files, metrics
+from jaxvid import counting, devices, embeddings, files, metrics
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.experiment import Experiment
@@ -113,12 +113,14 @@ class Scorer:
 def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, Any]:
     """Scores a workdir's model and writes results, predictions and embeddings to `output`.
 
-    Returns what results.json holds. Raises UserError where the workdir has no such checkpoint.
+    Returns what results.json holds; `flops_per_clip` is of one view, a multiply-add being two.
+    Raises UserError where the workdir has no such checkpoint.
     """
     config = experiment.config
     step, variables = restore(experiment, workdir)
     about = {
         **experiment.parameters,
+        "flops_per_clip": counting.forward_flops(experiment),
         "step": step,
         "split": config.eval.split,
         "dataset": experiment.dataset.name,

@@ -16,15 +16,16 @@ from jaxvid.evaluate import Scores, write_results
 from jaxvid.predictions import RESULTS
 
 SUMMED = ("parameters", "parameters_without_classifier", "seconds_per_clip")
+ALSO_SUMMED = ("flops_per_clip",)  # where all have it: SIFT has none
 NEEDED = (*SUMMED, "step", "split", "dataset", "config")
 
 
 def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
     """Averages the probabilities that several workdirs' evaluations hold, and writes the results.
 
-    Returns what results.json holds: parameters and times are the sums. Raises UserError for fewer
-    than two workdirs, one without an evaluation, or evaluations of other clips or classes, and
-    where `output` holds something else than an earlier fusion.
+    Returns what results.json holds: parameters, FLOPs and times are the sums. Raises UserError for
+    fewer than two workdirs, one without an evaluation, or evaluations of other clips or classes,
+    and where `output` holds something else than an earlier fusion.
     """
     if len(workdirs) < 2:
         raise UserError("--mode=fuse averages the scores of two or more workdirs: name them")
@@ -41,7 +42,8 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
         if run.clips != first.clips or not np.array_equal(run.labels, first.labels):
             raise UserError(f"{workdir} was evaluated on other clips than {workdirs[0]}")
     results = [run.results for run in runs]
-    summed = {name: sum(result[name] for result in results) for name in SUMMED}
+    known = [name for name in ALSO_SUMMED if all(name in result for result in results)]
+    summed = {name: sum(result[name] for result in results) for name in (*SUMMED, *known)}
     scores = Scores(
         clips=[
             Clip(Path(name), int(label), first.results["split"], "")

@@ -12,6 +12,7 @@ python -m jaxvid.main --mode=report --workdir=runs/try1 [runs/try2 ...] [--class
 python -m jaxvid.main --mode=prepare --config=configs/li3d_bilstm.py:ucf101 --config.data.root=...
 python -m jaxvid.main --mode=convert --config=configs/i3d.py:kinetics --class_names=kinetics400.txt
     --config.init.source=i3d_pytorch --config.init.path=rgb_imagenet.pt --workdir=runs/i3d
+python -m jaxvid.main --mode=count --config=configs/deep_fusion.py:ucf101 [--num_classes=N]
 python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/vgg16_flow
 """
 
@@ -29,8 +30,9 @@ from ml_collections import ConfigDict, config_flags
 from jaxvid import config as configs
 from jaxvid import config_checks, config_files
 from jaxvid import workdir as workdirs
+from jaxvid.command import Command
 from jaxvid.errors import UserError, one_line
-from jaxvid.modes import MODES, Command
+from jaxvid.modes import MODES
 from jaxvid.signals import Signals
 
 FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config.py lists"
@@ -90,6 +92,13 @@ def _parse(argv: list[str]) -> Command:
         "class_names",
         "",
         "convert: text file, the name of a class in each line",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "num_classes",
+        None,
+        "count: classes, where it is not known how many the dataset has",
+        lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_string(

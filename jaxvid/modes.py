@@ -7,7 +7,6 @@ be answered at once.
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +14,13 @@ from ml_collections import ConfigDict
 
 from jaxvid import config_checks, files, pretrained
 from jaxvid import workdir as workdirs
+from jaxvid.command import Command, Mode
 from jaxvid.errors import UserError
 from jaxvid.signals import Signals
 
 logger = logging.getLogger(__name__)
 
 _FUSION = "a fusion has none of its own"
-
-
-@dataclass(frozen=True)
-class Command:
-    """What a command line says.
-
-    `config`: None for a mode that takes none. `arguments`: what is no flag. `options`: the values
-    of the mode's own flags, by name.
-    """
-
-    mode: str
-    config: ConfigDict | None
-    workdir: Path
-    arguments: list[str]
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Mode:
-    """A mode: what it does, for `--help`; the flags of its own; whether it takes arguments."""
-
-    does: str
-    run: Callable[[Command, Signals], int]
-    flags: tuple[str, ...] = ()
-    takes_arguments: bool = False
-    takes_config: bool = True
-    needs_config: bool = True  # where it takes one: also in a workdir that has none
-    continues: bool = False  # the same command goes on where it was stopped
 
 
 def _train(command: Command, signals: Signals) -> int:
@@ -228,6 +200,15 @@ def _convert(command: Command, signals: Signals) -> int:
     return 0
 
 
+def _count(command: Command, signals: Signals) -> int:
+    from jaxvid import counting
+
+    counts = counting.describe(command.config, command.workdir, **command.options)
+    for name, value in counts.items():
+        print(f"{name:30} {value}")
+    return 0
+
+
 def _keep_compiled(config: ConfigDict) -> None:
     from jaxvid.data import loading
     from jaxvid.devices import keep_compiled
@@ -296,5 +277,10 @@ MODES = {
     ),
     "convert": Mode(
         "make a workdir of the published weights that config.init names", _convert, ("class_names",)
+    ),
+    "count": Mode(
+        "print a network's parameters and FLOPs; needs neither its dataset nor a training",
+        _count,
+        flags=("num_classes",),
     ),
 }

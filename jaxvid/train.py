@@ -4,7 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from jaxvid.evaluate import Scorer
 from jaxvid.experiment import Experiment
 from jaxvid.logs import Logs
 from jaxvid.models.layers import keep_statistics
+from jaxvid.profile import Trace
 from jaxvid.progress import Bar
 
 
@@ -190,16 +191,15 @@ class Trainer:
         checkpoints then hold the last good state.
         """
         state = self.start()
+        trace = Trace(self.config.train, self.workdir, int(state.step), self.steps)
         if int(state.step) == self.steps:
             return state
         writer = checkpoints.Writer(self.workdir / "checkpoints", self.config.checkpoint.keep)
-        try:
-            return self._run(state, writer, stop)
-        finally:
-            writer.close()
+        with closing(writer), trace:
+            return self._run(state, writer, trace, stop)
 
     def _run(
-        self, state: TrainState, writer: checkpoints.Writer, stop: Callable[[], bool]
+        self, state: TrainState, writer: checkpoints.Writer, trace: Trace, stop: Callable[[], bool]
     ) -> TrainState | None:
         config, first = self.config, int(state.step)
         batches = pipeline.train_stream(
@@ -228,7 +228,9 @@ class Trainer:
                 if step == self.frozen_steps + 1 > 1:
                     bar.line("from here on the backbone is trained too")
                 take = frozen_fn if step <= self.frozen_steps else step_fn
+                trace.begin(step, state)
                 state, metrics = take(state, put_batch(next(batches)), self.key)
+                trace.end(step, state)
                 # A step's metrics are read when the next one runs, so that the device never waits.
                 if unread:
                     report.step(*unread)

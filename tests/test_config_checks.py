@@ -20,6 +20,11 @@ from jaxvid.errors import UserError
         ("data.flow.bound", 0.0, "more than 0"),
         ("data.intervals", (3, 2), r"\(LEAST, MOST\) in frames"),
         ("train.center_loss", -1.0, "at least 0"),
+        ("train.profile_steps", "10", "profile_steps='10': A:B with 1 <= A < B is wanted, such as"),
+        ("train.profile_steps", "13:10", "profile_steps='13:10': A:B"),
+        ("train.profile_steps", "a:b", "profile_steps='a:b': A:B"),
+        ("train.profile_steps", "0:3", "profile_steps='0:3': A:B"),
+        ("train.profile_steps", "3:3", "profile_steps='3:3': A:B"),
         ("train.center_rate", 0.0, r"in \(0, 1\]"),
         ("model.system", "svm", "one of recognizer, deep_fusion, sift is"),
         ("init.source", "torchvision", r"one of \(empty\), googlenet, vgg16, i3d_pytorch, "),
@@ -43,3 +48,8 @@ def test_a_mirror_needs_augmentation():
     config.data.update(mirror=True, augment=False)
     with pytest.raises(UserError, match=r"data\.mirror=True needs config\.data\.augment=True"):
         config_checks.check(config)
+
+
+def test_profiled_steps_leave_the_last_one_out():
+    assert list(config_checks.profiled_steps("10:13")) == [10, 11, 12]
+    assert not config_checks.profiled_steps("")

@@ -51,5 +51,6 @@ def test_differences_leave_out_what_may_change():
     old, new = configs.default(), configs.default()
     new.data.threads = 3
     new.eval.views = 10
+    new.train.profile_steps = "10:13"
     new.train.batch_size = 8
     assert config_files.differences(old, new) == {"train.batch_size": (32, 8)}

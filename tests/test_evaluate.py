@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxvid import counting
 from jaxvid import experiment as experiments
 from jaxvid.data import pipeline
 from jaxvid.devices import network_input
@@ -64,8 +65,10 @@ def test_results_are_written_and_agree(trained):
     assert set(results) == {
         *("accuracy", "precision", "recall", "f1", "auc", "parameters", "step", "split"),
         *("parameters_without_classifier", "seconds_per_clip", "num_clips", "dataset", "config"),
+        "flops_per_clip",
     }
     assert (results["step"], results["num_clips"], results["split"]) == (6, 4, "test")
+    assert results["flops_per_clip"] == counting.forward_flops(experiment)
     leaves = jax.tree.leaves(restore(experiment, workdir)[1]["params"])
     assert results["parameters"] == sum(leaf.size for leaf in leaves)
     with (workdir / "predictions.csv").open() as file:

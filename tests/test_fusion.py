@@ -18,7 +18,7 @@ PROBABILITIES = {
 }
 
 
-def evaluated(workdir: Path, probabilities, names=NAMES, clips=("a", "b", "c")) -> Path:
+def evaluated(workdir: Path, probabilities, names=NAMES, clips=("a", "b", "c"), **more) -> Path:
     labels = np.array([0, 1, 1])
     scores = Scores(
         [Clip(Path(c), int(n), "test", "g") for c, n in zip(clips, labels, strict=True)],
@@ -27,7 +27,7 @@ def evaluated(workdir: Path, probabilities, names=NAMES, clips=("a", "b", "c")) 
         0.5,
     )
     about = {"parameters": 10, "parameters_without_classifier": 7, "step": 3}
-    about |= {"split": "test", "dataset": "toy", "config": workdir.name}
+    about |= {"split": "test", "dataset": "toy", "config": workdir.name, **more}
     write_results(scores, about, names, workdir)
     return workdir
 
@@ -54,6 +54,13 @@ def test_scores_are_averaged_and_reported(runs, tmp_path, capsys):
     np.testing.assert_allclose(shown, np.mean(list(PROBABILITIES.values()), axis=0))
     # Each stream by itself had one clip wrong; the same fusion again replaces its own results.
     assert fuse(runs, output) == results
+
+
+def test_flops_are_summed_where_all_have_them(runs, tmp_path):
+    networks = [evaluated(run, PROBABILITIES[run.name], flops_per_clip=5) for run in runs]
+    assert fuse(networks, tmp_path / "two")["flops_per_clip"] == 10
+    sift = evaluated(tmp_path / "sift", PROBABILITIES["rgb"])
+    assert "flops_per_clip" not in fuse([*networks, sift], tmp_path / "three")
 
 
 def test_runs_that_do_not_fit_are_refused(runs, tmp_path):

@@ -47,6 +47,7 @@ def evaluated(
     )
     about = {"parameters": 666_666, "parameters_without_classifier": 600_000, "step": 900}
     about |= {"split": "test", "dataset": "made up", "config": "fake"}
+    about["flops_per_clip"] = 153_500_000
     workdir.mkdir(parents=True, exist_ok=True)
     write_results(scores, about, names, workdir)
     config = configs.for_dataset()

@@ -16,6 +16,7 @@ function summary() {
     ["Macro AUC", typeof results.auc === "number" ? results.auc.toFixed(4) : "–"],
     ["Parameters", millions(results.parameters)],
     ["without classifier", millions(results.parameters_without_classifier)],
+    ["FLOPs a clip", "flops_per_clip" in results ? flops(results.flops_per_clip) : null],
     ["Time a clip", seconds(results.seconds_per_clip)],
     ["Step", typeof results.step === "number" && results.step ? whole(results.step) : null],
   ];

@@ -58,6 +58,11 @@ function millions(value) {
   return value < 1e5 ? whole(value) : `${(value / 1e6).toFixed(2)} M`;
 }
 
+function flops(value) {
+  if (typeof value !== "number") return "–";
+  return `${Number((value / 1e9).toPrecision(3))} G`;
+}
+
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc3d2e", "#8c6bb1", "#56b4e9", "#a6761d", "#d55e9f", "#7a8f3c", "#7d8591"];
 
 // A colour for each of `count` things that two themes can show.

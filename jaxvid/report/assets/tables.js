@@ -90,6 +90,7 @@ function comparison() {
     number("Precision", percent), number("Recall", percent), number("F1", percent),
     { name: "AUC", value: (run) => run.results.auc ?? null, show: (run) => (run.results.auc ?? null) === null ? "–" : run.results.auc.toFixed(4) },
     { name: "Parameters", value: (run) => run.results.parameters, show: (run) => millions(run.results.parameters) },
+    { name: "FLOPs a clip", value: (run) => run.results.flops_per_clip ?? null, show: (run) => flops(run.results.flops_per_clip) },
     { name: "Time a clip", value: (run) => run.results.seconds_per_clip, show: (run) => seconds(run.results.seconds_per_clip) },
     { name: "Clips", value: (run) => run.results.num_clips, show: (run) => whole(run.results.num_clips) },
   ];
