@@ -92,7 +92,8 @@ def default() -> ConfigDict:
     model.backbone_dropout = 0.5  # inside c3d, conv_fusion, st_gcn and fully connected vgg16
     model.encoder_dropout = 0.25  # inside transformer, and of the outputs of ln_lstm
     model.bn_momentum = 0.99  # of the running batch statistics
-    model.lowering = "auto"  # of convolutions: auto, native or decomposed
+    model.lowering = "auto"  # of convolutions: auto, native, decomposed or winograd
+    model.remat = False  # Inception modules are computed again for the gradient, and not kept
 
     sift = config.sift = ConfigDict()  # read by the system sift alone
     sift.encoder = "vlad"  # bof, fv or vlad
@@ -111,6 +112,7 @@ def default() -> ConfigDict:
 
     train = config.train = ConfigDict()
     train.batch_size = 32  # clips of a step, over all devices
+    train.accumulate = 1  # parts of a batch, taken one after the other to save memory
     train.epochs = 50.0  # passes over the training clips
     train.dtype = "auto"  # of the computation: float32, bfloat16; auto: bfloat16 on GPU and TPU
     train.optimizer = "sgd"  # sgd (Nesterov momentum) or adam (decoupled weight decay)

@@ -23,6 +23,7 @@ FREE_TO_CHANGE = (
     "eval",
     "windows",
     "checkpoint",
+    "model.remat",
     "train.log_every",
     "train.profile_steps",
 )

@@ -24,12 +24,13 @@ class Devices:
         self.replicated = NamedSharding(self.mesh, PartitionSpec())
         self.batch = NamedSharding(self.mesh, PartitionSpec("data"))
 
-    def check_batch_size(self, field: str, batch_size: int) -> None:
-        """Raises UserError where a batch cannot be divided evenly over the devices."""
-        if batch_size % self.mesh.size:
+    def check_batch_size(self, field: str, batch_size: int, parts: int = 1) -> None:
+        """Raises UserError where a batch, taken in parts, has no equal share for each device."""
+        if batch_size % (self.mesh.size * parts):
+            each = f" in config.train.accumulate={parts} parts" if parts > 1 else ""
             raise UserError(
-                f"config.{field}={batch_size} cannot be divided over {self.mesh.size} devices: "
-                f"a multiple of {self.mesh.size} is wanted"
+                f"config.{field}={batch_size} cannot be divided over {self.mesh.size} devices"
+                f"{each}: a multiple of {self.mesh.size * parts} is wanted"
             )
 
     def put_batch(self, batch: Any) -> Any:

@@ -110,7 +110,9 @@ def open_experiment(config: ConfigDict, starts: bool = False) -> Experiment:
     # What is wrong with the parts should be said before any video is decoded, and the number of
     # classes is not yet known: the one that fits a network without a classifier.
     network = open_network(config, config.model.hidden)
-    network.devices.check_batch_size("train.batch_size", config.train.batch_size)
+    network.devices.check_batch_size(
+        "train.batch_size", config.train.batch_size, config.train.accumulate
+    )
     steps = models.sequence_length(config.model, config.data.num_frames)
     if steps == 1 and (config.model.encoder, config.model.pooling) != ("none", "mean"):
         logger.warning(

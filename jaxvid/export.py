@@ -18,9 +18,9 @@ from jaxvid.errors import UserError
 from jaxvid.inference import Inference
 from jaxvid.network import Network, forward, open_network
 
-# Convolutions are decomposed where that is faster: on a CPU, and only there.
+# The lowering of convolutions that "auto" is there.
 PROGRAMS = {
-    "network.cpu.stablehlo": (("cpu",), "decomposed"),
+    "network.cpu.stablehlo": (("cpu",), "winograd"),
     "network.gpu_tpu.stablehlo": (("cuda", "rocm", "tpu"), "native"),
 }
 BACKENDS = {"cuda": "gpu", "rocm": "gpu"}  # what `jax.default_backend` calls these platforms

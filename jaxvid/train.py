@@ -1,106 +1,25 @@
-"""Training: the state, the jitted step, the loop."""
+"""Training: the loop, from the state that an earlier run left to the end."""
 
 import functools
 import math
 import time
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
-from flax import struct
-from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, clusters, devices, losses, optimizers, pretrained
+from jaxvid import checkpoints, clusters, devices, optimizers, pretrained
 from jaxvid.data import pipeline
-from jaxvid.devices import network_input
 from jaxvid.errors import UserError
 from jaxvid.evaluate import Scorer
 from jaxvid.experiment import Experiment
 from jaxvid.logs import Logs
-from jaxvid.models.layers import keep_statistics
 from jaxvid.profile import Trace
 from jaxvid.progress import Bar
-
-
-class TrainState(struct.PyTreeNode):
-    """All that changes while training; randomness follows from the step and needs no place."""
-
-    step: jax.Array
-    params: Any
-    batch_stats: Any
-    opt_state: Any
-    centers: jax.Array | None = None  # of the center loss (N, E)
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        """What the model computes with, in training and after it."""
-        return {"params": self.params, "batch_stats": self.batch_stats}
-
-    @property
-    def trees(self) -> dict[str, Any]:
-        """What a checkpoint holds: `variables` can be restored without the rest."""
-        training = {"step": self.step, "opt_state": self.opt_state}
-        if self.centers is not None:
-            training["centers"] = self.centers
-        return {"variables": self.variables, "training": training}
-
-
-def train_step(
-    model: nn.Module,
-    optimizer: optax.GradientTransformation,
-    train: ConfigDict,
-    state: TrainState,
-    batch: dict[str, jax.Array],
-    key: jax.Array,
-    frozen: bool = False,
-) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Takes one step on a batch of `clip`, as the pipeline makes it, and `label` (B,).
-
-    `train` is the config's; `key` is the run's: each step draws its own randomness from it.
-    `frozen`: the backbone computes as in evaluation and its gradient is zero; the optimiser has to
-    leave it alone in the same steps. Returns the next state, and the batch's loss (and, with a
-    center loss, what it is the sum of), top-1 accuracy and the norm of its gradient.
-    """
-    dropout, labels = jax.random.fold_in(key, state.step), batch["label"]
-
-    def loss_of(params: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
-        with nn.intercept_methods(keep_statistics) if train.freeze_batch_norm else nullcontext():
-            outputs, updated = model.apply(
-                {"params": params, "batch_stats": state.batch_stats},
-                network_input(batch["clip"]),
-                train=True,
-                frozen=frozen,
-                rngs={"dropout": dropout},
-                mutable=["batch_stats"],
-            )
-        loss = losses.cross_entropy(outputs.logits, labels, train.label_smoothing).mean()
-        parts = {"cross_entropy": loss}
-        if state.centers is not None:
-            parts["center_loss"] = losses.center_loss(
-                outputs.embedding, labels, state.centers
-            ).mean()
-            loss += train.center_loss * parts["center_loss"]
-        return loss, (outputs, updated.get("batch_stats", {}), parts)
-
-    gradient_of = jax.value_and_grad(loss_of, has_aux=True)
-    (loss, (outputs, batch_stats, parts)), gradient = gradient_of(state.params)
-    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-    metrics = {
-        "loss": loss,
-        "accuracy": (outputs.logits.argmax(-1) == labels).mean(),
-        "grad_norm": optax.tree.norm(gradient),
-    }
-    params = optax.apply_updates(state.params, updates)
-    centers = state.centers
-    if centers is not None:
-        metrics |= parts
-        centers = losses.move_centers(centers, outputs.embedding, labels, train.center_rate)
-    return TrainState(state.step + 1, params, batch_stats, opt_state, centers), metrics
+from jaxvid.train_step import TrainState, train_step
 
 
 class Trainer:

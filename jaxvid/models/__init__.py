@@ -46,6 +46,7 @@ def _inception3d(model: Any, dtype: DTypeLike, *, factorised: bool) -> inception
         width=model.width,
         temporal_stride=model.temporal_stride,
         bn_momentum=model.bn_momentum,
+        remat=model.remat,
         lowering=model.lowering,
         dtype=dtype,
     )
@@ -107,6 +108,7 @@ BACKBONES: Mapping[str, Part] = {
         width=model.width,
         padding=model.padding,
         bn_momentum=model.bn_momentum,
+        remat=model.remat,
         lowering=model.lowering,
         dtype=dtype,
     ),

@@ -84,6 +84,11 @@ class InceptionBlock(nn.Module):
         return jnp.concatenate([branch_0, branch_1, branch_2, branch_3], axis=-1)
 
 
+def recomputed(block: type[nn.Module]) -> type[nn.Module]:
+    """Returns a module like `block` that keeps for the gradient its input alone."""
+    return nn.remat(block, static_argnums=(2,))  # train, after the module and x
+
+
 class Inception3D(nn.Module):
     """I3D, or LI3D with `factorised`: clips (B,T,H,W,C) in [-1, 1] ->
     features (B,τ,C') in float32.
@@ -98,6 +103,7 @@ class Inception3D(nn.Module):
     - width: factor on every channel count, rounded to a multiple of 8.
     - temporal_stride: 8 as published, or 4, 2, 1 so that short clips keep a sequence; the latest
       strides are dropped first.
+    - remat: the blocks' inner maps are computed again for the gradient, not kept.
 
     Every layer with weights is a submodule named after its TensorFlow original (`conv_1a`,
     `conv_2b`, `conv_2c`, `mixed_3b` to `mixed_5c`), so Flax's `capture_intermediates` reaches
@@ -114,6 +120,7 @@ class Inception3D(nn.Module):
     width: float = 1.0
     temporal_stride: int = 8
     bn_momentum: float = 0.9
+    remat: bool = False
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
@@ -136,6 +143,7 @@ class Inception3D(nn.Module):
         )
         stem = factors if self.factorised_stem else functools.partial(_cube, unit=unit)
         cube = factors if self.factorised else functools.partial(_cube, unit=unit)
+        block = recomputed(InceptionBlock) if self.remat else InceptionBlock
         channels = functools.partial(scale_channels, width=self.width)
         early, middle, late = TEMPORAL_STRIDES[self.temporal_stride]
 
@@ -150,7 +158,7 @@ class Inception3D(nn.Module):
             elif name == "mixed_5b":
                 x = max_pool(x, (2, 2, 2), (late, 2, 2))
             widths = tuple(channels(width) for width in widths)
-            x = InceptionBlock(widths, unit, cube, name=name)(x, train)
+            x = block(widths, unit, cube, name=name)(x, train)
 
         x = x.mean(axis=(2, 3), dtype=jnp.float32)
         return (x[:, :-1] + x[:, 1:]) / 2 if x.shape[1] > 1 else x

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.conv import LOWERINGS, PADDINGS, ConvUnit, max_pool, with_one_more
-from jaxvid.models.inception import BRANCH_WIDTHS, InceptionBlock
+from jaxvid.models.inception import BRANCH_WIDTHS, InceptionBlock, recomputed
 from jaxvid.models.layers import check_choices, scale_channels
 
 
@@ -25,6 +25,8 @@ class Inception2D(nn.Module):
     - padding: "same" as I3D, or "torch": the stem symmetrically and the poolings without any, as
       torchvision's GoogLeNet, with which it then agrees on frames of any size.
 
+    - remat: the blocks' inner maps are computed again for the gradient, not kept.
+
     Parameters: `conv_1a`, `conv_2b`, `conv_2c`, `mixed_3b` to `mixed_5c`.
     Raises ValueError for an unknown lowering. Source: Szegedy et al. 2015, table 1; batch norm:
     Ioffe and Szegedy 2015.
@@ -33,6 +35,7 @@ class Inception2D(nn.Module):
     width: float = 1.0
     padding: str = "same"
     bn_momentum: float = 0.9
+    remat: bool = False
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
@@ -46,6 +49,7 @@ class Inception2D(nn.Module):
             ConvUnit, momentum=self.bn_momentum, lowering=self.lowering, dtype=self.dtype
         )
         cube = functools.partial(_square, unit=unit)
+        block = recomputed(InceptionBlock) if self.remat else InceptionBlock
         channels = functools.partial(scale_channels, width=self.width)
         batch, frames = x.shape[:2]
         # As a clip of its own, a frame is all that a block's pooling over time can see.
@@ -63,7 +67,7 @@ class Inception2D(nn.Module):
                 x = self._pool(x)
             elif name == "mixed_5b":
                 x = max_pool(x, (1, 2, 2), (1, 2, 2))
-            x = InceptionBlock(tuple(map(channels, widths)), unit, cube, name=name)(x, train)
+            x = block(tuple(map(channels, widths)), unit, cube, name=name)(x, train)
 
         return x.mean(axis=(2, 3), dtype=jnp.float32).reshape(batch, frames, -1)
 

@@ -19,7 +19,7 @@ from jaxvid import config_files, models, optimizers
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
 from jaxvid.devices import compute_dtype
-from jaxvid.train import TrainState, train_step
+from jaxvid.train_step import TrainState, train_step
 
 CLASSES = 101
 

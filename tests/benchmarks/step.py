@@ -32,7 +32,7 @@ import torch_i3d
 
 from jaxvid import config_files, devices, models, optimizers
 from jaxvid.network import forward
-from jaxvid.train import TrainState, train_step
+from jaxvid.train_step import TrainState, train_step
 
 CLASSES = 101
 ON_GPU = jax.default_backend() == "gpu"
