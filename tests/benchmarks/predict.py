@@ -82,13 +82,12 @@ def _network(arguments: argparse.Namespace, folder: Path) -> None:
         clips = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         eager = _theirs(config.model, ours.variables["params"])
         networks = {"PyTorch": eager, "compiled": torch.compile(eager, dynamic=False)}
-        _check(_ours(ours, clips), _forward(eager, clips))
-        for size in sizes:
-            for kind in kinds:
-                side = functools.partial(_forward, networks[kind], clips[:size])
-                if kind == "ours":
-                    side = functools.partial(_ours, ours, clips[:size])
-                passes[f"{system} {kind} {size}"] = side
+        ours_said = functools.partial(_ours, ours)
+        _check(ours_said(clips), _forward(eager, clips))
+        for kind in kinds:
+            said = functools.partial(_forward, networks[kind]) if kind in networks else ours_said
+            for size in sizes:
+                passes[f"{system} {kind} {size}"] = functools.partial(said, clips[:size])
     seconds = sides.take_turns(passes, arguments.rounds)
     rows = []
     for system in systems:
