@@ -6,7 +6,7 @@
 Each time is of a new process. Its compilation cache is cold, an empty folder, or warm, filled by
 the process before; cold and warm ones take turns. The embedded dataset, five actors of it, is
 rendered and prepared beforehand. Every row has the lowest, the median and the highest time of the
-rounds.
+rounds, and the median of the CPU seconds, which tell more where others are at work on the machine.
 
 First table: real commands. A step has finished when its line stands in metrics.jsonl, which is
 looked at every 2 ms; the process is then told to stop, and what it saved serves the predictions. A
@@ -18,6 +18,8 @@ to StableHLO, compiling (warm: reading the compiled program), and the three last
 
 import argparse
 import json
+import os
+import resource
 import shutil
 import signal
 import statistics
@@ -32,13 +34,14 @@ from pathlib import Path
 
 import sides
 
-BEGAN = time.perf_counter()
+BEGAN = time.perf_counter(), time.process_time()
 ACTORS, CLIPS_OF_ACTOR = 5, 2
 GOALS = {"cold": "<= 30 s", "warm": "< 5 s"}  # of tracing, lowering and compiling the step
 PHASES = ("load libraries", "shapes of the state", "trace", "lower", "compile")
 CLASSES = 101
 
-Times = dict[tuple[str, str], list[float]]
+Seconds = tuple[float, float]  # that went by, and that the process took of the cores
+Times = dict[tuple[str, str], list[Seconds]]
 
 
 def main() -> None:
@@ -96,26 +99,37 @@ def _commands(config: str, rounds: int, parts: list[str], folder: Path) -> Times
     return times
 
 
-def _first_step(workdir: Path, command: list[str]) -> float:
+def _first_step(workdir: Path, command: list[str]) -> Seconds:
     """Returns the seconds to the first line of metrics, and stops the training there."""
     metrics = workdir / "metrics.jsonl"
     start = time.perf_counter()
     with _started(f"--workdir={workdir}", *command, status=128 + signal.SIGTERM) as process:
         while not (metrics.is_file() and metrics.stat().st_size) and process.poll() is None:
             time.sleep(0.002)
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start, _cpu_seconds(process.pid)
         process.send_signal(signal.SIGTERM)
         process.communicate()
     return seconds
 
 
-def _first_prediction(workdir: Path, video: str) -> dict[str, float]:
-    start = time.perf_counter()
+def _first_prediction(workdir: Path, video: str) -> dict[str, Seconds]:
+    start, before = time.perf_counter(), _cpu_seconds_of_ended()
     with _started("--mode=predict", f"--workdir={workdir}", video) as process:
         process.stdout.readline()
-        label = time.perf_counter() - start
+        label = time.perf_counter() - start, _cpu_seconds(process.pid)
         process.communicate()
-    return {"first label": label, "end of --mode=predict": time.perf_counter() - start}
+    end = time.perf_counter() - start, _cpu_seconds_of_ended() - before
+    return {"first label": label, "end of --mode=predict": end}
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_seconds_of_ended() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @contextmanager
@@ -147,12 +161,12 @@ def _steps(config: str, shape: str, rounds: int, folder: Path) -> Times:
             taken = json.loads(ran.stdout.splitlines()[-1])
             for name in PHASES:
                 times[name, kind].append(taken[name])
-            together = sum(taken[name] for name in PHASES[2:])
-            times["trace, lower, compile", kind].append(together)
+            wall, cpu = zip(*(taken[name] for name in PHASES[2:]), strict=True)
+            times["trace, lower, compile", kind].append((sum(wall), sum(cpu)))
     return times
 
 
-def _compile(config_name: str, shape: str, folder: Path) -> dict[str, float]:
+def _compile(config_name: str, shape: str, folder: Path) -> dict[str, Seconds]:
     """Compiles a training step in this process, and returns the seconds of each phase."""
     import functools
 
@@ -162,7 +176,10 @@ def _compile(config_name: str, shape: str, folder: Path) -> dict[str, float]:
     from jaxvid import config_files, devices, models, optimizers
     from jaxvid.train import TrainState, train_step
 
-    loaded = time.perf_counter()
+    def now() -> Seconds:
+        return time.perf_counter(), time.process_time()
+
+    marks = [BEGAN, now()]
     batch, *clip = map(int, shape.split("x"))
     devices.keep_compiled(folder)
     config = config_files.load(f"{config_name}:ucf101")
@@ -183,22 +200,26 @@ def _compile(config_name: str, shape: str, folder: Path) -> dict[str, float]:
     }
     step = functools.partial(train_step, model, optimizer, config.train)
     jitted = devices.jit(step, donate_argnums=0)
-    built = time.perf_counter()
+    marks.append(now())
     traced = jitted.trace(state, clips, key)
-    after_trace = time.perf_counter()
+    marks.append(now())
     lowered = traced.lower()
-    after_lower = time.perf_counter()
+    marks.append(now())
     lowered.compile()
-    ends = (BEGAN, loaded, built, after_trace, after_lower, time.perf_counter())
-    return {name: ends[i + 1] - ends[i] for i, name in enumerate(PHASES)}
+    marks.append(now())
+    return {
+        name: tuple(b - a for a, b in zip(*pair, strict=True))
+        for name, *pair in zip(PHASES, marks, marks[1:], strict=False)
+    }
 
 
 def _show(header: tuple[str, str], times: Times, goals: dict[tuple[str, str], str]) -> None:
-    rows = [
-        (*key, f"{min(v):.2f}", f"{statistics.median(v):.2f}", f"{max(v):.2f}", goals.get(key, ""))
-        for key, v in times.items()
-    ]
-    columns = (*header, "lowest", "median", "highest", "goal")
+    rows = []
+    for key, taken in times.items():
+        wall, cpu = zip(*taken, strict=True)
+        shown = (min(wall), statistics.median(wall), max(wall), statistics.median(cpu))
+        rows.append((*key, *(f"{value:.2f}" for value in shown), goals.get(key, "")))
+    columns = (*header, "lowest", "median", "highest", "CPU seconds", "goal")
     last = None if goals else -1
     print(sides.table(columns[:last], [row[:last] for row in rows]))
 
