@@ -14,7 +14,6 @@ from jaxvid.data.datasets import Clip
 from jaxvid.devices import network_input
 from jaxvid.errors import UserError
 from jaxvid.experiment import Experiment
-from jaxvid.models.aggregation_init import initialize_from_features
 
 STEPS_PER_CLUSTER = 32  # feature steps that the fit sees; more change its result little
 
@@ -48,6 +47,9 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) ->
     Raises UserError where the clips have too few feature steps for the clusters. Source: paper B,
     section 4.
     """
+    # Here, because scikit-learn takes a second to load, and most systems train without it.
+    from jaxvid.models.aggregation_init import initialize_from_features
+
     config = experiment.config
 
     @devices.jit

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxvid import counting, devices, embeddings, files, metrics
+from jaxvid import counting, devices, files
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.experiment import Experiment
@@ -138,6 +138,9 @@ def write_results(
     `about` is what results.json says beside the metrics. Without embeddings there is no file of
     them. Returns what results.json holds.
     """
+    # Here, because scikit-learn takes a second to load, and training starts without it.
+    from jaxvid import embeddings, metrics
+
     results = {
         **metrics.summary(scores.probabilities, scores.labels),
         "seconds_per_clip": scores.seconds_per_clip,

@@ -41,8 +41,12 @@ class Trainer:
         self.optimizer = optimizers.build(config.train, self.learning_rate, self.frozen_steps)
         # An argument of the compiled functions, so that another seed need not compile them again.
         self.key = jax.random.key(config.seed)
-        shapes = jax.eval_shape(self._create, self.key)
+        create = self._create  # one object, which JAX traces once
+        shapes = jax.eval_shape(create, self.key)
         self.layout = jax.tree.map(lambda _: experiment.devices.replicated, shapes)
+        # The random numbers take longer to compile than to draw: optimisation would not pay.
+        quickly = {"xla_backend_optimization_level": 0}
+        self._new = jax.jit(create, out_shardings=self.layout, compiler_options=quickly)
 
     @property
     def _has_centers(self) -> bool:
@@ -65,10 +69,7 @@ class Trainer:
         3. A new one with random weights. To both new ones clusters that start from data are fitted,
         unless the weights have them.
         """
-        # The random numbers take longer to compile than to draw: optimisation would not pay.
-        quickly = {"xla_backend_optimization_level": 0}
-        create = jax.jit(self._create, out_shardings=self.layout, compiler_options=quickly)
-        state = create(self.key)
+        state = self._new(self.key)
         restored = checkpoints.restore(self.workdir / "checkpoints", state.trees)
         if restored is not None:
             _, trees = restored

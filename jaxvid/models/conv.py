@@ -20,6 +20,9 @@ Triple = tuple[int, int, int]
 
 LOWERINGS = ("auto", "native", "decomposed", "winograd")
 
+# From this many channels on, in and out, Winograd's products cost more than what is added to them.
+WINOGRAD_CHANNELS = 64
+
 # Up to this many channels, over all taps of time, a convolution in space takes the taps together.
 FEW_CHANNELS = 96
 
@@ -72,7 +75,8 @@ def conv3d(
         kernel = kernel[:, 0, 0]
     else:
         product = functools.partial(_conv_frames, strides=strides[1:])
-    if lowering == "winograd" and time == 3 and strides[0] == 1 and x.shape[1] >= TILE:
+    pays = x.shape[1] >= TILE and min(channels, features) >= WINOGRAD_CHANNELS
+    if lowering == "winograd" and time == 3 and strides[0] == 1 and pays:
         return _winograd(x, kernel, product)
     steps = _windows(x, axis=1, size=time, stride=strides[0], fill=0)
     if height * width > 1 and time * channels <= FEW_CHANNELS:
