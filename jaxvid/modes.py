@@ -30,6 +30,7 @@ def _train(command: Command, signals: Signals) -> int:
     if starts:
         pretrained.check(command.config)
     _keep_compiled(command.config)
+    _keep_memory()
     open_experiment, Trainer, _ = _system(command.config.model.system)
     experiment = open_experiment(command.config, starts)
     print(experiment.describe(), flush=True)
@@ -49,6 +50,7 @@ def _eval(command: Command, signals: Signals) -> int:
     config_checks.check_undivided(command.config)
     workdirs.evaluation_folder(command.workdir, command.config)
     _keep_compiled(command.config)
+    _keep_memory()
     open_experiment, _, _ = _system(command.config.model.system)
     experiment = open_experiment(command.config)
     print(experiment.describe(), flush=True)
@@ -214,6 +216,12 @@ def _keep_compiled(config: ConfigDict) -> None:
     from jaxvid.devices import keep_compiled
 
     keep_compiled(loading.cache_folder(config.data) / "compiled")
+
+
+def _keep_memory() -> None:
+    from jaxvid.devices import keep_memory
+
+    keep_memory()
 
 
 def _show(results: dict[str, Any], folder: Path) -> None:

@@ -1,11 +1,12 @@
 """Forward passes and training steps side by side with the same networks in PyTorch.
 
     python tests/benchmarks/step.py [--systems=i3d,li3d,li3d_bilstm] [--batch=4] [--frames=16]
-        [--size=112] [--rounds=9] [--no-compiled]
+        [--size=112] [--rounds=9] [--no-compiled] [--return-memory]
 
 I3D, LI3D and LI3D-BiLSTM at the papers' width on random uint8 clips, 101 classes; a training step
-is forward, backward, and SGD with Nesterov momentum. Ours is `jaxvid.train.train_step`, PyTorch's
-`torch_i3d.py`, channels-last-3d, eager and compiled. All sides take turns in one process, so that a
+is forward, backward, and SGD with Nesterov momentum. Ours is `jaxvid.train_step`, PyTorch's
+`torch_i3d.py`, channels-last-3d, eager and compiled. Memory is kept between steps as
+`jaxvid.main` does, which serves both; `--return-memory` leaves it to glibc's defaults. All sides take turns in one process, so that a
 slow minute of the machine slows them all; a ratio is taken within each round. On a CPU all computes
 in float32; on a GPU in bfloat16 with float32 parameters (PyTorch: autocast), and the tables name
 peak memory and the share of the chip's matrix rate, which is measured beforehand.
@@ -17,7 +18,7 @@ weights.
 import argparse
 import functools
 import os
-import sys
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -26,12 +27,13 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the GPU is sh
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytorch  # noqa: F401  ends in one line where there is none
 import sides
 import torch
 import torch_i3d
 
-from jaxvid import config_files, devices, models, optimizers
-from jaxvid.network import forward
+from jaxvid import config_files, counting, devices, optimizers
+from jaxvid.network import forward, open_network
 from jaxvid.train_step import TrainState, train_step
 
 CLASSES = 101
@@ -46,8 +48,9 @@ class Ours:
         config.train.clip_norm = 0.0
         config.train.weight_decay = 0.0
         self.config = config
-        dtype = devices.compute_dtype(config.train.dtype)
-        self.model = models.build(config.model, CLASSES, dtype)
+        config.data.num_frames, config.data.image_size = clips.shape[1:3]
+        self.network = open_network(config, CLASSES)
+        self.model = self.network.model
         self.optimizer = optimizers.build(config.train, lambda step: 0.01)
         self.key = jax.random.key(0)
         self.batch = jax.device_put({"clip": clips, "label": labels})
@@ -59,8 +62,7 @@ class Ours:
         self._forward = devices.jit(functools.partial(forward, self.model))
 
     def _create(self, key: jax.Array) -> TrainState:
-        blank = jnp.zeros((1, *self.batch["clip"].shape[1:]))
-        variables = self.model.init(key, blank, train=False)
+        variables = self.network.init(key)
         opt_state = self.optimizer.init(variables["params"])
         step = jnp.zeros((), jnp.int32)
         return TrainState(step, variables["params"], variables["batch_stats"], opt_state)
@@ -68,6 +70,11 @@ class Ours:
     def forward(self) -> np.ndarray:
         said = self._forward(self.state.variables, self.batch["clip"][:, None])
         return np.asarray(said["logits"])
+
+    def flops(self, what: str) -> int:
+        """Of convolutions and matrix products, counted as papers do, for the whole batch."""
+        count = counting.forward_flops if what == "forward" else counting.training_flops
+        return count(self.network) * len(self.batch["label"])
 
     def step(self) -> float:
         self.state, metrics = self.compiled(self.state, self.batch, self.key)
@@ -109,7 +116,7 @@ class Theirs:
         return loss.item()
 
 
-def check(ours: Ours, theirs: Theirs) -> None:
+def check(system: str, ours: Ours, theirs: Theirs) -> None:
     """Raises AssertionError where the two are not the same network."""
     tolerance = 0.05 if ON_GPU else 1e-3
     a, b = ours.forward(), theirs.forward(theirs.network)
@@ -149,41 +156,89 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=112)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--no-compiled", action="store_true")
+    parser.add_argument("--return-memory", action="store_true")
     arguments = parser.parse_args()
+    if not arguments.return_memory:
+        devices.keep_memory()
     rng = np.random.default_rng(0)
     shape = (arguments.batch, arguments.frames, arguments.size, arguments.size, 3)
     clips = rng.integers(0, 256, shape, np.uint8)
     labels = rng.integers(0, CLASSES, arguments.batch).astype(np.int32)
-    passes: dict[str, Callable] = {}
-    for system in arguments.systems.split(","):
+    systems = arguments.systems.split(",")
+    kinds = ["eager"] if arguments.no_compiled else ["eager", "compiled"]
+    runs: dict[str, Callable[[], Any]] = {}
+    flops = {}
+    for system in systems:
         ours = Ours(system, clips, labels)
         theirs = Theirs(ours, clips, labels)
-        check(ours, theirs)
-        for name in ("forward", "step"):
-            passes[f"{system} {name} ours"] = getattr(ours, name)
-            for kind in ("network",) if arguments.no_compiled else ("network", "compiled"):
-                network = getattr(theirs, kind)
-                passes[f"{system} {name} {kind}"] = functools.partial(
-                    getattr(theirs, name), network
-                )
-    seconds = sides.take_turns(passes, arguments.rounds)
-    for k, v in seconds.items():
-        print(k, sides.milliseconds(v))
-        if k.endswith("ours"):
-            print("   ratio", sides.ratio(seconds[k.replace("ours", "network")], v))
-    for name in ("forward", "step"):
-        if f"i3d {name} ours" in seconds and f"li3d {name} ours" in seconds:
-            print(
-                "li3d/i3d",
-                name,
-                sides.ratio(seconds[f"li3d {name} ours"], seconds[f"i3d {name} ours"]),
-            )
-            print(
-                "torch i3d/li3d",
-                name,
-                sides.ratio(seconds[f"i3d {name} network"], seconds[f"li3d {name} ours"]),
-            )
+        check(system, ours, theirs)
+        for what in ("forward", "step"):
+            runs[f"{system} {what} ours"] = getattr(ours, what)
+            flops[f"{system} {what}"] = ours.flops(what)
+            for kind in kinds:
+                network = theirs.network if kind == "eager" else theirs.compiled
+                runs[f"{system} {what} {kind}"] = functools.partial(getattr(theirs, what), network)
+    seconds = sides.take_turns(runs, arguments.rounds)
+    print(f"\n{_machine()}; clips {'x'.join(map(str, shape))}; {arguments.rounds} rounds\n")
+    print(_times(systems, kinds, seconds))
+    print(_across(systems, seconds))
+    if ON_GPU:
+        print(_on_the_chip(systems, seconds, flops))
+
+
+def _times(systems: list[str], kinds: list[str], seconds: dict[str, list[float]]) -> str:
+    header = ["milliseconds: median (lowest to highest)", "ours"]
+    header += [f"PyTorch {kind}" for kind in kinds] + [f"PyTorch {kind} / ours" for kind in kinds]
+    rows = []
+    for system in systems:
+        for what in ("forward", "step"):
+            mine = seconds[f"{system} {what} ours"]
+            theirs = [seconds[f"{system} {what} {kind}"] for kind in kinds]
+            shown = [sides.milliseconds(each) for each in (mine, *theirs)]
+            rows.append([f"{system} {what}", *shown, *(sides.ratio(each, mine) for each in theirs)])
+    return sides.table(header, rows)
+
+
+def _across(systems: list[str], seconds: dict[str, list[float]]) -> str:
+    rows = []
+    if {"i3d", "li3d"} <= set(systems):
+        ours = {f"{s} {w}": seconds[f"{s} {w} ours"] for s in systems for w in ("forward", "step")}
+        eager = seconds["i3d step eager"]
+        rows = [
+            ["PyTorch I3D / our LI3D, step", sides.ratio(eager, ours["li3d step"])],
+            ["our LI3D / our I3D, forward", sides.ratio(ours["li3d forward"], ours["i3d forward"])],
+            ["our LI3D / our I3D, step", sides.ratio(ours["li3d step"], ours["i3d step"])],
+        ]
+    return "\n" + sides.table(["across systems", "ratio"], rows) if rows else ""
+
+
+def _on_the_chip(
+    systems: list[str], seconds: dict[str, list[float]], flops: dict[str, float]
+) -> str:
+    side = 8192
+    matrix = torch.randn(side, side, device=DEVICE, dtype=torch.bfloat16)
+
+    def product() -> None:
+        matrix @ matrix
+        torch.cuda.synchronize()
+
+    rate = 2 * side**3 / min(sides.take_turns({"product": product}, 10)["product"])
+    rows = []
+    for name in (f"{system} {what}" for system in systems for what in ("forward", "step")):
+        reached = flops[name] / statistics.median(seconds[f"{name} ours"])
+        rows.append([name, f"{reached / 1e12:.1f}", f"{reached / rate:.1%}"])
+    peak = jax.devices()[0].memory_stats()["peak_bytes_in_use"] / 2**30
+    return (
+        f"\nmatrix rate {rate / 1e12:.0f} TFLOP/s (bfloat16, {side} squared); peak memory of all "
+        f"systems: ours {peak:.1f} GiB, PyTorch {torch.cuda.max_memory_allocated() / 2**30:.1f}\n"
+        + sides.table(["ours", "TFLOP/s", "share of the matrix rate"], rows)
+    )
+
+
+def _machine() -> str:
+    kind = jax.devices()[0].device_kind
+    return f"{kind}, {os.cpu_count()} cores; JAX {jax.__version__}, PyTorch {torch.__version__}"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
