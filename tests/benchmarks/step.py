@@ -5,11 +5,12 @@
 
 I3D, LI3D and LI3D-BiLSTM at the papers' width on random uint8 clips, 101 classes; a training step
 is forward, backward, and SGD with Nesterov momentum. Ours is `jaxvid.train_step`, PyTorch's
-`torch_i3d.py`, channels-last-3d, eager and compiled. Memory is kept between steps as
-`jaxvid.main` does, which serves both; `--return-memory` leaves it to glibc's defaults. All sides take turns in one process, so that a
-slow minute of the machine slows them all; a ratio is taken within each round. On a CPU all computes
-in float32; on a GPU in bfloat16 with float32 parameters (PyTorch: autocast), and the tables name
-peak memory and the share of the chip's matrix rate, which is measured beforehand.
+`torch_i3d.py`, channels-last-3d, eager and compiled. All sides take turns in one process, so that a
+slow minute of the machine slows them all; a ratio is taken within each round, and above 1 ours is
+the faster. Freed memory is kept as `jaxvid.main` does, which serves both sides; `--return-memory`
+leaves it to glibc's defaults. On a CPU all computes in float32; on a GPU in bfloat16 with float32
+parameters (PyTorch: autocast), and the tables name peak memory and the share of the chip's matrix
+rate, which is measured beforehand.
 
 Before anything is timed, the logits and the loss's gradients of both are compared on the same
 weights.
@@ -140,10 +141,8 @@ def check(system: str, ours: Ours, theirs: Theirs) -> None:
     far = np.linalg.norm(np.concatenate(mine) - np.concatenate(said)) / np.linalg.norm(
         np.concatenate(mine)
     )
-    print(
-        f"loss {float(value):.4f} and {float(loss.detach()):.4f}, gradients {far:.3f} apart",
-        flush=True,
-    )
+    losses = f"{float(value):.4f} and {float(loss.detach()):.4f}"
+    print(f"{system}: losses {losses}, gradients {far:.3f} apart", flush=True)
     assert abs(float(value) - float(loss.detach())) < tolerance * float(value)
     assert far < 0.2
 
