@@ -10,7 +10,9 @@ gradients by the input and by the kernel alone, from a given gradient of the out
 whose gradients need what the forward pass knows, forward and backward in one. On a CPU all
 computes in float32, on a GPU in bfloat16, where a number is that of one call among several that
 wait in line. Memory is channels-last on both sides. --ynnpack: ours compiled as JAX does by itself,
-which on a CPU means YNNPACK's convolutions, and not by `devices.jit`.
+which on a CPU means YNNPACK's convolutions, and not by `devices.jit`. Small layers want an idle
+machine: where others use its cores, PyTorch's threads wait for each other far longer than they
+compute.
 
 Columns: `n`, how often the shape occurs in I3D and in LI3D; GFLOP, of the whole batch, for each of
 the passes; a column for each side, in bold the one that the model takes on this machine; `PyTorch`,
@@ -98,7 +100,7 @@ def main() -> None:
                 jax.clear_caches()
         if timed:
             print(f"\n{_table(kind, timed)}\n")
-            print(*_slower(timed), sep="\n", flush=True)
+            print("".join(f"- {line}\n" for line in _slower(timed)), end="", flush=True)
         wrong += [f"{each.layer}, {each.name}" for each in timed if not each.apart <= TOLERANCE]
     if wrong:
         sys.exit(f"further apart than {TOLERANCE}: {'; '.join(wrong)}")
@@ -197,7 +199,7 @@ def _slower(timed: list[Timed]) -> Iterator[str]:
         for side in each.seconds:
             if side != THEIRS and ours > SLOWER * each.median(side):
                 times = f"{ours / each.median(side):.2f} times as long as {side}"
-                yield f"- {each.layer.name}, {each.layer}, {each.name}: {each.chosen} takes {times}"
+                yield f"{each.layer.name}, {each.layer}, {each.name}: {each.chosen} takes {times}"
 
 
 if __name__ == "__main__":
