@@ -11,8 +11,6 @@ allocator's peak, with the initial state made beforehand; on a CPU there is no s
 
 plain: the config as it is. remat: `model.remat=True`. accumulate: `train.accumulate` parts of the
 batch one after the other; these are compiled for the largest batch alone, where they divide it.
-On a CPU remat changes nothing where XLA takes away the barriers that keep what is computed again
-apart, and merges it; with XLA_FLAGS=--xla_disable_hlo_passes=cse_barrier_expander they stay.
 Every cell is a process of its own, so that no step's peak hides another's.
 """
 
