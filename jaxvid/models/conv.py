@@ -39,7 +39,7 @@ def _at_points(coefficients: int) -> np.ndarray:
 
 OF_TAPS = _at_points(3)
 OF_VALUES = _at_points(TILE).T
-OF_STEPS = np.linalg.inv(_at_points(TILE + 2)).T.round(12)
+OF_STEPS = (np.linalg.inv(_at_points(TILE + 2)).T * 30).round() / 30  # all are thirtieths
 
 # How layers of stride 2 are padded: TensorFlow's SAME, or as PyTorch's published networks do.
 PADDINGS = ("same", "torch")
