@@ -2,13 +2,16 @@
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxvid import devices
 from jaxvid.models import inception, inception2d
-from jaxvid.models.inception import Inception3D
+from jaxvid.models.conv import ConvUnit
+from jaxvid.models.inception import Inception3D, InceptionBlock, recomputed
 from jaxvid.models.inception2d import Inception2D
 
 NETWORKS = [(Inception3D, {"temporal_stride": 4}), (Inception2D, {})]
@@ -80,3 +83,28 @@ def test_a_block_keeps_its_input_alone(network, fields):
         names = [equation.primitive.name for equation in jaxpr.eqns]
         assert names.count("remat2") + names.count("checkpoint") == remat
     assert bytes_kept[True] < 0.9 * bytes_kept[False]
+
+
+class Blocks(nn.Module):
+    """Blocks of one size, whose memory no other layer hides."""
+
+    remat: bool
+
+    @nn.compact
+    def __call__(self, x, train):
+        cube = functools.partial(inception2d._square, unit=ConvUnit)
+        block = recomputed(InceptionBlock) if self.remat else InceptionBlock
+        for n in range(3):
+            x = block((8,) * 6, ConvUnit, cube, name=f"mixed_{n}")(x, train)
+        return x
+
+
+def test_a_compiled_step_needs_less_memory():
+    maps = jax.ShapeDtypeStruct((2, 8, 16, 16, 32), jnp.float32)
+    memory = {}
+    for remat in (False, True):
+        module = Blocks(remat)
+        variables = jax.eval_shape(functools.partial(shapes_of, module), maps)
+        compiled = devices.jit(functools.partial(step, module)).lower(variables, maps).compile()
+        memory[remat] = compiled.memory_analysis().temp_size_in_bytes
+    assert memory[True] < 0.6 * memory[False]
