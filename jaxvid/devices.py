@@ -56,20 +56,23 @@ def jit(function: Callable[..., Any], **options: Any) -> Any:
     """Returns `jax.jit(function, **options)`, compiled for speed on this backend.
 
     On a CPU without YNNPACK's convolutions, whose gradients take two to three times as long as
-    XLA's own here (`tests/benchmarks/layers.py`).
+    XLA's own here (`tests/benchmarks/layers.py`), and with the barriers of `jax.checkpoint` kept
+    until operations are put in order: without them everything is computed again too early, and no
+    memory is saved.
     """
     return jax.jit(function, compiler_options=_compiler_options(), **options)
 
 
 @functools.cache
 def _compiler_options() -> dict[str, str]:
-    options = {"xla_cpu_experimental_ynn_fusion_type": ""}
     if jax.default_backend() != "cpu":
         return {}
+    barriers = {"xla_disable_hlo_passes": "cse_barrier_expander"}
+    options = barriers | {"xla_cpu_experimental_ynn_fusion_type": ""}
     try:
         jax.jit(lambda x: x, compiler_options=options).lower(0.0).compile()
     except jax.errors.JaxRuntimeError:  # a JAX without YNNPACK has no such option
-        return {}
+        return barriers
     return options
 
 

@@ -39,7 +39,7 @@ def _at_points(coefficients: int) -> np.ndarray:
 
 OF_TAPS = _at_points(3)
 OF_VALUES = _at_points(TILE).T
-OF_STEPS = np.linalg.inv(_at_points(TILE + 2)).T.round(12)
+OF_STEPS = (np.linalg.inv(_at_points(TILE + 2)).T * 30).round() / 30  # all are thirtieths
 
 # How layers of stride 2 are padded: TensorFlow's SAME, or as PyTorch's published networks do.
 PADDINGS = ("same", "torch")
@@ -55,8 +55,8 @@ def conv3d(
     `lowering` changes the speed and never, beyond rounding, the values. "native" is XLA's own
     operation. "decomposed" adds up a 2D convolution or a matrix product for each tap of time.
     "winograd" does that for all but kernels of three taps of time, which take half as many products
-    (see `_winograd`). "auto" is winograd on a CPU, where XLA's gradient of a strided 3D convolution
-    is up to several hundred times slower, and native elsewhere.
+    in float32 and wider types (see `_winograd`). "auto" is winograd on a CPU, where XLA's gradient
+    of a strided 3D convolution is up to several hundred times slower, and native elsewhere.
 
     Raises ValueError for an unknown lowering.
     """
@@ -76,7 +76,10 @@ def conv3d(
     else:
         product = functools.partial(_conv_frames, strides=strides[1:])
     pays = x.shape[1] >= TILE and min(channels, features) >= WINOGRAD_CHANNELS
-    if lowering == "winograd" and time == 3 and strides[0] == 1 and pays:
+    # In 16 bits, to which also the sums before the products are rounded, the error of values and
+    # gradients would be four to seven times that of a sum over taps.
+    exact = jnp.result_type(x, kernel).itemsize >= 4
+    if lowering == "winograd" and time == 3 and strides[0] == 1 and pays and exact:
         return _winograd(x, kernel, product)
     steps = _windows(x, axis=1, size=time, stride=strides[0], fill=0)
     if height * width > 1 and time * channels <= FEW_CHANNELS:

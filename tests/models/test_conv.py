@@ -112,7 +112,7 @@ def test_max_pool_equals_the_native_one(shape, window, strides):
 
 def test_unknown_lowering_raises():
     with pytest.raises(
-        ValueError, match="unknown lowering 'fast': one of auto, native, decomposed"
+        ValueError, match="unknown lowering 'fast': one of auto, native, decomposed, winograd"
     ):
         conv3d(jnp.zeros((1, 1, 1, 1, 1)), jnp.zeros((1, 1, 1, 1, 1)), lowering="fast")
 
