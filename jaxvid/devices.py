@@ -1,6 +1,5 @@
 """Devices: the mesh, how arrays lie on it, the type to compute in, the compilation cache."""
 
-import ctypes
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -80,26 +79,6 @@ def keep_compiled(folder: Path) -> None:
     """Keeps compiled programs in a folder, so that the next run need not compile them again."""
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
-
-
-def keep_memory() -> None:
-    """Has the C library keep freed memory for the next step, where JAX computes on a CPU.
-
-    A step takes hundreds of megabytes and frees them. glibc would give them back to the kernel and
-    have them zeroed, page by page, for the next step: a tenth of its time and more
-    (`tests/benchmarks/step.py --return-memory`). The process stays at its largest size. Other
-    systems than Linux with glibc are left as they are.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None or jax.default_backend() != "cpu":
-        return
-    for option, value in MALLOC_OPTIONS.items():
-        mallopt(option, value)
-
-
-# Of glibc's malloc.h: M_ARENA_MAX, one heap for all threads; M_MMAP_MAX, nothing beside the heap;
-# M_TRIM_THRESHOLD, never back; M_TOP_PAD, more at a time.
-MALLOC_OPTIONS = {-8: 1, -4: 0, -1: -1, -2: 256 * 2**20}
 
 
 def network_input(clips: Any) -> Any:

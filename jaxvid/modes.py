@@ -12,7 +12,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxvid import config_checks, files, pretrained
+from jaxvid import config_checks, files, memory, pretrained
 from jaxvid import workdir as workdirs
 from jaxvid.command import Command, Mode
 from jaxvid.errors import UserError
@@ -24,13 +24,13 @@ _FUSION = "a fusion has none of its own"
 
 
 def _train(command: Command, signals: Signals) -> int:
+    memory.keep_freed()
     config_checks.check_undivided(command.config)
     workdirs.check(command.workdir, command.config)
     starts = not (command.workdir / "checkpoints").is_dir()
     if starts:
         pretrained.check(command.config)
     _keep_compiled(command.config)
-    _keep_memory()
     open_experiment, Trainer, _ = _system(command.config.model.system)
     experiment = open_experiment(command.config, starts)
     print(experiment.describe(), flush=True)
@@ -47,10 +47,10 @@ def _train(command: Command, signals: Signals) -> int:
 
 
 def _eval(command: Command, signals: Signals) -> int:
+    memory.keep_freed()
     config_checks.check_undivided(command.config)
     workdirs.evaluation_folder(command.workdir, command.config)
     _keep_compiled(command.config)
-    _keep_memory()
     open_experiment, _, _ = _system(command.config.model.system)
     experiment = open_experiment(command.config)
     print(experiment.describe(), flush=True)
@@ -216,12 +216,6 @@ def _keep_compiled(config: ConfigDict) -> None:
     from jaxvid.devices import keep_compiled
 
     keep_compiled(loading.cache_folder(config.data) / "compiled")
-
-
-def _keep_memory() -> None:
-    from jaxvid.devices import keep_memory
-
-    keep_memory()
 
 
 def _show(results: dict[str, Any], folder: Path) -> None:

@@ -6,20 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 
 
 def take_turns(
-    sides: Mapping[str, Callable[[], None]], rounds: int, warm_up: int = 2
+    sides: Mapping[str, Callable[[], None]], rounds: int, warm_up: int = 2, calls: int = 1
 ) -> dict[str, list[float]]:
-    """Returns the seconds of each side in each round; every side runs once a round, in order.
+    """Returns the seconds of each side in each round; every side has a turn a round, in order.
 
-    A side returns when its work is done, on the device too. The first `warm_up` rounds, in which
-    programs are compiled and memory is taken, are not counted.
+    A turn is so many `calls`, of which the mean counts; where there are several, not the first, in
+    which the caches hold what the side before has left. A side returns when its work is done, on
+    the device too. The first `warm_up` rounds, in which programs are compiled and memory is taken,
+    are not counted.
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(warm_up + rounds):
         for name, work in sides.items():
+            if calls > 1:
+                work()
             start = time.perf_counter()
-            work()
+            for _ in range(max(1, calls - 1)):
+                work()
             if number >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append((time.perf_counter() - start) / max(1, calls - 1))
     return seconds
 
 
