@@ -8,7 +8,7 @@ is forward, backward, and SGD with Nesterov momentum. Ours is `jaxvid.train_step
 `torch_i3d.py`, channels-last-3d, eager and compiled. All sides take turns in one process, so that a
 slow minute of the machine slows them all; a turn is three calls, as steps follow each other in a
 training, and the mean of the last two counts. A ratio is taken within each round, and above 1 ours
-is the faster. Freed memory is kept as `jaxvid.main` does, which serves both sides; `--return-memory`
+is the faster. Freed memory is kept as `jaxvid.main` does, which serves both; `--return-memory`
 leaves it to glibc's defaults. On a CPU all computes in float32; on a GPU in bfloat16 with float32
 parameters (PyTorch: autocast), and the tables name peak memory and the share of the chip's matrix
 rate, which is measured beforehand.
