@@ -17,7 +17,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as managers
 
-from jaxvid import files
+from jaxvid import distributed, files
 from jaxvid.errors import UserError
 
 SEAL = "checksums.json"
@@ -67,25 +67,38 @@ def best_step(folder: Path) -> int | None:
     return None if best is None or measured[best] == UNMEASURED else best
 
 
+def latest(folder: Path) -> int | None:
+    """Returns the latest step that is whole, None where there is no checkpoint at all.
+
+    Damaged ones are warned of. Raises UserError where each of them is damaged.
+    """
+    found = steps(folder)
+    for step in found[::-1]:
+        checkpoint = folder.absolute() / str(step)
+        wrong = damage(checkpoint)
+        if wrong is None:
+            return step
+        logger.warning("checkpoint %s is damaged: %s", checkpoint, wrong)
+    if found:
+        raise UserError(f"no whole checkpoint is left to restore from {folder}")
+    return None
+
+
 def restore(
     folder: Path, templates: dict[str, Any], step: int | None = None
 ) -> tuple[int, dict[str, Any]] | None:
     """Returns a step and its trees, laid out as those of the same name in `templates`.
 
     Templates are trees of arrays, or of shapes with shardings. `step` None: the latest that is
-    whole; damaged ones are warned of. None where there is no checkpoint at all. Raises UserError
-    where the wanted one, or each of them, is damaged, and where it does not fit the templates.
+    whole, which all processes then look for together. None where there is no checkpoint at all.
+    Raises UserError where each of them is damaged, and where it does not fit the templates.
     """
-    wrong = None
-    for candidate in steps(folder)[::-1] if step is None else [step]:
-        checkpoint = folder.absolute() / str(candidate)
-        wrong = damage(checkpoint)
-        if wrong is None:
-            return candidate, _restore(checkpoint, templates)
-        logger.warning("checkpoint %s is damaged: %s", checkpoint, wrong)
-    if wrong:
-        raise UserError(f"no whole checkpoint is left to restore from {folder}")
-    return None
+    if step is None:
+        alone = _taking_part(templates) is not None
+        step = latest(folder) if alone else distributed.from_first(lambda: latest(folder))
+    if step is None:
+        return None
+    return step, _restore(folder.absolute() / str(step), templates)
 
 
 def restore_any(folder: Path, name: str) -> tuple[int, Any] | None:
@@ -94,10 +107,9 @@ def restore_any(folder: Path, name: str) -> tuple[int, Any] | None:
     The step is the latest that is whole; None where there is no checkpoint at all. Raises UserError
     where each of them is damaged.
     """
-    whole = (s for s in steps(folder)[::-1] if damage(folder / str(s)) is None)
-    step = next(whole, None)
+    step = latest(folder)
     if step is None:
-        return restore(folder, {})  # None, or it says what is wrong
+        return None
     with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
         saved = checkpointer.metadata(folder.absolute() / str(step) / name).item_metadata.tree
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -112,13 +124,27 @@ def _restore(checkpoint: Path, templates: dict[str, Any]) -> dict[str, Any]:
     shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, templates)
     items = {name: ocp.args.StandardRestore(tree) for name, tree in shapes.items()}
     try:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        options = {"multiprocessing_options": among} if (among := _taking_part(templates)) else {}
+        composite = ocp.CompositeOptions(**options)
+        handler = ocp.CompositeCheckpointHandler(composite_options=composite)
+        with ocp.Checkpointer(handler, **options) as checkpointer:
             restored = checkpointer.restore(checkpoint, args=ocp.args.Composite(**items))
     except (ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
         message = f"checkpoint {checkpoint} does not fit this config's model: {reason}"
         raise UserError(message) from None
     return {name: restored[name] for name in items}
+
+
+def _taking_part(templates: dict[str, Any]) -> ocp.options.MultiprocessingOptions | None:
+    """Returns that this process restores by itself, where what it wants is on its devices alone."""
+    leaves = jax.tree.leaves(templates)
+    if distributed.count() == 1 or not all(x.sharding.is_fully_addressable for x in leaves):
+        return None
+    me = distributed.index()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process{me}"
+    )
 
 
 class Writer:
@@ -130,11 +156,7 @@ class Writer:
 
     def __init__(self, folder: Path, keep: int):
         self.folder = folder.absolute()
-        for step in steps(folder):
-            if damage(folder / str(step)):
-                (folder / str(step)).rename(folder / f"damaged-{step}-{time.time_ns()}")
-        for half in folder.glob(f"*{HALF}*"):
-            shutil.rmtree(half)
+        distributed.first_before_others(self._tidy)
         self._saving: tuple[int, tuple[str, ...]] = (0, ())
         best = managers.BestN(get_metric_fn=_accuracy, n=1, keep_checkpoints_without_metrics=False)
         self._manager = ocp.CheckpointManager(
@@ -145,6 +167,16 @@ class Writer:
                 async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
             ),
         )
+
+    def _tidy(self) -> None:
+        if not distributed.is_first():
+            return
+        for step in steps(self.folder):
+            if damage(self.folder / str(step)):
+                aside = self.folder / f"damaged-{step}-{time.time_ns()}"
+                (self.folder / str(step)).rename(aside)
+        for half in self.folder.glob(f"*{HALF}*"):
+            shutil.rmtree(half)
 
     def save(self, step: int, trees: dict[str, Any], accuracy: float | None = None) -> None:
         """Starts to write named trees, and returns when they may be changed.
@@ -185,6 +217,8 @@ class Writer:
     def _seal(self) -> None:
         # Orbax calls this from its own thread when all is on disk, before the folder gets its final
         # name: so that no checkpoint is ever without its checksums.
+        if not distributed.is_first():
+            return
         step, names = self._saving
         for folder in self.folder.glob(f"{step}{HALF}*"):
             content = sorted(p for n in names for p in (folder / n).rglob("*") if p.is_file())

@@ -8,7 +8,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from jaxvid import devices, files
+from jaxvid import devices, distributed, files
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.devices import network_input
@@ -31,9 +31,11 @@ def starting_values(
     Raises UserError where `file` does not hold the clusters of this model, and as `fit` does.
     """
     pooling = flatten_dict(variables["params"]["pooling"], sep="/")
-    if not file.is_file():
+    if not distributed.from_first(file.is_file):
         fitted = flatten_dict(fit(experiment, variables, clips)["pooling"], sep="/")
-        files.write_arrays(file, {name: np.asarray(leaf) for name, leaf in fitted.items()})
+        if distributed.is_first():
+            files.write_arrays(file, {name: np.asarray(leaf) for name, leaf in fitted.items()})
+    distributed.wait_for_all()
     kept = files.read_arrays(file)
     if {name: a.shape for name, a in kept.items()} != {n: a.shape for n, a in pooling.items()}:
         raise UserError(f"{file} holds the clusters of another model; delete it")
@@ -52,10 +54,11 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) ->
 
     config = experiment.config
 
-    @devices.jit
     def sequences(variables: dict[str, Any], clips: Any) -> jax.Array:
-        return experiment.model.apply(variables, network_input(clips), train=False).sequence
+        whole = experiment.devices.whole(variables)
+        return experiment.model.apply(whole, network_input(clips), train=False).sequence
 
+    sequences = devices.jit(sequences, out_shardings=experiment.devices.replicated)
     order = np.random.default_rng(config.seed).permutation(len(clips))
     stream = pipeline.eval_stream(
         experiment.source,

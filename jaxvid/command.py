@@ -15,7 +15,7 @@ class Command:
     """What a command line says.
 
     `config`: None for a mode that takes none. `arguments`: what is no flag. `options`: the values
-    of the mode's own flags, by name.
+    of the mode's own flags, by name. `distributed`: this is one of several processes.
     """
 
     mode: str
@@ -23,6 +23,7 @@ class Command:
     workdir: Path
     arguments: list[str]
     options: dict[str, Any]
+    distributed: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,4 @@ class Mode:
     takes_config: bool = True
     needs_config: bool = True  # where it takes one: also in a workdir that has none
     continues: bool = False  # the same command goes on where it was stopped
+    distributes: bool = False  # several processes can share its work

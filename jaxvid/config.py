@@ -113,6 +113,7 @@ def default() -> ConfigDict:
     train = config.train = ConfigDict()
     train.batch_size = 32  # clips of a step, over all devices
     train.accumulate = 1  # parts of a batch, taken one after the other to save memory
+    train.shards = 1  # devices that hold one copy of parameters and optimiser state between them
     train.epochs = 50.0  # passes over the training clips
     train.dtype = "auto"  # of the computation: float32, bfloat16; auto: bfloat16 on GPU and TPU
     train.optimizer = "sgd"  # sgd (Nesterov momentum) or adam (decoupled weight decay)

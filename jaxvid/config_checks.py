@@ -80,6 +80,7 @@ def check(config: ConfigDict) -> None:
         "sift.descriptors": config.sift.clusters,
         "train.batch_size": 1,
         "train.accumulate": 1,
+        "train.shards": 1,
         "train.log_every": 1,
         "train.eval_every": 0,
         "train.weight_decay": 0,

@@ -24,6 +24,7 @@ FREE_TO_CHANGE = (
     "windows",
     "checkpoint",
     "model.remat",
+    "train.shards",
     "train.log_every",
     "train.profile_steps",
 )

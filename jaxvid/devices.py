@@ -12,17 +12,56 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxvid.errors import UserError
 
+SMALLEST = 1024  # elements of an array that is worth dividing
+
 
 class Devices:
-    """All devices of all processes in one mesh with the axis `data`.
+    """All devices, of all processes or `local`, in one mesh with the axes `data` and `state`.
 
-    Batches are divided along it, everything else is held by each device.
+    Batches are divided along both. Along `state`, of `shards` devices, parameters and what the
+    optimiser keeps of them are divided, too; everything else is held by each device. Raises
+    UserError where the devices cannot be grouped so.
     """
 
-    def __init__(self) -> None:
-        self.mesh = Mesh(np.array(jax.devices()), ("data",))
+    def __init__(self, shards: int = 1, local: bool = False) -> None:
+        # By process, so that a process's part of a batch is one run of it.
+        every = jax.local_devices() if local else jax.devices()
+        devices = sorted(every, key=lambda device: (device.process_index, device.id))
+        if len(devices) % shards:
+            raise UserError(
+                f"config.train.shards={shards}: {len(devices)} devices cannot be grouped so; "
+                f"a divisor of {len(devices)} is wanted"
+            )
+        self.shards = shards
+        self.mesh = Mesh(np.array(devices).reshape(-1, shards), ("data", "state"))
         self.replicated = NamedSharding(self.mesh, PartitionSpec())
-        self.batch = NamedSharding(self.mesh, PartitionSpec("data"))
+        self.batch = NamedSharding(self.mesh, PartitionSpec(("data", "state")))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this process computes on them without any other."""
+        return all(d.process_index == jax.process_index() for d in self.mesh.devices.flat)
+
+    def divided(self, shapes: Any) -> Any:
+        """Returns the layout of a tree of arrays that is divided along `state`.
+
+        Each array along its largest axis that can be, the last of them; small ones are not.
+        """
+
+        def layout(leaf: Any) -> NamedSharding:
+            axes = [i for i, size in enumerate(leaf.shape) if size % self.shards == 0]
+            if self.shards == 1 or not axes or leaf.size < SMALLEST:
+                return self.replicated
+            largest = max(axes, key=lambda i: (leaf.shape[i], i))
+            return NamedSharding(self.mesh, PartitionSpec(*[None] * largest, "state"))
+
+        return jax.tree.map(layout, shapes)
+
+    def whole(self, tree: Any) -> Any:
+        """Returns, inside a compiled function, a divided tree with each device having all of it."""
+        if self.shards == 1:
+            return tree
+        return jax.lax.with_sharding_constraint(tree, self.replicated)
 
     def check_batch_size(self, field: str, batch_size: int, parts: int = 1) -> None:
         """Raises UserError where a batch, taken in parts, has no equal share for each device."""
@@ -41,7 +80,8 @@ class Devices:
 
     def __str__(self) -> str:
         kind = jax.devices()[0].device_kind
-        return f"{self.mesh.size} x {kind} in {jax.process_count()} process(es)"
+        divided = f", state divided over {self.shards}" if self.shards > 1 else ""
+        return f"{self.mesh.size} x {kind} in {jax.process_count()} process(es){divided}"
 
 
 def compute_dtype(name: str) -> jnp.dtype:

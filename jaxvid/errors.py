@@ -1,5 +1,7 @@
 """The one exception that means: the input is wrong, the program is not."""
 
+AGAIN = 75  # exit status: nothing is wrong, another process has ended; to be run again (sysexits.h)
+
 
 class UserError(ValueError):
     """Wrong input, in one sentence that names the file, field or value, and what would be right.

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxvid import counting, devices, files
+from jaxvid import counting, devices, distributed, files
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.experiment import Experiment
@@ -51,7 +51,7 @@ def _scoring(network: Network) -> Callable[[Any, Any], dict[str, jax.Array]]:
     """Returns the compiled forward pass: `forward`'s probabilities, embedding and attention."""
 
     def scored(variables: Any, clips: Any) -> dict[str, jax.Array]:
-        said = forward(network.model, variables, clips)
+        said = forward(network.model, network.devices.whole(variables), clips)
         return {
             name: said[name] for name in ("probabilities", "embedding", "attention") if name in said
         }
@@ -113,8 +113,8 @@ class Scorer:
 def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, Any]:
     """Scores a workdir's model and writes results, predictions and embeddings to `output`.
 
-    Returns what results.json holds; `flops_per_clip` is of one view, a multiply-add being two.
-    Raises UserError where the workdir has no such checkpoint.
+    Returns what results.json holds, in process 0; `flops_per_clip` is of one view, a multiply-add
+    being two. Raises UserError where the workdir has no such checkpoint.
     """
     config = experiment.config
     step, variables = restore(experiment, workdir)
@@ -127,6 +127,8 @@ def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, A
         "config": config.name,
     }
     scores = Scorer(experiment).score(variables)
+    if not distributed.is_first():
+        return {}
     return write_results(scores, about, experiment.dataset.class_names, output)
 
 

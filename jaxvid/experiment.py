@@ -1,19 +1,19 @@
 """What a run is made of, as its config describes it: the data, the model, the devices."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import jax
 from ml_collections import ConfigDict
 
-from jaxvid import models, pretrained
+from jaxvid import distributed, models, pretrained
 from jaxvid.data import loading
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.data.pipeline import ClipSettings, Reading
 from jaxvid.data.records import Videos
 from jaxvid.data.skeleton_files import FORMATS
-from jaxvid.devices import compute_dtype
+from jaxvid.devices import Devices, compute_dtype
 from jaxvid.errors import UserError
 from jaxvid.network import Network, open_network
 from jaxvid.skeletons import SKELETONS
@@ -62,6 +62,11 @@ class Experiment(Footage, Network):
     """A dataset with its prepared records, and the network to use on it."""
 
     @property
+    def local(self) -> "Experiment":
+        """The same on this process's devices, for what it does without the others."""
+        return replace(self, devices=Devices(local=True))
+
+    @property
     def clip_settings(self) -> ClipSettings:
         return loading.clip_settings(self.config.data)
 
@@ -101,15 +106,17 @@ class Experiment(Footage, Network):
         )
 
 
-def open_experiment(config: ConfigDict, starts: bool = False) -> Experiment:
+def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = False) -> Experiment:
     """Reads the dataset's index, prepares what is not prepared, and builds the model.
 
-    `starts`: a run is to begin, from weights where `config.init` names some. Raises UserError for
-    what the config cannot mean, those weights included, before anything is decoded.
+    `starts`: a run is to begin, from weights where `config.init` names some. `trains`: parameters
+    are divided as `config.train` says. Raises UserError for what the config cannot mean, those
+    weights included, before anything is decoded.
     """
+    shards = config.train.shards if trains else 1
     # What is wrong with the parts should be said before any video is decoded, and the number of
     # classes is not yet known: the one that fits a network without a classifier.
-    network = open_network(config, config.model.hidden)
+    network = open_network(config, config.model.hidden, shards)
     network.devices.check_batch_size(
         "train.batch_size", config.train.batch_size, config.train.accumulate
     )
@@ -121,7 +128,7 @@ def open_experiment(config: ConfigDict, starts: bool = False) -> Experiment:
             config.data.num_frames,
             config.model.temporal_stride,
         )
-    dataset = loading.load(config.data, config.seed)
+    dataset = distributed.first_before_others(lambda: loading.load(config.data, config.seed))
     if config.data.streams == "skeleton" and dataset.skeletons:
         joints = FORMATS[dataset.skeletons].joints
         if SKELETONS[joints].joints != SKELETONS[config.model.skeleton].joints:
@@ -129,8 +136,12 @@ def open_experiment(config: ConfigDict, starts: bool = False) -> Experiment:
                 f"config.model.skeleton={config.model.skeleton}: {dataset.name} has the joints of "
                 f"{joints}"
             )
-    network = open_network(config, len(dataset.class_names))
+    network = open_network(config, len(dataset.class_names), shards)
     if starts and config.init.source:
         pretrained.load(config, network.shapes, dataset.class_names)
-    source = loading.open_records(dataset, config.data)
+    if distributed.count() > 1:
+        part = distributed.index() + 1, distributed.count()
+        loading.prepare_part(dataset, config.data, part)
+        distributed.wait_for_all()
+    source = distributed.first_before_others(lambda: loading.open_records(dataset, config.data))
     return Experiment(config, network.model, network.devices, dataset, source)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, devices, workdir
+from jaxvid import checkpoints, devices, distributed, workdir
 from jaxvid.errors import UserError
 from jaxvid.network import Network, forward, open_network
 
@@ -21,11 +21,16 @@ def restore(network: Network, workdir: Path) -> tuple[int, dict[str, Any]]:
     Raises UserError where there is none.
     """
     folder = workdir / "checkpoints"
+
+    def best() -> int:
+        step = checkpoints.best_step(folder)
+        if step is None:
+            raise UserError(f"no checkpoint in {folder} was evaluated: config.eval.checkpoint=last")
+        return step
+
     wanted = None
     if network.config.eval.checkpoint == "best":
-        wanted = checkpoints.best_step(folder)
-        if wanted is None:
-            raise UserError(f"no checkpoint in {folder} was evaluated: config.eval.checkpoint=last")
+        wanted = best() if network.devices.is_local else distributed.from_first(best)
     layout = network.devices.replicated
     template = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout),

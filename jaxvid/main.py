@@ -1,6 +1,7 @@
 """The command line: flags, and which mode to run.
 
 python -m jaxvid.main --config=configs/li3d_bilstm.py [--workdir=DIR] [--config.FIELD=VALUE ...]
+python launch/local.py 4 --config=configs/li3d_bilstm.py    (several processes: launch/README.md)
 python -m jaxvid.main --mode=preview --config=configs/li3d_bilstm.py
 python -m jaxvid.main --mode=eval --workdir=runs/try1
 python -m jaxvid.main --mode=predict --workdir=runs/try1 clip.mp4 FOLDER [--output=labels.csv]
@@ -28,7 +29,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxvid import config as configs
-from jaxvid import config_checks, config_files
+from jaxvid import config_checks, config_files, distributed
 from jaxvid import workdir as workdirs
 from jaxvid.command import Command
 from jaxvid.errors import UserError, one_line
@@ -39,7 +40,10 @@ FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs a mode. Returns the exit status: 0 done, 2 wrong input, 128 + n left upon signal n."""
+    """Runs a mode. Returns the exit status: 0 done, 2 wrong input, 128 + n left upon signal n.
+
+    With --distributed also 75: another process has ended, and the same command continues.
+    """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, force=True)
     for library in ("absl", "asyncio"):  # what Orbax says there comes as an exception too
         logging.getLogger(library).setLevel(logging.CRITICAL)
@@ -104,6 +108,12 @@ def _parse(argv: list[str]) -> Command:
     flags.DEFINE_string(
         "classes", "", "report: classes of the second t-SNE, A,B,C", flag_values=values
     )
+    flags.DEFINE_bool(
+        "distributed",
+        False,
+        "this is one of several processes that a launcher has started: see launch/README.md",
+        flag_values=values,
+    )
     flags.DEFINE_bool("help", False, "show this help", flag_values=values, short_name="h")
     config = _config(argv)
     argv = [argument for argument in argv if not argument.startswith("--config=")]
@@ -126,6 +136,11 @@ def _parse(argv: list[str]) -> Command:
             raise UserError(f"--{name} is of {takers}; --mode={values.mode} has none")
     if rest and not mode.takes_arguments:
         raise UserError(f"unexpected argument '{rest[0]}': --mode={values.mode} takes none")
+    if values.distributed and not mode.distributes:
+        takers = ", ".join(f"--mode={n}" for n, m in MODES.items() if m.distributes)
+        raise UserError(
+            f"--distributed: --mode={values.mode} is the work of one process; {takers} take it"
+        )
     folder = values.workdir
     if mode.takes_config and (config is not None or mode.needs_config):
         if config is None:
@@ -137,7 +152,7 @@ def _parse(argv: list[str]) -> Command:
     elif not folder:
         raise UserError(f"--mode={values.mode} needs --workdir=FOLDER for what it writes")
     options = {name: values[name].value for name in mode.flags}
-    return Command(values.mode, config, Path(folder), rest, options)
+    return Command(values.mode, config, Path(folder), rest, options, values.distributed)
 
 
 def _joined(argv: list[str]) -> list[str]:
@@ -183,4 +198,6 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
-    sys.exit(main(sys.argv))
+    status = main(sys.argv)
+    distributed.leave(status)
+    sys.exit(status)

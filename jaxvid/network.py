@@ -54,9 +54,12 @@ class Network:
         }
 
 
-def open_network(config: ConfigDict, num_classes: int) -> Network:
-    """Builds the model. Raises UserError for parts or streams that do not fit each other."""
-    devices = Devices()
+def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Network:
+    """Builds the model. Raises UserError for parts or streams that do not fit each other.
+
+    `shards`: devices that hold one copy of the parameters between them.
+    """
+    devices = Devices(shards)
     devices.check_batch_size("eval.batch_size", config.eval.batch_size)
     try:
         models.sequence_length(config.model, config.data.num_frames)

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from jaxvid import distributed
 from jaxvid.config_checks import profiled_steps
 
 logger = logging.getLogger(__name__)
@@ -21,11 +22,12 @@ class Trace:
     A context manager around a loop over the steps `first + 1` to `last`, each taken between `begin`
     and `end`; leaving it before the last traced step closes the trace after those that were taken.
     The steps in it are whole: earlier work is waited for before it begins, and the last step before
-    it ends. Warns of named steps that the loop will not take.
+    it ends. Warns of named steps that the loop will not take. Of several
+    processes only the first one is traced.
     """
 
     def __init__(self, train: ConfigDict, workdir: Path, first: int, last: int):
-        asked = profiled_steps(train.profile_steps)
+        asked = profiled_steps(train.profile_steps) if distributed.is_first() else range(0)
         self._folder = workdir / FOLDER
         self._steps = range(max(asked.start, first + 1), min(asked.stop, last + 1))
         self._taken: list[int] = []

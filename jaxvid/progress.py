@@ -16,11 +16,13 @@ SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal
 
 
 class Bar:
-    """Shows on stderr how much of `total` is done; a context manager."""
+    """Shows on stderr how much of `total` is done, unless `quiet`; a context manager."""
 
-    def __init__(self, description: str, total: int, done: int = 0, shown: str = ""):
+    def __init__(
+        self, description: str, total: int, done: int = 0, shown: str = "", quiet: bool = False
+    ):
         self._description, self._total, self._done = description, total, done
-        console = Console(stderr=True)
+        console = Console(stderr=True, quiet=quiet)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -4,14 +4,14 @@ import functools
 import math
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxvid import checkpoints, clusters, devices, optimizers, pretrained
+from jaxvid import checkpoints, clusters, devices, distributed, optimizers, pretrained
 from jaxvid.data import pipeline
 from jaxvid.errors import UserError
 from jaxvid.evaluate import Scorer
@@ -43,7 +43,10 @@ class Trainer:
         self.key = jax.random.key(config.seed)
         create = self._create  # one object, which JAX traces once
         shapes = jax.eval_shape(create, self.key)
-        self.layout = jax.tree.map(lambda _: experiment.devices.replicated, shapes)
+        devices = experiment.devices
+        self.layout = jax.tree.map(lambda _: devices.replicated, shapes).replace(
+            params=devices.divided(shapes.params), opt_state=devices.divided(shapes.opt_state)
+        )
         # The random numbers take longer to compile than to draw: optimisation would not pay.
         quickly = {"xla_backend_optimization_level": 0}
         self._new = jax.jit(create, out_shardings=self.layout, compiler_options=quickly)
@@ -70,7 +73,8 @@ class Trainer:
         unless the weights have them.
         """
         state = self._new(self.key)
-        restored = checkpoints.restore(self.workdir / "checkpoints", state.trees)
+        folder = self.workdir / "checkpoints"
+        restored = checkpoints.restore(folder, state.trees)
         if restored is not None:
             _, trees = restored
             return TrainState(**trees["variables"], **trees["training"])
@@ -78,7 +82,8 @@ class Trainer:
         if self.config.init.source:
             names = self.experiment.dataset.class_names
             loaded = pretrained.load(self.config, self.experiment.shapes, names)
-            pretrained.write_account(loaded, self.config, self.workdir)
+            if distributed.is_first():
+                pretrained.write_account(loaded, self.config, self.workdir)
             print(pretrained.describe(loaded, self.config), flush=True)
             pretrained.warn_of_training(loaded)
             filled = pretrained.fill(state.variables, loaded)
@@ -98,7 +103,12 @@ class Trainer:
     ) -> Callable[[TrainState, dict[str, jax.Array], jax.Array], Any]:
         """Returns the jitted step. The state that goes in is used up."""
         step = functools.partial(
-            train_step, self.experiment.model, self.optimizer, self.config.train, frozen=frozen
+            train_step,
+            self.experiment.model,
+            self.optimizer,
+            self.config.train,
+            frozen=frozen,
+            whole=self.experiment.devices.whole,
         )
         shardings = (self.layout, self.experiment.devices.replicated)
         return devices.jit(step, donate_argnums=0, out_shardings=shardings)
@@ -138,9 +148,10 @@ class Trainer:
         scorer = Scorer(self.experiment)
         if first:
             print(f"continues after step {first} of {self.steps}", flush=True)
+        tells = distributed.is_first()
         with (
-            Logs(self.workdir, first) as logs,
-            Bar("training, step", self.steps, first, shown="compiling") as bar,
+            Logs(self.workdir, first) if tells else nullcontext() as logs,
+            Bar("training, step", self.steps, first, shown="compiling", quiet=not tells) as bar,
         ):
             report = _Report(self, writer, logs, bar)
             unread: tuple[int, dict[str, jax.Array]] | None = None
@@ -176,9 +187,9 @@ class Trainer:
 
 
 class _Report:
-    """Tells of steps and evaluations: checks, logs, and shows them."""
+    """Tells of steps and evaluations: checks, logs, and shows them; without `logs` only checks."""
 
-    def __init__(self, trainer: Trainer, writer: checkpoints.Writer, logs: Logs, bar: Bar):
+    def __init__(self, trainer: Trainer, writer: checkpoints.Writer, logs: Logs | None, bar: Bar):
         self.trainer, self.writer, self.logs, self.bar = trainer, writer, logs, bar
         self.timed: list[float] = []
         self.shown = ""
@@ -206,12 +217,16 @@ class _Report:
         if step % train.log_every == 0 or step == trainer.steps:
             values["epoch"] = step / trainer.steps_per_epoch
             values["learning_rate"] = float(trainer.learning_rate(step - 1))
-            self.logs.write(step, values)
+            self._log(step, values)
 
     def evaluation(self, step: int, accuracy: float, loss: float) -> None:
         trainer = self.trainer
         split, epoch = trainer.config.eval.split, step / trainer.steps_per_epoch
         values = {f"{split}_accuracy": accuracy, f"{split}_loss": loss, "epoch": epoch}
-        self.logs.write(step, values)
+        self._log(step, values)
         self.bar.line(f"{self.shown}; {split} accuracy {accuracy:.3f}")
         self.timed = []  # the time of the evaluation is not the steps'
+
+    def _log(self, step: int, values: dict[str, float]) -> None:
+        if self.logs is not None:
+            self.logs.write(step, values)

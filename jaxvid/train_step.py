@@ -47,12 +47,14 @@ def train_step(
     batch: dict[str, jax.Array],
     key: jax.Array,
     frozen: bool = False,
+    whole: Callable[[Any], Any] = lambda tree: tree,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step on a batch of `clip`, as the pipeline makes it, and `label` (B,).
 
     `train` is the config's; `key` is the run's: each step draws its own randomness from it.
     `frozen`: the backbone computes as in evaluation and its gradient is zero; the optimiser has to
-    leave it alone in the same steps. With `train.accumulate` A the gradient is the mean over A
+    leave it alone in the same steps. `whole`: what is done to parameters that devices hold in parts
+    before the model computes with them. With `train.accumulate` A the gradient is the mean over A
     parts of the batch, one after the other, each with batch statistics of its own. Returns the next
     state, and the batch's loss (and, with a center loss, what it is the sum of), top-1 accuracy and
     the norm of its gradient.
@@ -66,7 +68,7 @@ def train_step(
             frozen_norms = nn.intercept_methods(keep_statistics)
             with frozen_norms if train.freeze_batch_norm else nullcontext():
                 outputs, updated = model.apply(
-                    {"params": params, "batch_stats": batch_stats},
+                    {"params": whole(params), "batch_stats": batch_stats},
                     network_input(batch["clip"]),
                     train=True,
                     frozen=frozen,

@@ -1,12 +1,13 @@
 """A workdir belongs to one config and one set of clips: the same command continues its run."""
 
 import csv
+import time
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxvid import config_files, files
+from jaxvid import config_files, distributed, files
 from jaxvid.config import flatten
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.errors import UserError
@@ -16,6 +17,7 @@ DATASET = "dataset.json"
 SPLIT = "split.csv"
 # What a model was made for: its parts, and what it reads.
 OF_THE_MODEL = ("model.", "sift.", "data.streams", "data.people", "data.flow.stack")
+SECONDS_TO_APPEAR = 60.0  # on a network file system, which may keep what a folder held
 SPLIT_COLUMNS = ("clip", "label", "split", "group")
 
 
@@ -63,6 +65,26 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
         )
     if not (workdir / CONFIG).is_file():
         files.write_text(workdir / CONFIG, config_files.to_json(_anywhere(config)))
+
+
+def check_shared(workdir: Path) -> None:
+    """Sees whether all processes of a run have the same folder. Raises UserError."""
+    if distributed.count() == 1:
+        return
+    name = distributed.from_first(lambda: files.temporary_name(workdir / "shared").name)
+    token = workdir / name
+    distributed.first_before_others(lambda: token.touch() if distributed.is_first() else None)
+    deadline = time.monotonic() + SECONDS_TO_APPEAR
+    while not token.is_file():
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"{workdir} is not the folder that process 0 has under this name: --workdir on a "
+                "disk that all processes share is wanted"
+            )
+        time.sleep(0.1)
+    distributed.wait_for_all()
+    if distributed.is_first():
+        token.unlink()
 
 
 def _anywhere(config: ConfigDict) -> ConfigDict:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, config_files, modes
+from jaxvid import checkpoints, config_files, run_modes
 from jaxvid import config as configs
 from jaxvid import workdir as workdirs
 from jaxvid.data.datasets import embedded
@@ -59,7 +59,7 @@ def reports() -> None:
 @pytest.fixture(autouse=True)
 def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "reports" not in request.fixturenames:
-        monkeypatch.setattr(modes, "_report_unasked", lambda *_: None)
+        monkeypatch.setattr(run_modes, "report_unasked", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

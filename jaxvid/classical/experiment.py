@@ -123,8 +123,10 @@ class Stages:
             raise UserError(f"{error}; delete {self.folder} to train anew") from None
 
 
-def open_experiment(config: ConfigDict, starts: bool = False) -> SiftExperiment:
-    """Reads the dataset's index and prepares what is not prepared, whether or not a run `starts`.
+def open_experiment(
+    config: ConfigDict, starts: bool = False, trains: bool = False
+) -> SiftExperiment:
+    """Reads the dataset's index and prepares what is not prepared, whatever is to follow.
 
     Raises UserError, before anything is decoded, for settings that only a network has.
     """

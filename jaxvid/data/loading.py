@@ -108,6 +108,12 @@ def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
     return Videos(sources)
 
 
+def prepare_part(dataset: Dataset, data: ConfigDict, part: tuple[int, int]) -> None:
+    """Prepares the i-th of n parts, `part` being (i, n), of what `open_records` opens."""
+    for stream in streams(dataset, data):
+        prepare.prepare_part(dataset, stream, records_folder(data), part, data.workers)
+
+
 def records_folder(data: ConfigDict) -> Path:
     """Returns the folder that prepared data goes to."""
     return cache_folder(data) / "records"

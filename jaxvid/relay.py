@@ -1,0 +1,92 @@
+"""The way to process 0: a connection that outlives it, and says when it has ended.
+
+JAX kills a process without a word to Python as soon as its connection to process 0 breaks. Through
+a relay that connection stays, and Python can say what happened and leave in its own way.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+# A machine that is gone closes no connection: after 10 s of silence three questions, 5 s apart.
+_KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+_UNANSWERED = 25_000  # milliseconds that what was sent may stay without acknowledgement
+_BLOCK = 1 << 16
+
+
+class Relay:
+    """Passes connections to `address` on this machine, `HOST:PORT`, on to process 0's `target`.
+
+    Tries for `patience` seconds to reach it. `lost` is called, from a thread, once it was reached
+    and is no longer there; the connections to this side then stay open and silent.
+    """
+
+    def __init__(self, target: str, patience: float, lost: Callable[[], None]):
+        host, _, port = target.rpartition(":")
+        self._target = host.strip("[]"), int(port)
+        self._patience, self._lost = patience, lost
+        self._closed = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
+        self.reached = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Lets the end of process 0 mean nothing from now on."""
+        self._closed.set()
+        self._server.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # upon close
+            while True:
+                near, _ = self._server.accept()
+                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        far = self._connect()
+        if far is None:
+            near.close()
+            return
+        self.reached = True
+        threading.Thread(target=self._pass, args=(near, far), daemon=True).start()
+        if self._pass(far, near) and not self._closed.is_set():
+            self._lost()
+
+    def _connect(self) -> socket.socket | None:
+        deadline = time.monotonic() + self._patience
+        while time.monotonic() < deadline and not self._closed.is_set():
+            try:
+                far = socket.create_connection(self._target, timeout=5.0)
+            except OSError:
+                self._closed.wait(0.2)
+                continue
+            far.settimeout(None)
+            far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _KEEPALIVE:
+                if hasattr(socket, name):
+                    far.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                far.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED)
+            return far
+        return None
+
+    def _pass(self, source: socket.socket, sink: socket.socket) -> bool:
+        """Passes on what comes until it ends; returns whether the source is what ended."""
+        while True:
+            try:
+                block = source.recv(_BLOCK)
+            except OSError:
+                return True
+            if not block:
+                # Process 0's end is not passed on; the end of this side is.
+                if sink.getpeername() == self._target:
+                    with suppress(OSError):
+                        sink.shutdown(socket.SHUT_WR)
+                return True
+            try:
+                sink.sendall(block)
+            except OSError:
+                return False
