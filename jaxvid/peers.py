@@ -12,15 +12,25 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxvid.errors import AGAIN
 
-TICK = 1.0  # seconds between signs of life
-PATIENCE = 30.0  # seconds without one after which a process counts as dead
-SUSPECTED = 5.0  # seconds, where what processes compute together has failed
-LINGER = 3.0  # seconds that process 0 stays so that others hear how the run ends
-LEAVING = 10.0  # seconds that it waits for the others to leave when all is done
+
+class Pace(NamedTuple):
+    """Seconds: between signs of life (`tick`), and what is waited for.
+
+    `patience`: without a sign, until a process counts as dead; `suspected`: where what processes
+    compute together has failed; `linger`: that process 0 stays for the others to hear how the run
+    ends; `leaving`: that it waits for them to leave when all is done.
+    """
+
+    tick: float = 1.0
+    patience: float = 30.0
+    suspected: float = 5.0
+    linger: float = 3.0
+    leaving: float = 10.0
+
 
 _SIGN, _NAME, _LEFT, _FAILED, _END, _GONE = (
     f"jaxvid/{key}" for key in ("sign", "name", "left", "failed", "end", "gone")
@@ -31,15 +41,25 @@ class Peers:
     """This process among those of a run.
 
     `store`: JAX's client of the store. `name`: what tells this process from the others, for users.
+    `leave` ends the process with a status, from any thread.
     """
 
-    def __init__(self, store: Any, index: int, count: int, name: str):
+    def __init__(
+        self,
+        store: Any,
+        index: int,
+        count: int,
+        name: str,
+        pace: Pace = Pace(),  # noqa: B008 - it cannot change
+        leave: Callable[[int], Any] = os._exit,
+    ):
         self._store, self._index, self._count = store, index, count
+        self._pace, self._leave = pace, leave
         self._finished = threading.Event()  # all of them
         self._answered = time.monotonic()
         self._ending = threading.Lock()
         self._set(_NAME, name)
-        self._within(PATIENCE, lambda: len(self._all(_NAME)) == count)
+        self._within(self._pace.patience, lambda: len(self._all(_NAME)) == count)
         self._names = {i: f"process {i}" for i in range(count)} | self._all(_NAME)
         watch = self._judge if index == 0 else self._listen
         for target in (watch, self._guard):
@@ -49,7 +69,7 @@ class Peers:
         """Tells the others that this process ends before its work is done, and why."""
         if self._index == 0:
             self._announce(status, reason)
-            time.sleep(LINGER)
+            time.sleep(self._pace.linger)
         else:
             with suppress(Exception):  # whoever serves the store may be what has ended
                 self._set(_LEFT, f"{status}|{reason}")
@@ -61,7 +81,7 @@ class Peers:
         """
         with suppress(Exception):
             self._set(_FAILED, "yes")
-        time.sleep(PATIENCE + 2 * TICK)
+        time.sleep(self._pace.patience + 2 * self._pace.tick)
 
     def finish(self) -> None:
         """Waits until all have done their work; process 0 is the last to leave."""
@@ -72,7 +92,7 @@ class Peers:
         """Tells that this process, which has finished, is leaving."""
         self._set(_GONE, "yes")
         if self._index == 0:
-            self._within(LEAVING, lambda: len(self._all(_GONE)) == self._count)
+            self._within(self._pace.leaving, lambda: len(self._all(_GONE)) == self._count)
 
     def lost_first(self) -> None:
         """Ends this process because process 0 has ended."""
@@ -99,23 +119,23 @@ class Peers:
                 status, _, reason = text.partition("|")
                 if status != "0":
                     self._announce(int(status), f"{self._names[i]} has ended: {reason}")
-                    time.sleep(LINGER)
+                    time.sleep(self._pace.linger)
                     self._end(int(status), f"{self._names[i]} has ended: {reason}")
             for i in changed:
                 if signs.get(i) != seen.get(i):
                     changed[i] = now
                 silent = now - changed[i]
-                patience = PATIENCE if suspected is None else SUSPECTED
+                patience = self._pace.patience if suspected is None else self._pace.suspected
                 if i not in left and silent > patience:
                     reason = f"{self._names[i]} has given no sign of life for {silent:.0f} s"
                     self._announce(AGAIN, reason)
-                    time.sleep(LINGER)
+                    time.sleep(self._pace.linger)
                     self._end(AGAIN, reason)
             seen = signs
             if len(left) == self._count:
                 self._announce(0, "")
                 self._finished.set()
-            self._finished.wait(TICK)
+            self._finished.wait(self._pace.tick)
 
     def _listen(self) -> None:
         """The others: give signs, and hear how the run ends."""
@@ -131,13 +151,13 @@ class Peers:
                     if status != "0":
                         self._end(int(status), reason)
                     self._finished.set()
-            self._finished.wait(TICK)
+            self._finished.wait(self._pace.tick)
 
     def _guard(self) -> None:
         # A store that does not answer holds the thread that asks.
-        while not self._finished.wait(TICK):
+        while not self._finished.wait(self._pace.tick):
             silent = time.monotonic() - self._answered
-            if silent > PATIENCE:
+            if silent > self._pace.patience:
                 self._end(AGAIN, f"{self._names[0]} has given no sign of life for {silent:.0f} s")
 
     def _announce(self, status: int, reason: str) -> None:
@@ -149,7 +169,7 @@ class Peers:
         more = "; the same command continues" if status == AGAIN else ""
         show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar hides it
         print(f"{show_cursor}error: {reason}{more}", file=sys.stderr, flush=True)
-        os._exit(status)
+        self._leave(status)
 
     def _set(self, key: str, value: str, index: int | None = None) -> None:
         place = self._index if index is None else index
