@@ -15,12 +15,16 @@ signalled=''
 
 # Not `kill -TERM` to srun: at a SIGTERM it kills its tasks, and nothing is saved. scancel with a
 # signal reaches the tasks of the job's steps, and not this script.
+# The traps call these, which shellcheck does not see.
+# shellcheck disable=SC2329
 tell_tasks() {
     signalled=yes
     echo "slurm_step: $1; the run saves" >&2
     scancel --signal=TERM "$job" || echo "slurm_step: scancel could not tell the tasks" >&2
 }
+# shellcheck disable=SC2329
 near_the_limit() { tell_tasks "the time limit is near"; }
+# shellcheck disable=SC2329
 told_to_stop() {
     stopped=yes
     tell_tasks "told to stop"
