@@ -3,12 +3,12 @@
 import os
 import re
 import shlex
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
+
+import stop_signals
 
 
 class Child:
@@ -18,15 +18,11 @@ class Child:
         self.received = 0
         self._unsent: list[int] = []
         self._process: subprocess.Popen | None = None
-        signal.signal(signal.SIGINT, self._receive)
-        signal.signal(signal.SIGTERM, self._receive)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays ignored
-            signal.signal(signal.SIGHUP, self._receive)
+        stop_signals.catch(self._receive)
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def _receive(self, number: int, passed: int) -> None:
         self.received = number
-        # A terminal that closes would kill the run; a SIGTERM lets it save.
-        self._unsent.append(signal.SIGTERM if number == signal.SIGHUP else number)
+        self._unsent.append(passed)
         self._pass_on()
 
     def _pass_on(self) -> None:
