@@ -12,6 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxvid import config as configs
 from jaxvid import experiment as experiments
+from jaxvid.devices import Devices
 from jaxvid.errors import UserError
 from jaxvid.models.batch_norm import BatchNormReLU
 from jaxvid.models.c3d import C3D
@@ -170,3 +171,20 @@ def test_batches_that_do_not_divide_into_parts_are_refused(tiny, size, parts, mu
         rf"config\.train\.accumulate={parts} parts: a multiple of {multiple} is wanted",
     ):
         experiments.open_experiment(tiny)
+
+
+def test_parameters_held_in_parts_take_the_step_of_whole_ones(batch):
+    state = started(PLAIN)
+    expected, metrics = take(PLAIN, settings(1), state, batch)
+    devices = Devices(shards=4)
+    layout = jax.tree.map(lambda _: devices.replicated, state).replace(
+        params=devices.divided(state.params), opt_state=devices.divided(state.opt_state)
+    )
+    step = functools.partial(train_step, PLAIN, SGD, settings(1), whole=devices.whole)
+    compiled = jax.jit(step, out_shardings=(layout, devices.replicated))
+    on_devices = jax.device_put(state, layout), devices.put_batch(batch)
+    after, said = compiled(*on_devices, jax.random.key(0))
+    held = sum(leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves(after.params))
+    assert held < sum(leaf.nbytes for leaf in jax.tree.leaves(after.params)) / 3
+    assert_close(jax.device_get(said), metrics)
+    assert_close(jax.device_get(after), expected)

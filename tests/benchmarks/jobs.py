@@ -1,0 +1,162 @@
+"""Runs of the command line, in one process or several, to strike at a moment and continue."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEADLINE = 300.0  # seconds; only a hang meets it
+
+Moment = Callable[[], bool]
+
+
+@dataclass
+class Started:
+    """The processes of a job, each with a file that it prints to."""
+
+    processes: list[subprocess.Popen]
+    files: list[Path]
+
+    def running(self) -> bool:
+        return all(process.poll() is None for process in self.processes)
+
+    def wait(self) -> list[int]:
+        """Returns their exit statuses once all have ended; kills them where they hang."""
+        deadline = time.monotonic() + DEADLINE
+        try:
+            return [p.wait(max(0.0, deadline - time.monotonic())) for p in self.processes]
+        finally:
+            for process in self.processes:
+                process.kill()
+
+    @property
+    def printed(self) -> str:
+        return "".join(file.read_text(errors="replace") for file in self.files)
+
+
+@dataclass
+class Job:
+    """A command of `python -m jaxvid.main` that `count` processes share."""
+
+    arguments: Sequence[str]
+    workdir: Path
+    count: int = 1
+    devices: int = 1  # simulated, of each process
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> Started:
+        flags = (
+            "--xla_backend_optimization_level=0 "  # quick to compile
+            f"--xla_force_host_platform_device_count={self.devices}"
+        )
+        together = ["--distributed"] if self.count > 1 else []
+        command = [sys.executable, "-m", "jaxvid.main", *together, *self.arguments]
+        address = f"127.0.0.1:{_free_port()}"
+        started = Started([], [])
+        for i in range(self.count):
+            environment = os.environ | {
+                "XLA_FLAGS": flags,
+                "JAX_PLATFORMS": "cpu",
+                "JAX_COORDINATOR_ADDRESS": address,
+                "JAX_NUM_PROCESSES": str(self.count),
+                "JAX_PROCESS_ID": str(i),
+                **self.environment,
+            }
+            printed = self.workdir.with_name(f"{self.workdir.name}.{i}.txt")
+            with printed.open("w") as file:
+                started.processes.append(
+                    subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+                )
+            started.files.append(printed)
+        return started
+
+    def finish(self) -> str:
+        """Runs it to its end; returns what it printed."""
+        started = self.start()
+        statuses = started.wait()
+        assert not any(statuses), (statuses, started.printed)
+        return started.printed
+
+    def strike(
+        self, number: int, moment: Moment, victims: Sequence[int] | None = None
+    ) -> tuple[list[int], str]:
+        """Sends a signal to some processes, or to all, at a moment.
+
+        Returns the exit statuses, below 0 where a signal killed a process, and what was printed.
+        """
+        started = self.start()
+        deadline = time.monotonic() + DEADLINE
+        while not moment() and started.running() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        for i in range(self.count) if victims is None else victims:
+            started.processes[i].send_signal(number)
+        return started.wait(), started.printed
+
+    def lines(self) -> list[dict]:
+        """Returns the lines of the workdir's metrics.jsonl that are whole."""
+        path = self.workdir / "metrics.jsonl"
+        found = []
+        for text in path.read_text().splitlines() if path.is_file() else ():
+            try:
+                found.append(json.loads(text))
+            except ValueError:
+                continue
+        return found
+
+    def losses(self) -> dict[int, float]:
+        return {line["step"]: line["loss"] for line in self.lines() if "loss" in line}
+
+    def reached(self, step: int) -> Moment:
+        return lambda: any(line["step"] >= step for line in self.lines())
+
+    def saving(self, step: int) -> Moment:
+        """True while a checkpoint of at least this step is half written."""
+
+        def moment() -> bool:
+            folder = self.workdir / "checkpoints"
+            halves = folder.glob("*.orbax-checkpoint-tmp*") if folder.is_dir() else ()
+            return any(int(half.name.split(".")[0]) >= step for half in halves)
+
+        return moment
+
+
+def later(moment: Moment, seconds: float) -> Moment:
+    """Returns the moment that comes some seconds after another one."""
+    since: list[float] = []
+
+    def passed() -> bool:
+        if not since and moment():
+            since.append(time.monotonic())
+        return bool(since) and time.monotonic() - since[0] >= seconds
+
+    return passed
+
+
+def statuses_are_right(number: int, statuses: Sequence[int], victims: Sequence[int]) -> bool:
+    """Says whether every process ended as it should after a signal to the victims.
+
+    It may also have been done before.
+    """
+    if number == signal.SIGTERM:
+        return set(statuses) <= {0, 128 + signal.SIGTERM, -signal.SIGTERM}
+    others = {status for i, status in enumerate(statuses) if i not in victims}
+    return others <= {0, 75} and {statuses[i] for i in victims} <= {0, -signal.SIGKILL}
+
+
+def pick(rng: random.Random, count: int) -> tuple[int, list[int]]:
+    """Returns a random signal and its victims: SIGKILL of one or of all, SIGTERM of one or all."""
+    number = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
+    everyone = list(range(count))
+    return number, everyone if rng.random() < 0.5 else [rng.choice(everyone)]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
