@@ -203,7 +203,8 @@ def test_alone_nothing_is_waited_for():
 
 @pytest.mark.parametrize("mode", ["predict", "report", "search", "preview"])
 def test_work_of_one_process_is_not_divided(mode, tmp_path):
-    job = Job([f"--mode={mode}", "--distributed", f"--workdir={tmp_path}"], tmp_path / "run")
+    arguments = [f"--mode={mode}", "--distributed", "--config=configs/li3d_bilstm.py"]
+    job = Job([*arguments, f"--workdir={tmp_path}"], tmp_path / "run")
     started = job.start()
     assert started.wait() == [2]
     assert f"--mode={mode} is the work of one process" in started.printed
