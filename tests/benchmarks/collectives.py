@@ -27,6 +27,7 @@ KINDS = (
 )
 TYPES = {"f32": jnp.float32, "bf16": jnp.bfloat16, "f16": jnp.float16, "s32": jnp.int32}
 PURPOSES = ("gradients", "batch norm forward", "batch norm backward", "rest")
+RECOMPUTED = "rematted_computation/"  # in the names of what model.remat computes again
 
 _COLLECTIVE = re.compile(rf" = (.+?) ({'|'.join(KINDS)})(-start)?\(")
 _ARRAY = re.compile(r"\b([a-z]+\d*)\[([\d,]*)\]")
@@ -72,7 +73,7 @@ class WithoutVideos(Experiment):
 
 
 def lower(config: ConfigDict, classes: int, per_device: int) -> tuple[Any, Any]:
-    """Returns the training step lowered for all devices, and the shapes of the model's variables.
+    """Returns the training step lowered for all devices, and its state as shapes.
 
     It is the Trainer's own step, on `per_device` clips for each; no array of its state or batch is
     allocated.
@@ -96,7 +97,7 @@ def lower(config: ConfigDict, classes: int, per_device: int) -> tuple[Any, Any]:
     }
     batch = {"clip": as_clip(clips), "label": jax.ShapeDtypeStruct((size,), jnp.int32)}
     batch = jax.tree.map(lambda leaf: placed(leaf, network.devices.batch), batch)
-    return trainer.compile_step().lower(state, batch, trainer.key), shapes.variables
+    return trainer.compile_step().lower(state, batch, trainer.key), shapes
 
 
 def read(program: str) -> list[Collective]:
@@ -178,8 +179,9 @@ def norms(variables: Any) -> set[str]:
 
 def purpose(array: Array, batch_norms: set[str]) -> str:
     """Returns which of PURPOSES an array is for, by the operation that it is from."""
-    backward = "transpose(" in array.name and "rematted" not in array.name
-    if any(f"/{norm}/" in array.name for norm in batch_norms):
+    backward = "transpose(" in array.name and RECOMPUTED not in array.name
+    name = array.name.replace(RECOMPUTED, "").replace("checkpoint/", "")  # of jax.checkpoint
+    if any(f"/{norm}/" in name for norm in batch_norms):
         return PURPOSES[2] if backward else PURPOSES[1]
     return PURPOSES[0] if backward else PURPOSES[3]
 

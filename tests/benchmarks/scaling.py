@@ -84,7 +84,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     config.model.lowering = arguments.lowering
     config.train.dtype = arguments.dtype
     config.train.accumulate = arguments.accumulate
-    lowered, variables = collectives.lower(config, arguments.classes, arguments.clips)
+    lowered, state = collectives.lower(config, arguments.classes, arguments.clips)
     found = collectives.read(lowered.compile().as_text())
     mesh = devices.Devices().mesh
     runs = {
@@ -92,10 +92,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "without": collectives.alone(found, mesh, silent=True),
     }
     return {
-        "totals": collectives.totals(found, collectives.norms(variables)),
+        "totals": collectives.totals(found, collectives.norms(state.variables)),
         "kinds": sorted({collective.kind for collective in found}),
         "count": sum(collective.times for collective in found),
-        "parameters": models.count_parameters(variables["params"]),
+        "parameters": models.count_parameters(state.params),
         **sides.take_turns(runs, arguments.rounds, warm_up=5),
     }
 
