@@ -39,6 +39,7 @@ def test_only_gradients_and_statistics_move_whatever_the_clips(tiny, shallow):
     # The one half of the latter is the gradient of the offsets.
     parameters = models.count_parameters(state.params)
     assert totals["gradients"]["bytes"] + 2 * channels == 4 * parameters
+    assert sum(collectives.sizes(found, norms, "gradients")) == totals["gradients"]["bytes"]
     assert totals["rest"]["bytes"] == 8  # loss and accuracy
 
     tiny.data.update(num_frames=12, image_size=48)
@@ -102,10 +103,12 @@ def test_a_collective_of_several_is_told_apart_by_name():
 
 
 def test_rings_and_trees():
-    assert scaling_model.ring(5, 10**9, 1, 1e9, 1.0) == scaling_model.tree(5, 10**9, 1, 1e9, 1) == 0
-    assert scaling_model.ring(3, 10**9, 4, 1e9, 0.0) == 1.5
-    assert scaling_model.ring(3, 0, 4, 1e9, 1.0) == 3 * 6
-    assert scaling_model.tree(3, 0, 512, 1e9, 1.0) == 3 * 18
+    ring, tree = scaling_model.ring, scaling_model.tree
+    assert ring(10**9, 1, 1e9, 1.0) == tree(10**9, 1, 1e9, 1.0) == 0
+    assert ring(10**9, 4, 1e9, 0.0) == 1.5
+    assert ring(0, 4, 1e9, 1.0) == 6
+    assert tree(10**9, 512, 1e9, 1.0) == 2 + 18
+    assert scaling_model.together((10**9, 0), 4, 1e9, 1e-3) == 1.5 + 6e-3 + 4e-3
 
 
 def test_the_model_names_what_limits():
@@ -114,7 +117,7 @@ def test_the_model_names_what_limits():
         **{"latency_between": 1000.0, "clips": 2, "rate": 20.0, "overlap": False, "record": 10**6},
         **{"decoding": 10.0, "videos": 800, "cores": 8, "storage": 1.0, "disk": 1.0},
     )
-    step = scaling_model.Step(1, 1, 10**6, 10**9, gradients=(1, 10**9), norms=(10, 0))
+    step = scaling_model.Step(1, 1, 10**6, 10**9, gradients=(10**9,), norms=(0,) * 10)
     inside = scaling_model.model(arguments, step, 4)
     assert inside["gradients, ms"] == "15.00"
     assert inside["share of the step that is computing"] == "87%"
@@ -124,6 +127,6 @@ def test_the_model_names_what_limits():
     across = scaling_model.model(arguments, step, 8)
     assert across["gradients, ms"] == "1764"  # 1.75 s at 1 GB/s, and 14 ms of latency
     assert across["batch norm in rings, ms"] == "140"
-    assert across["batch norm in trees, ms"] == "60.00"
+    assert across["batch norm, ms"] == "60.00"
     arguments.overlap = True
     assert scaling_model.model(arguments, step, 4)["share of the step that is computing"] == "100%"

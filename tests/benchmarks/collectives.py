@@ -202,6 +202,16 @@ def totals(found: Sequence[Collective], batch_norms: set[str]) -> dict[str, dict
     return {name: dict(counts) for name, counts in counted.items()}
 
 
+def sizes(found: Sequence[Collective], batch_norms: set[str], *purposes: str) -> tuple[int, ...]:
+    """Returns the bytes for some purposes of each collective of a step that carries any."""
+    each = [
+        sum(array.nbytes for array in collective.arrays if purpose(array, batch_norms) in purposes)
+        for collective in found
+        for _ in range(collective.times)
+    ]
+    return tuple(size for size in each if size)
+
+
 def alone(
     found: Sequence[Collective], mesh: jax.sharding.Mesh, silent: bool = False
 ) -> Callable[[], None]:

@@ -5,21 +5,23 @@
 
 From the config come the parameters, the FLOPs and the bytes of a clip on its way to the device and
 of the state in a checkpoint; from the program compiled for two simulated devices
-(`collectives.py`) the all-reduces and their bytes. `--record` and `--decoding` are measured by
-`pipeline.py`; their defaults are what it printed on two CPU cores. All other flags are assumptions,
-not measurements: `--help` says each. No GPU has run any of this.
+(`collectives.py`) the all-reduces and their bytes. The defaults of `--record` and `--decoding` are
+from `clip_bytes.py`. All other flags are assumptions, not measurements: `--help` says each. No GPU
+has run any of this.
 
-Gradients: a ring all-reduce, 2 (n - 1) / n times their bytes over the slowest link, and
-2 (n - 1) steps of latency for each all-reduce. A ring that passes through several machines has one
-link into each of them. Batch norm: the same, or in a tree 2 log2(n) steps of latency, which
-libraries take for arrays as small. Nothing of it overlaps with computing, as layers wait for the
-sums; gradients do with `--overlap`, behind the two thirds of the computing that are the backward
-pass. An all-reduce that carries both counts once for each. A minute or two on two cores.
+An all-reduce in a ring sends 2 (n - 1) / n times its bytes over the slowest link and takes
+2 (n - 1) steps of latency; a ring that passes through several machines has one link into each of
+them. In a tree it sends twice its bytes and takes 2 log2(n) steps. Each takes the quicker of both,
+as libraries choose by size; the table also has batch norm in rings. Nothing of batch norm overlaps
+with computing, as layers wait for the sums; gradients do with `--overlap`, behind the two thirds of
+the computing that are the backward pass. An all-reduce that carries both counts once for each. A
+minute or two on two cores.
 """
 
 import argparse
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sides
@@ -29,14 +31,17 @@ BACKWARD = 2 / 3  # of a step's computing
 
 @dataclass(frozen=True)
 class Step:
-    """What a config says of a training step. `gradients` and `norms`: all-reduces and bytes."""
+    """What a config says of a training step.
+
+    `gradients` and `norms`: the bytes of each all-reduce that carries some.
+    """
 
     parameters: int
     flops: int  # of a clip, forward and backward
     clip: int  # bytes of a clip as it is sent to the device
     state: int  # bytes of a checkpoint's arrays
-    gradients: tuple[int, int]
-    norms: tuple[int, int]
+    gradients: tuple[int, ...]
+    norms: tuple[int, ...]
 
 
 def link(arguments: argparse.Namespace, gpus: int) -> tuple[float, float]:
@@ -49,25 +54,30 @@ def link(arguments: argparse.Namespace, gpus: int) -> tuple[float, float]:
     )
 
 
-def ring(calls: int, nbytes: int, gpus: int, bandwidth: float, latency: float) -> float:
-    """Returns the seconds that so many all-reduces of so many bytes together take in a ring."""
-    return 2 * (gpus - 1) / gpus * nbytes / bandwidth + calls * 2 * (gpus - 1) * latency
+def ring(nbytes: int, gpus: int, bandwidth: float, latency: float) -> float:
+    """Returns the seconds of an all-reduce in a ring."""
+    return 2 * (gpus - 1) * (nbytes / gpus / bandwidth + latency)
 
 
-def tree(calls: int, nbytes: int, gpus: int, bandwidth: float, latency: float) -> float:
-    """Returns the seconds that they take in a tree, up and down."""
-    steps = 2 * math.ceil(math.log2(gpus))
-    return 2 * nbytes / bandwidth * (gpus > 1) + calls * steps * latency
+def tree(nbytes: int, gpus: int, bandwidth: float, latency: float) -> float:
+    """Returns the seconds of an all-reduce in a tree, up and down."""
+    return 2 * (nbytes / bandwidth * (gpus > 1) + math.ceil(math.log2(gpus)) * latency)
+
+
+def together(sizes: Sequence[int], gpus: int, bandwidth: float, latency: float) -> float:
+    """Returns the seconds of several, one after the other, each in what is quicker."""
+    return sum(min(way(size, gpus, bandwidth, latency) for way in (ring, tree)) for size in sizes)
 
 
 def model(arguments: argparse.Namespace, step: Step, gpus: int) -> dict[str, str]:
     """Returns what limits a step on so many GPUs, by name."""
     bandwidth, latency = link(arguments, gpus)
     computing = arguments.clips / arguments.rate
-    gradients = ring(*step.gradients, gpus, bandwidth, latency)
+    gradients = together(step.gradients, gpus, bandwidth, latency)
     hidden = min(gradients, BACKWARD * computing) if arguments.overlap else 0.0
-    norms = {each: each(*step.norms, gpus, bandwidth, latency) for each in (ring, tree)}
-    seconds = computing + gradients - hidden + min(norms.values())
+    norms = together(step.norms, gpus, bandwidth, latency)
+    rings = sum(ring(size, gpus, bandwidth, latency) for size in step.norms)
+    seconds = computing + gradients - hidden + norms
     clips = gpus * arguments.clips / seconds
     machines = math.ceil(gpus / arguments.gpus_per_machine)
     read = clips * arguments.record
@@ -75,10 +85,10 @@ def model(arguments: argparse.Namespace, step: Step, gpus: int) -> dict[str, str
     return {
         "clips of a step": f"{gpus * arguments.clips:,}",
         "computing, ms": _ms(computing),
-        "gradients, MB a GPU sends": f"{2 * (gpus - 1) / gpus * step.gradients[1] / 1e6:.1f}",
+        "gradients, MB a GPU sends": f"{2 * (gpus - 1) / gpus * sum(step.gradients) / 1e6:.1f}",
         "gradients, ms": _ms(gradients),
-        "batch norm in rings, ms": _ms(norms[ring]),
-        "batch norm in trees, ms": _ms(norms[tree]),
+        "batch norm, ms": _ms(norms),
+        "batch norm in rings, ms": _ms(rings),
         "step, ms": _ms(seconds),
         "share of the step that is computing": f"{computing / seconds:.0%}",
         "clips/s": f"{clips:,.0f}",
@@ -90,7 +100,7 @@ def model(arguments: argparse.Namespace, step: Step, gpus: int) -> dict[str, str
         "steps of an epoch": f"{steps:,.0f}",
         "a checkpoint, s": f"{step.state / (arguments.disk * 1e9):.2f}",
         "gradients take a tenth from, clips/s a GPU": _bites(arguments, gradients),
-        "batch norm takes a tenth from, clips/s a GPU": _bites(arguments, min(norms.values())),
+        "batch norm takes a tenth from, clips/s a GPU": _bites(arguments, norms),
         "decoding limits from, clips/s a GPU": _limit(
             arguments.cores * machines * arguments.decoding / gpus
         ),
@@ -128,16 +138,16 @@ def inputs(arguments: argparse.Namespace) -> Step:
     config.train.dtype = "float32"
     lowered, state = collectives.lower(config, arguments.classes, 1)
     found = collectives.read(lowered.compile().as_text())
-    totals = collectives.totals(found, collectives.norms(state.variables))
-    forward, backward = totals["batch norm forward"], totals["batch norm backward"]
+    batch_norms = collectives.norms(state.variables)
+    norms = collectives.sizes(found, batch_norms, "batch norm forward", "batch norm backward")
     network = open_network(config, arguments.classes)
     return Step(
         parameters=models.count_parameters(state.params),
         flops=counting.training_flops(network),
         clip=sum(math.prod(shape) for shape in network.clip_shapes.values()),
         state=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state.trees)),
-        gradients=(totals["gradients"]["collectives"], totals["gradients"]["bytes"]),
-        norms=tuple(forward[what] + backward[what] for what in ("collectives", "bytes")),
+        gradients=collectives.sizes(found, batch_norms, "gradients"),
+        norms=norms,
     )
 
 
@@ -164,8 +174,8 @@ def main() -> None:
     add("storage", 20.0, "GB/s of the shared storage, over all machines; assumed")
     add("disk", 2.0, "GB/s of a machine's own disk; assumed")
     add("videos", 240_000, "of an epoch; assumed, about those of Kinetics-400")
-    add("record", 4_000_000, "bytes read for a clip: its video's record, by pipeline.py")
-    add("decoding", 10.0, "clips/s that a core decodes, by pipeline.py")
+    add("record", 5_500_000, "bytes read for a clip: its video's record, by clip_bytes.py")
+    add("decoding", 10.0, "clips/s that a core decodes, by clip_bytes.py")
     parser.add_argument("--overlap", action="store_true", help="gradients with the backward pass")
     arguments = parser.parse_args()
     os.environ["JAX_PLATFORMS"] = "cpu"
@@ -188,8 +198,8 @@ def describe(arguments: argparse.Namespace, step: Step) -> str:
             f"\n{step.parameters:,} parameters; {step.flops / 1e9:,.0f} GFLOP a clip, so that "
             f"{arguments.rate:g} clips/s are {flops:.1f} TFLOP/s; clip {step.clip / 1e6:.2f} MB; "
             f"checkpoint {step.state / 1e6:,.1f} MB",
-            f"all-reduces: {step.gradients[0]} with gradients, {step.gradients[1]:,} bytes; "
-            f"{step.norms[0]} with batch norm, {step.norms[1]:,} bytes",
+            f"all-reduces: {len(step.gradients)} with gradients, {sum(step.gradients):,} bytes; "
+            f"{len(step.norms)} with batch norm, {sum(step.norms):,} bytes",
             f"taken: {said}\n",
             sides.table(["GPUs", *map(str, counts)], rows),
             f"\nall {arguments.videos:,} records: {arguments.videos * arguments.record / 1e12:.2f}"
