@@ -1,15 +1,17 @@
 """What the devices of a data-parallel training step tell each other, by their number.
 
     python tests/benchmarks/scaling.py [--config=li3d_bilstm:ucf101] [--classes=101] [--clips=2]
-        [--devices=1,2,4,8] [--rounds=30] [--lowering=native] [--dtype=float32] [--accumulate=1]
+        [--devices=1,2,4,8] [--rounds=30] [--lowering=native] [--dtype=float32]
+        [--set=FIELD=VALUE ...]
 
-Weak scaling: as many clips for every device (`--clips`; with `--accumulate` in so many parts),
-whatever their number. The devices are CPU devices that XLA simulates, in a process of its own for
-each number. There the Trainer's own step is lowered and compiled for all of them, at the config's
-scale, without data and without an array: nothing is trained. The first table is read from the
-compiled program: its collectives, those in loops as often as the loop runs, by what their arrays
-are for (`collectives.py`). A collective that XLA made of several counts for each purpose, and once
-for all of them. "rest" is the loss and the accuracy.
+Weak scaling: as many clips for every device (`--clips`), whatever their number. `--set` changes the
+config: `--set=train.accumulate=2`, `--set=model.remat=True`, `--set=train.freeze_batch_norm=True`.
+The devices are CPU devices that XLA simulates, in a process of its own for each number. There the
+Trainer's own step is lowered and compiled for all of them, at the config's scale, without data and
+without an array: nothing is trained. The first table is read from the compiled program: its
+collectives, those in loops as often as the loop runs, by what their arrays are for
+(`collectives.py`). A collective that XLA made of several counts for each purpose, and once for all
+of them. "rest" is the loss and the accuracy.
 
 The second table is the time of these collectives alone: a program of the same all-reduces, one
 after the other, beside the same program without them. What it shows: that their number and size
@@ -20,10 +22,11 @@ table.
 
 `--lowering=native` is that of GPUs and TPUs; `auto` is Winograd's on these devices, which adds up
 kernels over time as six products instead of three taps. About a minute of work for each number of
-devices, and as many copies of the gradients in memory: twice 755 MB a device for deep_fusion.
+devices, and two copies of the gradients in memory for each device: 9 GiB for deep_fusion on four.
 """
 
 import argparse
+import ast
 import json
 import os
 import subprocess
@@ -42,7 +45,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--lowering", default="native")
     parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--accumulate", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -83,7 +86,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     config = config_files.load(arguments.config)
     config.model.lowering = arguments.lowering
     config.train.dtype = arguments.dtype
-    config.train.accumulate = arguments.accumulate
+    for field, _, value in (pair.partition("=") for pair in arguments.set):
+        config.update_from_flattened_dict({field: ast.literal_eval(value)})
     lowered, state = collectives.lower(config, arguments.classes, arguments.clips)
     found = collectives.read(lowered.compile().as_text())
     mesh = devices.Devices().mesh
@@ -109,7 +113,7 @@ def describe(arguments: argparse.Namespace, measured: dict[int, dict[str, Any]])
         )
     lines = [
         f"\n{arguments.config}, {arguments.classes} classes, {arguments.clips} clips a device, "
-        f"{arguments.lowering} lowering, {arguments.dtype}, {arguments.accumulate} part(s)"
+        f"{', '.join([arguments.lowering + ' lowering', arguments.dtype, *arguments.set])}"
     ]
     for counts in groups.values():
         each = measured[counts[0]]
