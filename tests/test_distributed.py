@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from jaxvid.data.pipeline import Reading
 from jaxvid.errors import UserError
 from jaxvid.evaluate import restore
 
+ONE = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1"
 LOCAL = Path(__file__).parents[1] / "launch" / "local.py"
 STEPS = 50
 BATCH = 4
@@ -62,6 +64,13 @@ def whole(arguments, tmp_path_factory) -> Job:
     return job
 
 
+@pytest.fixture
+def one_device(monkeypatch) -> None:
+    """One of the eight simulated devices, as on a plain machine."""
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
+
+
 def predictions(workdir: Path) -> tuple[list[str], np.ndarray]:
     with (workdir / "predictions.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
@@ -78,10 +87,11 @@ def parameters(workdir: Path) -> dict:
     return restore(experiment, workdir)[1]["params"]
 
 
-def test_two_local_processes_do_what_one_does(whole, arguments, tmp_path):
+def test_two_local_processes_do_what_one_does(whole, arguments, tmp_path, one_device):
     workdir = tmp_path / "two"
     command = [sys.executable, str(LOCAL), "2", "--cpu", *arguments, f"--workdir={workdir}"]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    environment = os.environ | {"XLA_FLAGS": ONE}  # a device each
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert Job((), workdir).losses() == pytest.approx(whole.losses(), rel=1e-4, abs=1e-5)
     labels, probabilities = predictions(workdir)
@@ -118,7 +128,7 @@ def test_on_one_two_four_and_one_again_a_run_is_the_same(whole, arguments, tmp_p
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_processes_read_the_batches_of_one(whole, count):
+def test_processes_read_the_batches_of_one(whole, count, one_device):
     experiment = experiments.open_experiment(config_files.read(whole.workdir / "config.json"))
     clips = experiment.clips("train")
 
