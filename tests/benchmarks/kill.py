@@ -27,6 +27,7 @@ from jobs import Job, Moment, later, pick, statuses_are_right
 
 from jaxvid import checkpoints
 from jaxvid.data import records, shards
+from jaxvid.errors import AGAIN
 
 PHASES = ("preparing", "training", "saving", "evaluating")
 SMALL = (
@@ -162,6 +163,8 @@ def strike(place: Place, job: Job, moment: Moment, rng: random.Random) -> tuple[
     wrong = partial(place)
     if not statuses_are_right(number, statuses, victims):
         wrong.append(f"exit statuses {statuses}: {printed[-400:]}")
+    if AGAIN in statuses and not any(f"error: process {i} (" in printed for i in victims):
+        wrong.append(f"the process that died is not named: {printed[-400:]}")
     if "Traceback" in printed:
         wrong.append(printed[printed.index("Traceback") :][-400:])
     whom = "all" if len(victims) == place.count else f"process {victims[0]}"
