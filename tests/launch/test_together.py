@@ -93,11 +93,14 @@ if me == 0 and 'wait' in sys.argv[2]:
     assert run_local(before + code, "2", str(tmp_path / "told"), code)[0] == status
 
 
-def test_where_one_fails_the_others_are_told_to_end(run_local):
-    code = "sys.exit(3) if me == 1 else signal.pause()"
+@pytest.mark.parametrize("fails", [3, 75])
+def test_where_one_fails_the_others_are_told_to_end(run_local, fails):
+    code = f"sys.exit({fails}) if me == 1 else signal.pause()"
     status, _, said = run_local(code, "3", "--grace=0")
-    assert status == 3
-    assert said == "process 0, 2 still runs, though process 1 ended with status 3: SIGTERM\n"
+    assert status == fails
+    assert said == (
+        f"process 0, 2 still runs, though process 1 ended with status {fails}: SIGTERM\n"
+    )
 
 
 def test_who_does_not_heed_sigterm_is_killed(handlers, tmp_path):
