@@ -9,11 +9,12 @@ import json
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
-from jaxvid.errors import AGAIN, UserError, one_line
+from jaxvid.errors import AGAIN, Missing, UserError, one_line
 from jaxvid.peers import Peers
 from jaxvid.relay import Relay
 from jaxvid.signals import Signals
@@ -73,7 +74,7 @@ def joined(wanted: bool, signals: Signals) -> Iterator[None]:
 
     Where one of them fails or dies, all others leave: with its exit status where the input is wrong
     or a signal asked it to stop, else with `AGAIN`. Process 0 is the last to leave, and the only
-    one whose standard output is shown. Raises UserError where they do not find each other.
+    one whose standard output is shown. Raises Missing where they do not find each other.
     """
     if not wanted:
         yield
@@ -107,7 +108,8 @@ def _ending(error: BaseException, signals: Signals) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         return 128 + signals.received, "it was asked to stop"
     if isinstance(error, UserError | OSError):
-        return 2, one_line(error).removeprefix("error: ")
+        status = error.status if isinstance(error, UserError) else 2
+        return status, one_line(error).removeprefix("error: ")
     return AGAIN, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
@@ -126,6 +128,10 @@ def _join(here: Place) -> tuple[Peers, Relay | None]:
     relay = None
     if here.index:
         relay = Relay(here.address, MEETING, lambda: [each.lost_first() for each in watchers])
+    # Before JAX does, which would end the process without a word that helps.
+    late = threading.Timer(MEETING, _nobody_came, (here, relay))
+    late.daemon = True
+    late.start()
     try:
         jax.distributed.initialize(
             relay.address if relay else here.address,
@@ -133,21 +139,31 @@ def _join(here: Place) -> tuple[Peers, Relay | None]:
             here.index,
             local_device_ids=here.device_ids,
             cluster_detection_method="deactivate",
-            initialization_timeout=MEETING,
+            initialization_timeout=2 * MEETING,
         )
     except RuntimeError as error:
-        far = relay is not None and not relay.reached
-        raise UserError(
-            f"process {here.index} of {here.count} waited {MEETING} s for "
-            + (f"process 0 at {here.address}" if far else "the others")
-            + f" ({str(error).splitlines()[0]})"
-        ) from None
+        reason = str(error).splitlines()[0]
+        raise Missing(f"process {here.index} could not meet the others: {reason}") from None
+    finally:
+        late.cancel()
     name = f"process {here.index} ({socket.gethostname()}, pid {os.getpid()})"
     peers = Peers(_jax_state().client, here.index, here.count, name)
     watchers.append(peers)
     if here.index:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 PTH123 - as long as the process
     return peers, relay
+
+
+def _nobody_came(here: Place, relay: Relay | None) -> None:
+    first = relay is not None and not relay.reached
+    whom = f"process 0 at {here.address}" if first else "all the others"
+    print(
+        f"error: process {here.index} of {here.count} waited {MEETING} s for {whom}; the same "
+        "command tries again",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(AGAIN)
 
 
 def index() -> int:

@@ -10,6 +10,14 @@ class UserError(ValueError):
     bug and keeps its stack trace.
     """
 
+    status = 2
+
+
+class Missing(UserError):
+    """Another process of the run was not there: the same command may find it the next time."""
+
+    status = AGAIN
+
 
 def one_line(error: UserError | OSError) -> str:
     """Returns what to tell of an error: a full disk or a forbidden folder is no bug either."""

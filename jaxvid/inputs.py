@@ -4,7 +4,6 @@ What is wrong with one is kept beside the others, so that those are answered.
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +100,7 @@ def read(
     """
     parallel.set_up_opencv()
     paths = list(videos)
-    threads = max(1, min(config.data.threads or os.cpu_count() or 1, len(paths)))
+    threads = max(1, min(config.data.threads or parallel.cores(), len(paths)))
 
     def results(path: Path) -> Iterator[Any]:
         try:

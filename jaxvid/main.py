@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
         return MODES[command.mode].run(command, signals)
     except (UserError, OSError) as error:
         print(one_line(error), file=sys.stderr)
-        return 2
+        return error.status if isinstance(error, UserError) else 2
     except KeyboardInterrupt:
         continues = command is not None and MODES[command.mode].continues
         print("stopped; the same command continues" if continues else "stopped", file=sys.stderr)

@@ -1,6 +1,5 @@
 """What a classical run is made of: the data, how its frames are described, the saved stages."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from threadpoolctl import threadpool_limits
 
-from jaxvid import files
+from jaxvid import files, parallel
 from jaxvid.classical import descriptors
 from jaxvid.classical.encodings import ENCODINGS, Encoding
 from jaxvid.classical.svm import LinearSVM
@@ -53,7 +52,7 @@ class SiftExperiment(Footage):
     def for_each(self, function: Callable[[Clip], Any], clips: list[Clip]) -> Iterator[Any]:
         """Yields the results of a function of each clip, in order, from `data.threads` threads."""
         # Threads suffice: OpenCV and NumPy release Python's lock while they compute.
-        threads = self.config.data.threads or os.cpu_count() or 1
+        threads = self.config.data.threads or parallel.cores()
         some = _CLIPS_AHEAD * threads
         with no_inner_threads(), ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(clips), some):

@@ -6,7 +6,6 @@ process p of P reads the p-th part. So a run continues at any step, on any numbe
 what it would have read, and nothing about the input needs saving.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ import grain.python as grain
 import jax
 import numpy as np
 
+from jaxvid import parallel
 from jaxvid.data import augment, sampling
 from jaxvid.data.datasets import Clip
 from jaxvid.data.records import Record, Videos
@@ -238,7 +238,7 @@ def _batches(
         return example(batch * batch_size + reading.process_index * part + place)
 
     # Threads share the examples of a batch; one more stacks them, ahead of the training loop.
-    threads = reading.threads or os.cpu_count() or 1
+    threads = reading.threads or parallel.cores()
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, part))
     examples = grain.MapDataset.range(first * part, last * part).map(local)
     stacked = examples.to_iter_dataset(options).batch(part)
