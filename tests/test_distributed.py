@@ -24,13 +24,13 @@ from jaxvid.evaluate import restore
 
 ONE = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1"
 LOCAL = Path(__file__).parents[1] / "launch" / "local.py"
-STEPS = 50
+STEPS = 24
 BATCH = 4
 
 
 @pytest.fixture(scope="module")
 def arguments(cache, dataset_root) -> list[str]:
-    """Fifty steps of a tiny network. Plain gradient descent: Adam follows rounding errors."""
+    """Some steps of a tiny network. Plain gradient descent: Adam follows rounding errors."""
     return [
         "--config=configs/li3d_bilstm.py:ucf101,split=1,scale=small",
         f"--config.data.root={dataset_root}",
@@ -114,7 +114,7 @@ def test_on_one_two_four_and_one_again_a_run_is_the_same(whole, arguments, tmp_p
     """Each is asked to leave after some steps; parameters are divided over devices meanwhile."""
     workdir = tmp_path / "run"
     command = [*arguments, f"--workdir={workdir}"]
-    for count, step, divided in ((1, 8, []), (2, 20, ["--config.train.shards=2"]), (4, 32, [])):
+    for count, step, divided in ((1, 4, []), (2, 10, ["--config.train.shards=2"]), (4, 16, [])):
         job = Job([*command, *divided], workdir, count)
         statuses, printed = job.strike(signal.SIGTERM, job.reached(step), victims=[count - 1])
         assert statuses == [128 + signal.SIGTERM] * count, printed

@@ -8,9 +8,9 @@ from kill import Place, Reference
 
 def test_struck_three_times_two_processes_end_bit_for_bit_the_same(tmp_path):
     videos, cache = tmp_path / "videos", tmp_path / "cache"
-    whole = Place(videos, cache, tmp_path / "whole", count=2)
+    whole = Place(videos, cache, tmp_path / "whole", count=2, epochs=1.0)
     whole.train.finish()
-    struck = Place(videos, cache, tmp_path / "struck", count=2)
+    struck = Place(videos, cache, tmp_path / "struck", count=2, epochs=1.0)
     phases = ("training", "saving", "training")
     # The seed is one that draws SIGTERM to process 0, SIGKILL to it, and SIGKILL to process 1.
     moments = list(kill.training(struck, Reference(whole, {}), phases, random.Random(5)))

@@ -43,7 +43,6 @@ SMALL = (
     "--config.data.embedded.clips_per_group=4",
     "--config.data.workers=2",
     "--config.train.batch_size=4",
-    "--config.train.epochs=3.0",
     "--config.train.log_every=1",
     "--config.train.eval_every=0.7",
     "--config.checkpoint.every=0.2",
@@ -53,12 +52,13 @@ SMALL = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where the commands work, on which videos, and in how many processes."""
+    """Where the commands work, on which videos, in how many processes; epochs of a training."""
 
     videos: Path
     cache: Path
     workdir: Path
     count: int
+    epochs: float = 3.0
 
     def _job(self, *arguments: str) -> Job:
         self.workdir.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,8 @@ class Place:
 
     @property
     def train(self) -> Job:
-        return self._job(*SMALL, *self._data, f"--workdir={self.workdir}")
+        epochs = f"--config.train.epochs={self.epochs}"
+        return self._job(*SMALL, *self._data, epochs, f"--workdir={self.workdir}")
 
     @property
     def evaluate(self) -> Job:
