@@ -9,6 +9,7 @@ import logging
 import shutil
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,8 @@ class Writer:
                 (folder / str(step)).rename(folder / f"damaged-{step}-{time.time_ns()}")
         for half in folder.glob(f"*{HALF}*"):
             shutil.rmtree(half)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._place = files.Place(self.folder)
         self._saving: tuple[int, tuple[str, ...]] = (0, ())
         best = managers.BestN(get_metric_fn=_accuracy, n=1, keep_checkpoints_without_metrics=False)
         self._manager = ocp.CheckpointManager(
@@ -149,17 +152,18 @@ class Writer:
     def save(self, step: int, trees: dict[str, Any], accuracy: float | None = None) -> None:
         """Starts to write named trees, and returns when they may be changed.
 
-        Waits for an earlier save. Raises UserError where that could not be written, or where the
-        disk has no room for this one.
+        Waits for an earlier save. Raises UserError where that could not be written, where the
+        disk has no room for this one, or where the folder is gone.
         """
         self.wait()
+        self._place.check()
         needed = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
         free = shutil.disk_usage(self.folder).free
         if free < needed:
             raise UserError(
                 f"no room for the checkpoint of step {step} in {self.folder}: "
                 f"{needed / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free; "
-                "those before it are whole"
+                "those before it are whole: make room, and the same command continues"
             )
         self._saving = (step, (*trees, METRICS))
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
@@ -171,11 +175,24 @@ class Writer:
         try:
             self._manager.wait_until_finished()
         except (ValueError, RuntimeError, OSError) as error:
+            self._check_place()
             reason = "the disk is full" if _is_full(str(error)) else str(error).splitlines()[0]
             raise UserError(
                 f"the checkpoint of step {self._saving[0]} could not be written to {self.folder}: "
-                f"{reason}; those before it are whole"
+                f"{reason}; those before it are whole: make room, and the same command continues"
             ) from error
+
+    def _check_place(self) -> None:
+        try:
+            self._place.check()
+        except UserError:
+            # What was being written when the folder went away is written where it was.
+            for half in self.folder.glob(f"{self._saving[0]}{HALF}*"):
+                shutil.rmtree(half, ignore_errors=True)
+            with suppress(OSError):  # not empty: another's
+                self.folder.rmdir()
+                self.folder.parent.rmdir()
+            raise
 
     def close(self) -> None:
         """Waits for what is being written and ends Orbax's threads."""

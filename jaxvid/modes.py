@@ -49,6 +49,7 @@ def _train(command: Command, signals: Signals) -> int:
 def _eval(command: Command, signals: Signals) -> int:
     memory.keep_freed()
     config_checks.check_undivided(command.config)
+    workdirs.check_writable(command.workdir)
     workdirs.evaluation_folder(command.workdir, command.config)
     _keep_compiled(command.config)
     open_experiment, _, _ = _system(command.config.model.system)

@@ -63,7 +63,7 @@ class SiftExperiment(Footage):
 def whole_frames(video: list[tuple[Stream, Record]], sift: ConfigDict) -> np.ndarray:
     """Returns the whole frames that stand for a video, (T, H, W, 3) uint8 RGB."""
     [(rgb, record)] = video
-    return rgb.read(record.frames, descriptors.frame_indices(len(record.frames), sift.frames))
+    return record.read(rgb, descriptors.frame_indices(len(record.frames), sift.frames))
 
 
 def describe(frames: np.ndarray, sift: ConfigDict) -> np.ndarray:
