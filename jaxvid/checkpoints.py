@@ -24,6 +24,7 @@ from jaxvid.errors import UserError
 SEAL = "checksums.json"
 METRICS = "metrics"  # Orbax's name for the item, and for the file in it
 HALF = ".orbax-checkpoint-tmp"  # in Orbax's name for a checkpoint that it is writing
+PATIENCE = 7 * 86_400  # seconds that a save may take: Orbax counts by a clock that may be set
 UNMEASURED = -1.0  # the accuracy of a checkpoint that no evaluation fell on: below any other
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,12 @@ class Writer:
             options=ocp.CheckpointManagerOptions(
                 best_fn=_accuracy,  # without it Orbax keeps no metrics on disk
                 preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(keep), best]),
-                async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
+                async_options=ocp.AsyncOptions(
+                    timeout_secs=PATIENCE,
+                    post_finalization_callback=self._seal,
+                    # Else its threads wait for each other by that clock, for minutes at most.
+                    create_directories_asynchronously=False,
+                ),
             ),
         )
 
@@ -156,7 +162,6 @@ class Writer:
         disk has no room for this one, or where the folder is gone.
         """
         self.wait()
-        self._place.check()
         needed = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
         free = shutil.disk_usage(self.folder).free
         if free < needed:
@@ -171,7 +176,10 @@ class Writer:
         self._manager.save(step, args=ocp.args.Composite(**items), metrics=metrics)
 
     def wait(self) -> None:
-        """Waits until what is being written is whole. Raises UserError where it cannot be."""
+        """Waits until what is being written is whole. Raises UserError where it cannot be.
+
+        Also where the folder is gone.
+        """
         try:
             self._manager.wait_until_finished()
         except (ValueError, RuntimeError, OSError) as error:
@@ -181,18 +189,23 @@ class Writer:
                 f"the checkpoint of step {self._saving[0]} could not be written to {self.folder}: "
                 f"{reason}; those before it are whole: make room, and the same command continues"
             ) from error
+        self._check_place()
 
     def _check_place(self) -> None:
         try:
             self._place.check()
         except UserError:
-            # What was being written when the folder went away is written where it was.
-            for half in self.folder.glob(f"{self._saving[0]}{HALF}*"):
-                shutil.rmtree(half, ignore_errors=True)
-            with suppress(OSError):  # not empty: another's
-                self.folder.rmdir()
-                self.folder.parent.rmdir()
+            self._unmake()
             raise
+
+    def _unmake(self) -> None:
+        """Removes a workdir that Orbax made anew after it was moved or deleted."""
+        # Files that it was writing may still come: until none does.
+        for _ in range(10):
+            with suppress(OSError):
+                if list(self.folder.parent.iterdir()) == [self.folder]:
+                    shutil.rmtree(self.folder.parent)
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Waits for what is being written and ends Orbax's threads."""

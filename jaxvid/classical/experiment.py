@@ -19,6 +19,7 @@ from jaxvid.classical.encodings import ENCODINGS, Encoding
 from jaxvid.classical.svm import LinearSVM
 from jaxvid.config import get
 from jaxvid.data import loading
+from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Clip
 from jaxvid.data.records import Record
 from jaxvid.data.streams import Stream
@@ -44,7 +45,8 @@ class SiftExperiment(Footage):
 
     def frames(self, clip: Clip) -> np.ndarray:
         """Returns the frames that stand for a clip, whole ones, (T, H, W, 3) uint8 RGB."""
-        return whole_frames(self.source[clip.id], self.config.sift)
+        with naming(clip.id):
+            return whole_frames(self.source[clip.id], self.config.sift)
 
     def descriptors(self, frames: np.ndarray) -> np.ndarray:
         """Returns the descriptors of all keypoints of frames (T, H, W, 3), (n, 128)."""

@@ -8,7 +8,6 @@ what it would have read, and nothing about the input needs saving.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,10 +17,10 @@ import jax
 import numpy as np
 
 from jaxvid.data import augment, sampling
+from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Clip
 from jaxvid.data.records import Record, Videos
 from jaxvid.data.streams import Stream
-from jaxvid.errors import UserError
 
 Arrays = np.ndarray | dict[str, np.ndarray]
 
@@ -72,7 +71,7 @@ def train_stream(
     """
 
     def example(g: int) -> dict[str, np.ndarray]:
-        with _naming(training_clip(clips, seed, g)):
+        with naming(training_clip(clips, seed, g).id):
             clip, arrays = training_example(source, clips, settings, seed, g)
         return {"clip": arrays, "label": np.int32(clip.label)}
 
@@ -112,7 +111,7 @@ def eval_stream(
 
     def example(g: int) -> dict[str, np.ndarray]:
         clip = clips[min(g, len(clips) - 1)]
-        with _naming(clip):
+        with naming(clip.id):
             arrays = eval_clip(source[clip.id], settings, views)
         if shuffle_seed is not None:
             order = np.random.default_rng([shuffle_seed, g]).permutation(settings.num_frames)
@@ -225,25 +224,6 @@ def _cut(
             stacked = np.moveaxis(frames[places], 1, 3)
             arrays[stream.name] = stacked.reshape(*stacked.shape[:3], -1)
     return as_clip(arrays)
-
-
-@contextmanager
-def _naming(clip: Clip) -> Iterator[None]:
-    """Names the clip where it cannot be read, in a UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except MemoryError:
-        raise UserError(
-            f"clip {clip.id} could not be read for want of memory; with a smaller "
-            "config.data.threads or config.data.prefetch the same command continues"
-        ) from None
-    except Exception as error:  # of any kind
-        raise UserError(
-            f"clip {clip.id} could not be read ({type(error).__name__}: {error}); once that is "
-            "put right, the same command continues"
-        ) from error
 
 
 @lru_cache(maxsize=4)

@@ -21,6 +21,7 @@ import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
 from jaxvid import files
+from jaxvid.data import damage
 from jaxvid.data.streams import Stream, settings
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
@@ -56,7 +57,7 @@ class Record:
         except (VideoError, ValueError, cv2.error) as error:
             if self.shard is None or isinstance(error, UserError):
                 raise
-            raise _damaged(self.shard, self.id, error) from None
+            raise damage.damaged(self.shard, self.id, error) from None
 
 
 class Frames(Sequence[bytes]):
@@ -213,7 +214,7 @@ class RecordSource:
         for shard in self.manifest["shards"]:
             path = folder.parent / shard["file"]
             if not is_whole(path, shard["bytes"]):
-                raise UserError(f"prepared shard {path} is missing or damaged; {_REMEDY}")
+                raise UserError(f"prepared shard {path} is missing or damaged; {damage.REMEDY}")
             for clip in shard["clips"]:
                 self.position[clip["id"]] = _Place(
                     path, start + clip["first"], clip["counts"], clip["fps"], clip["times"]
@@ -241,7 +242,7 @@ class RecordSource:
         def read(segment: int) -> list[bytes]:
             frames = self._read(clip_id, place, segment, "frames")
             if len(frames) != place.counts[segment]:
-                raise _damaged(place.shard, clip_id, "other frames than noted")
+                raise damage.damaged(place.shard, clip_id, "other frames than noted")
             return frames
 
         times = None
@@ -259,15 +260,7 @@ class RecordSource:
             raise
         except Exception as error:  # of any kind: bytes that are not ours say anything
             reason = error
-        raise _damaged(place.shard, clip_id, reason)
-
-
-_REMEDY = "delete it, and the same command prepares what it held anew"
-
-
-def _damaged(shard: Path, clip_id: str, reason: Any) -> UserError:
-    said = (str(reason) or type(reason).__name__).splitlines()[0]
-    return UserError(f"prepared shard {shard} is damaged (clip {clip_id}: {said}); {_REMEDY}")
+        raise damage.damaged(place.shard, clip_id, reason)
 
 
 class Videos:
