@@ -227,7 +227,8 @@ def _accuracy(metrics: dict[str, float]) -> float:
 
 
 def _is_full(message: str) -> bool:
-    return "RESOURCE_EXHAUSTED" in message or "No space left" in message
+    said = "RESOURCE_EXHAUSTED", "No space left", "File too large", "Disk quota exceeded"
+    return any(words in message for words in said)
 
 
 def _checksum(path: Path) -> int:

@@ -102,7 +102,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(run, whole):
     # No file may grow beyond what the logs need and the parameters exceed.
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
     said = error(full.end(process, 2))
-    assert f"could not be written to {full.workdir}/checkpoints" in said
+    assert f"could not be written to {full.workdir}/checkpoints: the disk is full" in said
     assert said.endswith("those before it are whole: make room, and the same command continues")
     assert_checkpoints_are_whole(full)
     assert "continues after step" in full.finish()
@@ -193,11 +193,14 @@ def test_a_full_disk_leaves_the_shards_before(tiny, tiny_file, tmp_path):
     cache = tmp_path / "cache"
     prepare = Run(tiny_file, tmp_path / "run", "--mode=prepare", f"--config.data.cache={cache}")
     before = prepared(tiny).parent
-    sizes = sorted(path.stat().st_size for path in before.glob("*.arrayrecord"))
+    prepare.finish("--config.data.shard=1/2")
+    [folder] = cache.glob("records/ucf101-*")
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.arrayrecord")}
+    assert kept
+    smallest = min(path.stat().st_size for path in before.glob("*.arrayrecord"))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    # Some shards are small enough, the largest is not.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[-1] - 1, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (smallest - 1, limits[1]))
     try:
         process = prepare.start()
     finally:
@@ -206,9 +209,8 @@ def test_a_full_disk_leaves_the_shards_before(tiny, tiny_file, tmp_path):
     said = error(prepare.end(process, 2))
     assert said.startswith(f"error: {cache}/records/")
     assert said.endswith("is the disk full? make room, and the same command continues")
-    [folder] = cache.glob("records/ucf101-*")
     assert not [path for path in folder.iterdir() if path.name.startswith(".shard")]
-    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.arrayrecord")}
+    assert {*folder.glob("*.arrayrecord")} == {*kept}
     prepare.finish()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     names = {path.name: path.read_bytes() for path in before.glob("shard-*")}

@@ -14,10 +14,10 @@ from jaxvid.logs import read_metrics
 DEADLINE = 240.0  # seconds; only a hang meets it
 # The command line without the report, which takes longer than the training.
 PROGRAM = """
-import sys
-from jaxvid import main, modes
+import runpy
+from jaxvid import modes
 modes._report_unasked = lambda *_: None
-sys.exit(main.main(sys.argv))
+runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
 """
 _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE = 24, 1
 
@@ -49,7 +49,7 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | quick | (environment or {}),
+            env=os.environ | quick | (environment or {}),
             preexec_fn=_obey_modes if obeys else None,
         )
 
