@@ -34,7 +34,6 @@ def run(tiny: ConfigDict, tiny_file: Path, tmp_path: Path) -> Callable[..., Run]
         if not cache.exists():
             cache.mkdir()
             shutil.copytree(Path(tiny.data.cache, "records"), cache / "records")
-            (cache / "compiled").symlink_to(Path(tiny.data.cache, "compiled"))
         return Run(tiny_file, tmp_path / name, *SCHEDULE, f"--config.data.cache={cache}", *given)
 
     return make
@@ -109,16 +108,12 @@ def test_a_full_disk_leaves_the_checkpoint_before(run, whole):
     assert_same(full, whole)
 
 
-@pytest.mark.parametrize("how", ["flipped", "cut"])
-def test_a_shard_that_rots_while_it_is_read_is_named(run, whole, how):
+def test_a_shard_that_rots_while_it_is_read_is_named(run, whole):
     rotten = run("rotten")
     process = rotten.start()
     rotten.await_moment(process, rotten.saved)
     shard = shard_of(rotten, "train")
-    if how == "flipped":
-        flip(shard)
-    else:
-        os.truncate(shard, shard.stat().st_size // 8)
+    flip(shard)
     said = error(rotten.end(process, 2))
     assert f"prepared shard {shard} is damaged (clip " in said
     assert said.endswith("; delete it, and the same command prepares what it held anew")
@@ -164,7 +159,7 @@ def test_a_workdir_that_vanishes_is_not_made_anew(run, whole, tmp_path, how):
     if how == "moved":
         (tmp_path / "elsewhere").rename(gone.workdir)
         assert_checkpoints_are_whole(gone)
-        gone.finish()
+        assert "continues after step" in gone.finish()
         assert_same(gone, whole)
 
 
@@ -232,11 +227,6 @@ def test_a_clock_that_jumps_changes_nothing(run, whole, tmp_path):
     (tmp_path / "clock" / "sitecustomize.py").write_text(JUMPING)
     path = os.pathsep.join([str(tmp_path / "clock"), *filter(None, [os.getenv("PYTHONPATH")])])
     jumping = run("jumping", f"--config.data.cache={tmp_path}/other")  # so that it prepares, too
-    process = jumping.start(environment={"PYTHONPATH": path})
-    jumping.await_moment(process, jumping.saving(9))
-    process.send_signal(signal.SIGKILL)
-    jumping.end(process, -signal.SIGKILL)
-    printed = jumping.finish(environment={"PYTHONPATH": path})
-    assert "continues after step" in printed
+    jumping.finish(environment={"PYTHONPATH": path})
     assert_same(jumping, whole)
     assert checkpoints.steps(jumping.workdir / "checkpoints")[-1] == 18

@@ -148,6 +148,18 @@ def test_a_shard_that_is_damaged_inside_is_named(dataset, tmp_path):
             list(source[clip.id].frames)
 
 
+def test_a_shard_that_is_cut_or_deleted_while_it_is_read_is_named(dataset, tmp_path):
+    folder = run(dataset, tmp_path / "cache")
+    source = records.RecordSource(folder, STREAM)
+    cut, deleted, _ = shards_of(folder)
+    os.truncate(cut, cut.stat().st_size // 8)
+    deleted.unlink()
+    for shard in (cut, deleted):
+        with pytest.raises(UserError, match=f"{shard.name} is damaged .*; delete it, and the same"):
+            for clip in json.loads(shard.with_suffix(".json").read_text())["clips"]:
+                list(source[clip["id"]].frames)
+
+
 def test_a_disk_that_takes_no_more_leaves_nothing_half_written(dataset, tmp_path):
     sources = [shards.source(c.id, dataset.folder / c.id, STREAM) for c in dataset.clips]
     shard = shards.shard(tuple(sources), tmp_path / "shards", STREAM)

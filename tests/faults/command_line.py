@@ -1,6 +1,5 @@
 """The command line in a process of its own, which tests may kill, cheat and take things from."""
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -8,18 +7,32 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jaxvid import checkpoints
+from jaxvid import checkpoints, config_files
 from jaxvid.logs import read_metrics
 
 DEADLINE = 240.0  # seconds; only a hang meets it
-# The command line without the report, which takes longer than the training.
+# The command line without the report, which takes longer than the training, and with one folder for
+# all compiled programs, also for those that take no second to compile. (JAX finds no program again
+# under another name of the folder.)
 PROGRAM = """
-import runpy
+import os, runpy
 from jaxvid import modes
 modes._report_unasked = lambda *_: None
+def keep_compiled(config):
+    import jax
+    jax.config.update("jax_compilation_cache_dir", os.environ["COMPILED"])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+modes._keep_compiled = keep_compiled
 runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
 """
-_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE = 24, 1
+# Gives up root's right to write anywhere, then runs what follows.
+OBEYING = """
+import ctypes, os, sys
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0):
+    sys.exit("the capability cannot be dropped")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Run:
@@ -30,6 +43,13 @@ class Run:
 
     def __init__(self, config_file: Path, workdir: Path, *given: str):
         self.workdir = workdir
+        cache = config_files.read(config_file.with_suffix(".json")).data.cache
+        self.environment = {
+            "COMPILED": str(Path(cache, "compiled")),
+            # Programs are quick to compile, and do not crawl as those of level 0 do.
+            "XLA_FLAGS": "--xla_backend_optimization_level=1",
+            "JAX_PLATFORMS": "cpu",
+        }
         self.command = [
             *(sys.executable, "-c", PROGRAM),
             *(f"--config={config_file}", f"--workdir={workdir}"),
@@ -42,15 +62,15 @@ class Run:
         self, *given: str, obeys: bool = False, environment: dict[str, str] | None = None
     ) -> subprocess.Popen:
         """`obeys`: files' modes bind the process even where it is root's."""
-        # Programs are quick to compile, and do not crawl as those of level 0 do.
-        quick = {"XLA_FLAGS": "--xla_backend_optimization_level=1", "JAX_PLATFORMS": "cpu"}
+        command = [*self.command, *given]
+        if obeys and os.geteuid() == 0:
+            command = [sys.executable, "-c", OBEYING, *command]
         return subprocess.Popen(
-            [*self.command, *given],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | quick | (environment or {}),
-            preexec_fn=_obey_modes if obeys else None,
+            env=os.environ | self.environment | (environment or {}),
         )
 
     def finish(self, *given: str, status: int = 0, **how) -> str:
@@ -93,8 +113,3 @@ class Run:
     def losses(self) -> dict[int, float]:
         lines = read_metrics(self.workdir)
         return {line["step"]: line["loss"] for line in lines if "loss" in line}
-
-
-def _obey_modes() -> None:
-    if os.geteuid() == 0 and ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0):
-        raise OSError("root's capability to write anywhere cannot be dropped")
