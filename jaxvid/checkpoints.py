@@ -9,6 +9,7 @@ import logging
 import shutil
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from jaxvid.errors import UserError
 SEAL = "checksums.json"
 METRICS = "metrics"  # Orbax's name for the item, and for the file in it
 HALF = ".orbax-checkpoint-tmp"  # in Orbax's name for a checkpoint that it is writing
+PATIENCE = 7 * 86_400  # seconds that a save may take: Orbax counts by a clock that may be set
 UNMEASURED = -1.0  # the accuracy of a checkpoint that no evaluation fell on: below any other
 
 logger = logging.getLogger(__name__)
@@ -157,6 +159,8 @@ class Writer:
     def __init__(self, folder: Path, keep: int):
         self.folder = folder.absolute()
         distributed.first_before_others(self._tidy)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._place = files.Place(self.folder)
         self._saving: tuple[int, tuple[str, ...]] = (0, ())
         best = managers.BestN(get_metric_fn=_accuracy, n=1, keep_checkpoints_without_metrics=False)
         self._manager = ocp.CheckpointManager(
@@ -164,7 +168,12 @@ class Writer:
             options=ocp.CheckpointManagerOptions(
                 best_fn=_accuracy,  # without it Orbax keeps no metrics on disk
                 preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(keep), best]),
-                async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
+                async_options=ocp.AsyncOptions(
+                    timeout_secs=PATIENCE,
+                    post_finalization_callback=self._seal,
+                    # Else its threads wait for each other by that clock, for minutes at most.
+                    create_directories_asynchronously=False,
+                ),
             ),
         )
 
@@ -181,8 +190,8 @@ class Writer:
     def save(self, step: int, trees: dict[str, Any], accuracy: float | None = None) -> None:
         """Starts to write named trees, and returns when they may be changed.
 
-        Waits for an earlier save. Raises UserError where that could not be written, or where the
-        disk has no room for this one.
+        Waits for an earlier save. Raises UserError where that could not be written, where the
+        disk has no room for this one, or where the folder is gone.
         """
         self.wait()
         needed = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
@@ -191,7 +200,7 @@ class Writer:
             raise UserError(
                 f"no room for the checkpoint of step {step} in {self.folder}: "
                 f"{needed / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free; "
-                "those before it are whole"
+                "those before it are whole: make room, and the same command continues"
             )
         self._saving = (step, (*trees, METRICS))
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
@@ -199,15 +208,36 @@ class Writer:
         self._manager.save(step, args=ocp.args.Composite(**items), metrics=metrics)
 
     def wait(self) -> None:
-        """Waits until what is being written is whole. Raises UserError where it cannot be."""
+        """Waits until what is being written is whole. Raises UserError where it cannot be.
+
+        Also where the folder is gone.
+        """
         try:
             self._manager.wait_until_finished()
         except (ValueError, RuntimeError, OSError) as error:
+            self._check_place()
             reason = "the disk is full" if _is_full(str(error)) else str(error).splitlines()[0]
             raise UserError(
                 f"the checkpoint of step {self._saving[0]} could not be written to {self.folder}: "
-                f"{reason}; those before it are whole"
+                f"{reason}; those before it are whole: make room, and the same command continues"
             ) from error
+        self._check_place()
+
+    def _check_place(self) -> None:
+        try:
+            self._place.check()
+        except UserError:
+            self._unmake()
+            raise
+
+    def _unmake(self) -> None:
+        """Removes a workdir that Orbax made anew after it was moved or deleted."""
+        # Files that it was writing may still come: until none does.
+        for _ in range(10):
+            with suppress(OSError):
+                if list(self.folder.parent.iterdir()) == [self.folder]:
+                    shutil.rmtree(self.folder.parent)
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Waits for what is being written and ends Orbax's threads."""
@@ -231,7 +261,8 @@ def _accuracy(metrics: dict[str, float]) -> float:
 
 
 def _is_full(message: str) -> bool:
-    return "RESOURCE_EXHAUSTED" in message or "No space left" in message
+    said = "RESOURCE_EXHAUSTED", "No space left", "File too large", "Disk quota exceeded"
+    return any(words in message for words in said)
 
 
 def _checksum(path: Path) -> int:

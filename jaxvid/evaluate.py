@@ -114,9 +114,10 @@ def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, A
     """Scores a workdir's model and writes results, predictions and embeddings to `output`.
 
     Returns what results.json holds, in process 0; `flops_per_clip` is of one view, a multiply-add
-    being two. Raises UserError where the workdir has no such checkpoint.
+    being two. Raises UserError where the workdir has no such checkpoint, or is gone when all is
+    scored.
     """
-    config = experiment.config
+    config, place = experiment.config, files.Place(workdir)
     step, variables = restore(experiment, workdir)
     about = {
         **experiment.parameters,
@@ -129,6 +130,7 @@ def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, A
     scores = Scorer(experiment).score(variables)
     if not distributed.is_first():
         return {}
+    place.check()
     return write_results(scores, about, experiment.dataset.class_names, output)
 
 

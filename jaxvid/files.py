@@ -7,10 +7,11 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,12 @@ def writing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            error.filename = str(path)  # the name that a user knows
+        raise
 
 
 def temporary_name(path: Path) -> Path:
@@ -136,6 +141,63 @@ def locked(folder: Path, waits: bool) -> Iterator[None]:
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
                 raise
         yield
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Marks a file as being written, for `is_held` to see, until the end or that of the process.
+
+    On a disk that has no locks, nothing is held.
+    """
+    with path.open("rb+") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def is_held(path: Path) -> bool:
+    """Says whether a process holds a file. Raises OSError where it is not there."""
+    with path.open("rb+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+    return False
+
+
+def clock(folder: Path, prefix: str) -> float:
+    """Returns the time by the clock that dates the files of a folder, seconds since the epoch.
+
+    That of this machine may differ. `prefix`: of the file that is written to see. Raises OSError.
+    """
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=prefix) as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+class Place:
+    """A folder that is to stay where it is while something is written below it."""
+
+    def __init__(self, path: Path):
+        self.path = path.absolute()
+        self._identity = self._look()
+
+    def check(self) -> None:
+        """Raises UserError where the folder was moved or deleted since."""
+        if self._identity is None or self._look() != self._identity:
+            raise UserError(
+                f"{self.path} was moved or deleted while this process was writing there; "
+                "move it back, and the same command continues"
+            )
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            about = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return about.st_dev, about.st_ino
 
 
 def fingerprint(content: Any) -> str:

@@ -34,7 +34,7 @@ class Logs:
     """Writes metrics from a step on; what an interrupted run wrote after that step is forgotten."""
 
     def __init__(self, workdir: Path, first: int):
-        self._workdir = workdir
+        self._workdir, self._place = workdir, files.Place(workdir)
         kept = [line for line in read_metrics(workdir) if line["step"] <= first]
         text = "".join(json.dumps(line) + "\n" for line in kept)
         files.write_text(workdir / METRICS, text)
@@ -49,7 +49,11 @@ class Logs:
         return self
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        """Writes named numbers of one step. Raises OSError where the disk does not take them."""
+        """Writes named numbers of one step.
+
+        Raises OSError where the disk does not take them, UserError where the workdir is gone.
+        """
+        self._place.check()  # a file that is deleted takes them all the same
         try:
             self._file.write(json.dumps({"step": step, **values}) + "\n")
             self._file.flush()

@@ -24,6 +24,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -60,6 +61,12 @@ def main(argv: Sequence[str]) -> int:
         continues = command is not None and MODES[command.mode].continues
         print("stopped; the same command continues" if continues else "stopped", file=sys.stderr)
         return 128 + signals.received
+
+
+def _tell_unraisable(about: Any) -> None:
+    # A save that failed is raised once; what else was being written with it ends unheard.
+    if str(about.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(about)
 
 
 def _parse(argv: list[str]) -> Command:
@@ -197,6 +204,7 @@ if __name__ == "__main__":
     # Set before JAX and OpenCV are loaded: what they say of themselves helps no user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    sys.unraisablehook = _tell_unraisable
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     status = main(sys.argv)
     distributed.leave(status)

@@ -80,6 +80,7 @@ def evaluate(command: Command, signals: Signals) -> int:
     memory.keep_freed()
     config_checks.check_undivided(command.config)
     _check_shared(command)
+    workdirs.check_writable(command.workdir)
     workdirs.evaluation_folder(command.workdir, command.config)
     with distributed.joined(command.distributed, signals):
         keep_compiled(command.config)

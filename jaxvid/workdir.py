@@ -1,6 +1,7 @@
 """A workdir belongs to one config and one set of clips: the same command continues its run."""
 
 import csv
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ SPLIT_COLUMNS = ("clip", "label", "split", "group")
 def check(workdir: Path, config: ConfigDict) -> None:
     """Sees whether a folder can be the workdir of a config: a new one, or one of the same config.
 
-    Raises UserError where another config was trained there, naming the fields that differ.
+    Raises UserError where another config was trained there, naming the fields that differ, and
+    where nothing can be written there.
     """
+    check_writable(workdir)
     if (workdir / CONFIG).is_file():
         changes = config_files.differences(config_files.read(workdir / CONFIG), config)
         if changes:
@@ -35,6 +38,17 @@ def check(workdir: Path, config: ConfigDict) -> None:
             )
     elif (workdir / "checkpoints").is_dir():
         raise UserError(f"{workdir} has checkpoints but no {CONFIG}; choose another --workdir")
+
+
+def check_writable(workdir: Path) -> None:
+    """Raises UserError where a workdir, or the folder it is to be made in, takes no files."""
+    files.check_parents(workdir / CONFIG, f"--workdir={workdir}")
+    nearest = next(path for path in (workdir, *workdir.absolute().parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(
+            f"--workdir={workdir}: nothing can be written to {nearest}; make it writable, or "
+            "choose another --workdir"
+        )
 
 
 def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]) -> None:

@@ -22,7 +22,7 @@ from jaxvid.data.pipeline import Reading
 from jaxvid.errors import UserError
 from jaxvid.evaluate import restore
 
-ONE = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1"
+ONE = "--xla_backend_optimization_level=1 --xla_force_host_platform_device_count=1"
 LOCAL = Path(__file__).parents[1] / "launch" / "local.py"
 STEPS = 24
 BATCH = 4
@@ -40,7 +40,7 @@ def arguments(cache, dataset_root) -> list[str]:
         "--config.data.image_size=32",
         "--config.data.workers=1",
         "--config.model.backbone=c3d",  # starts sooner than the others
-        "--config.model.width=0.0625",
+        "--config.model.width=0.03125",
         "--config.model.backbone_dropout=0.5",
         "--config.model.hidden=8",
         "--config.train.optimizer=sgd",

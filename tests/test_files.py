@@ -74,3 +74,27 @@ def test_a_folder_is_held_against_another_process(tmp_path):
 def test_fingerprints_tell_content_apart():
     assert files.fingerprint({"a": 1, "b": 2}) == files.fingerprint({"b": 2, "a": 1})
     assert files.fingerprint({"a": 1}) != files.fingerprint({"a": 2})
+
+
+def test_a_folder_that_is_moved_away_is_noticed(tmp_path):
+    place = files.Place(tmp_path / "run")
+    with pytest.raises(UserError, match="run was moved or deleted"):
+        place.check()
+    (tmp_path / "run").mkdir()
+    place = files.Place(tmp_path / "run")
+    place.check()
+    (tmp_path / "run").rename(tmp_path / "away")
+    (tmp_path / "run").mkdir()
+    with pytest.raises(UserError, match="run was moved or deleted"):
+        place.check()
+    (tmp_path / "run").rmdir()
+    (tmp_path / "away").rename(tmp_path / "run")
+    place.check()
+
+
+def test_a_file_that_cannot_be_written_is_said_by_its_own_name(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ("x" * 240)).write_text("")  # its temporary name is too long
+    with pytest.raises(OSError, match="too long") as raised:
+        files.write_text(tmp_path / "a" / ("x" * 250), "text")
+    assert raised.value.filename == str(tmp_path / "a" / ("x" * 250))

@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid import evaluate as evaluation
+from jaxvid import files
 from jaxvid.classical.encodings import Encoding
 from jaxvid.classical.experiment import SiftExperiment, Stages, describe, whole_frames
 from jaxvid.classical.svm import LinearSVM
@@ -62,9 +63,11 @@ def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[st
 
     Returns what results.json holds. Its parameters are the numbers in the codebook and the SVM,
     without the classifier: in the codebook; its step is 0, since there are none. Raises UserError
-    where a stage is missing, or the SVM's classes are not the dataset's.
+    where a stage is missing, the SVM's classes are not the dataset's, or the workdir is gone when
+    all is scored.
     """
     config, names = experiment.config, experiment.dataset.class_names
+    place = files.Place(workdir)
     codebook, svm = _load(config, workdir, len(names))
     fitted = sum(array.size for array in codebook.arrays.values())
     about = {
@@ -76,6 +79,7 @@ def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[st
         "config": config.name,
     }
     scores = score(experiment, codebook, svm)
+    place.check()
     return evaluation.write_results(scores, about, names, output)
 
 

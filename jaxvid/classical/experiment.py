@@ -18,6 +18,7 @@ from jaxvid.classical.encodings import ENCODINGS, Encoding
 from jaxvid.classical.svm import LinearSVM
 from jaxvid.config import get
 from jaxvid.data import loading
+from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Clip
 from jaxvid.data.records import Record
 from jaxvid.data.streams import Stream
@@ -43,7 +44,8 @@ class SiftExperiment(Footage):
 
     def frames(self, clip: Clip) -> np.ndarray:
         """Returns the frames that stand for a clip, whole ones, (T, H, W, 3) uint8 RGB."""
-        return whole_frames(self.source[clip.id], self.config.sift)
+        with naming(clip.id):
+            return whole_frames(self.source[clip.id], self.config.sift)
 
     def descriptors(self, frames: np.ndarray) -> np.ndarray:
         """Returns the descriptors of all keypoints of frames (T, H, W, 3), (n, 128)."""
@@ -62,7 +64,7 @@ class SiftExperiment(Footage):
 def whole_frames(video: list[tuple[Stream, Record]], sift: ConfigDict) -> np.ndarray:
     """Returns the whole frames that stand for a video, (T, H, W, 3) uint8 RGB."""
     [(rgb, record)] = video
-    return rgb.read(record.frames, descriptors.frame_indices(len(record.frames), sift.frames))
+    return record.read(rgb, descriptors.frame_indices(len(record.frames), sift.frames))
 
 
 def describe(frames: np.ndarray, sift: ConfigDict) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 
 from jaxvid import parallel
 from jaxvid.data import augment, sampling
+from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Clip
 from jaxvid.data.records import Record, Videos
 from jaxvid.data.streams import Stream
@@ -70,7 +71,8 @@ def train_stream(
     """
 
     def example(g: int) -> dict[str, np.ndarray]:
-        clip, arrays = training_example(source, clips, settings, seed, g)
+        with naming(training_clip(clips, seed, g).id):
+            clip, arrays = training_example(source, clips, settings, seed, g)
         return {"clip": arrays, "label": np.int32(clip.label)}
 
     return _batches(example, batch_size, first, last, reading)
@@ -80,10 +82,15 @@ def training_example(
     source: Videos, clips: list[Clip], settings: ClipSettings, seed: int, g: int
 ) -> tuple[Clip, Arrays]:
     """Returns example `g` of the training stream: which video it is, and what was cut from it."""
-    epoch, position = divmod(g, len(clips))
-    clip = clips[_permutation(seed, epoch, len(clips))[position]]
+    clip = training_clip(clips, seed, g)
     rng = np.random.Generator(np.random.Philox(key=[seed, 1], counter=[0, 0, 0, g]))
     return clip, train_clip(source[clip.id], settings, rng)
+
+
+def training_clip(clips: list[Clip], seed: int, g: int) -> Clip:
+    """Returns which video example `g` of the training stream is."""
+    epoch, position = divmod(g, len(clips))
+    return clips[_permutation(seed, epoch, len(clips))[position]]
 
 
 def eval_stream(
@@ -104,7 +111,8 @@ def eval_stream(
 
     def example(g: int) -> dict[str, np.ndarray]:
         clip = clips[min(g, len(clips) - 1)]
-        arrays = eval_clip(source[clip.id], settings, views)
+        with naming(clip.id):
+            arrays = eval_clip(source[clip.id], settings, views)
         if shuffle_seed is not None:
             order = np.random.default_rng([shuffle_seed, g]).permutation(settings.num_frames)
             arrays = jax.tree.map(lambda frames: frames[:, order], arrays)
@@ -205,7 +213,7 @@ def _cut(
         around = times[chosen][:, None] + np.arange(stack) - stack // 2
         around = np.clip(around, 0, len(record.frames) - 1)
         distinct, places = np.unique(around, return_inverse=True)
-        frames = stream.read(record.frames, distinct)
+        frames = record.read(stream, distinct)
         if crop is None and stream.name != "skeleton":
             crop = choose(*frames.shape[1:3])
         frames = stream.cut(frames, crop, settings.image_size)

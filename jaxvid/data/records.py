@@ -15,17 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgpack
 import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
 from jaxvid import files
+from jaxvid.data import damage
 from jaxvid.data.streams import Stream, settings
+from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
 
 FORMAT = 3
 MANIFEST = "manifest.json"
 WHOLE = 2**24  # bytes of frames up to which a video is one record
+NO_ROOM = "is the disk full? make room, and the same command continues"
 SEGMENT = 2**20  # bytes of frames of the records of a longer one
 
 
@@ -34,12 +38,26 @@ class Record:
     """A stream of one prepared video: `frames` are its frames' bytes, `fps` frames per second.
 
     `times` (T,): when each frame appears, seconds from 0, where their rate varies around `fps`.
+    `shard`: the file it is read from, if it is.
     """
 
     id: str
     fps: float
     frames: Sequence[bytes]
     times: np.ndarray | None = None
+    shard: Path | None = None
+
+    def read(self, stream: Stream, indices: np.ndarray) -> np.ndarray:
+        """Returns frames as their stream reads them, (n, ...).
+
+        Raises UserError where a shard holds something else in their place.
+        """
+        try:
+            return stream.read(self.frames, indices)
+        except (VideoError, ValueError, cv2.error) as error:
+            if self.shard is None or isinstance(error, UserError):
+                raise
+            raise damage.damaged(self.shard, self.id, error) from None
 
 
 class Frames(Sequence[bytes]):
@@ -127,7 +145,7 @@ class ShardWriter:
         try:
             yield
         except RuntimeError as error:
-            raise OSError(f"{self._path} could not be written: {error}") from error
+            raise OSError(f"{self._path} could not be written: {NO_ROOM}") from error
 
 
 def _parts(frames: list[bytes]) -> Iterator[list[bytes]]:
@@ -143,14 +161,15 @@ def _parts(frames: list[bytes]) -> Iterator[list[bytes]]:
 
 
 def count(path: Path) -> int:
-    """Returns the number of records in a shard file. Raises RuntimeError where it is damaged."""
-    reader = ArrayRecordReader(str(path))
+    """Returns the number of records in a shard file, 0 where it is damaged."""
     try:
-        if not reader.ok():
-            raise RuntimeError(f"{path} is damaged")
-        return reader.num_records()
-    finally:
-        reader.close()
+        reader = ArrayRecordReader(str(path))
+        try:
+            return reader.num_records() if reader.ok() else 0
+        finally:
+            reader.close()
+    except RuntimeError:
+        return 0
 
 
 def is_whole(path: Path, size: int) -> bool:
@@ -195,7 +214,7 @@ class RecordSource:
         for shard in self.manifest["shards"]:
             path = folder.parent / shard["file"]
             if not is_whole(path, shard["bytes"]):
-                raise UserError(f"prepared shard {path} is missing or damaged; {_REMEDY}")
+                raise UserError(f"prepared shard {path} is missing or damaged; {damage.REMEDY}")
             for clip in shard["clips"]:
                 self.position[clip["id"]] = _Place(
                     path, start + clip["first"], clip["counts"], clip["fps"], clip["times"]
@@ -223,30 +242,25 @@ class RecordSource:
         def read(segment: int) -> list[bytes]:
             frames = self._read(clip_id, place, segment, "frames")
             if len(frames) != place.counts[segment]:
-                raise _damaged(place.shard, f"{clip_id} has other frames than noted")
+                raise damage.damaged(place.shard, clip_id, "other frames than noted")
             return frames
 
         times = None
         if place.times:
             times = np.frombuffer(self._read(clip_id, place, len(place.counts), "times"), "<f8")
-        return Record(clip_id, place.fps, Frames(place.counts, read), times)
+        return Record(clip_id, place.fps, Frames(place.counts, read), times, place.shard)
 
     def _read(self, clip_id: str, place: _Place, record: int, name: str) -> Any:
         try:
             content = msgpack.unpackb(self._source[place.first + record])
             if content["id"] == clip_id:
                 return content[name]
-            reason = f"{content['id']} is where {clip_id} should be"
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-        raise _damaged(place.shard, reason)
-
-
-_REMEDY = "delete it, and the same command prepares what it held anew"
-
-
-def _damaged(shard: Path, reason: str) -> UserError:
-    return UserError(f"prepared shard {shard} is damaged ({reason}); {_REMEDY}")
+            reason = f"{content['id']} is in its place"
+        except MemoryError:
+            raise
+        except Exception as error:  # of any kind: bytes that are not ours say anything
+            reason = error
+        raise damage.damaged(place.shard, clip_id, reason)
 
 
 class Videos:

@@ -8,7 +8,6 @@ write shards there without a word to each other.
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -27,7 +26,8 @@ from jaxvid.parallel import Failure
 CLIPS = (4, 64)  # videos of a shard, of a small dataset and of a large one
 SHARDS = 64  # of a dataset between the two: more than a machine has cores
 BYTES = 2**26  # of a shard's video files, but for a single larger one
-ABANDONED = 86_400.0  # seconds after which a half-written shard is nobody's
+ABANDONED = 86_400.0  # seconds after which a half-written shard that no process holds is nobody's
+_HALF = ".shard-"  # how the names of half-written shards begin
 
 _NOTED = {"file", "bytes", "records", "clips", "failures"}
 _READ = 2**20  # bytes
@@ -145,7 +145,7 @@ def write(shard: Shard) -> Iterator[str]:
     clips: list[dict] = []
     failures: list[dict] = []
     with files.writing(shard.path, shard.temporary) as path:
-        with records.ShardWriter(path) as writer:
+        with records.ShardWriter(path) as writer, files.held(path):
             for source in shard.sources:
                 key = {"id": source.id, "state": source.state}
                 yield source.id
@@ -157,7 +157,7 @@ def write(shard: Shard) -> Iterator[str]:
                     failures.append(key | failed(error))
         # A writer that meets a full disk does not always say so.
         if records.count(path) != writer.count:
-            raise OSError(f"{shard.path} could not be written whole: is the disk full?")
+            raise OSError(f"{shard.path} could not be written whole: {records.NO_ROOM}")
     note = {
         "file": shard.path.name,
         "bytes": shard.path.stat().st_size,
@@ -274,7 +274,13 @@ def _note_path(shard: Path) -> Path:
 
 def sweep(folder: Path) -> None:
     """Removes what processes that were killed have left half-written in a folder."""
-    for path in folder.glob(".shard-*"):
-        with suppress(OSError):  # another process sweeps, too
-            if time.time() - path.stat().st_mtime > ABANDONED:
-                path.unlink()
+    halves = list(folder.glob(f"{_HALF}*"))
+    if not halves:
+        return
+    with suppress(OSError):  # a folder that takes no files keeps them
+        # No machine's own clock: those that share a disk differ, and clocks are set.
+        now = files.clock(folder, prefix=f"{_HALF}clock-")
+        for path in halves:
+            with suppress(OSError):  # another process sweeps, too
+                if now - path.stat().st_mtime > ABANDONED and not files.is_held(path):
+                    path.unlink()

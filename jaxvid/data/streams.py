@@ -190,4 +190,7 @@ def _jpeg(image: np.ndarray, quality: int) -> bytes:
 
 
 def _image(data: bytes, flags: int) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if image is None:
+        raise video.VideoError("a stored frame does not decode")
+    return image

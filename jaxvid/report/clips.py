@@ -52,7 +52,7 @@ def pictures(footage: Footage, clip_id: str, count: int = FRAMES) -> Pictures:
     places = np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))
     stream, record = min(video, key=lambda each: SHOWN_FIRST.index(each[0].name))
     indices = np.minimum(times[chosen[places]], len(record.frames) - 1)
-    frames = PICTURES[stream.name](stream.read(record.frames, indices), footage.config)
+    frames = PICTURES[stream.name](record.read(stream, indices), footage.config)
     return Pictures(frames, places, len(chosen), seconds)
 
 

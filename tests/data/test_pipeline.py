@@ -12,6 +12,7 @@ from jaxvid.data.flow import quantise
 from jaxvid.data.pipeline import ClipSettings, Reading
 from jaxvid.data.records import Record
 from jaxvid.data.streams import Flow, Rgb, Skeletons
+from jaxvid.errors import UserError
 
 SETTINGS = ClipSettings(num_frames=8, image_size=16, fps=0.0, augment=True)
 
@@ -187,3 +188,41 @@ def test_a_mirror_turns_all_streams_together():
         assert (clip["skeleton"][-1, 0, :, 0] == np.float32(-0.07 if is_turned else 0.07)).all()
         corners = clip["rgb"][0, [0, 0, -1, -1], [0, -1, 0, -1], 0] > 120
         assert corners.tolist() == [is_turned, not is_turned, False, False]
+
+
+class Dying(Rgb):
+    """A stream whose reading dies of something."""
+
+    def __init__(self, error: Exception):
+        super().__init__(20, 95)
+        object.__setattr__(self, "error", error)
+
+    def read(self, frames, indices):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), r"clip v3 could not be read for want of memory; with a smaller .*threads"),
+        (IndexError("gone"), r"clip v3 could not be read \(IndexError: gone\)"),
+    ],
+)
+def test_a_thread_that_dies_names_the_clip(error, said):
+    [(_, record)] = SOURCE["v3"]
+    source = {**SOURCE, "v3": [(Dying(error), record)]}
+    with pytest.raises(UserError, match=said):
+        list(pipeline.train_stream(source, CLIPS, SETTINGS, 4, 0, 0, 2, Reading(2, 2)))
+    with pytest.raises(UserError, match=said):
+        list(pipeline.eval_stream(source, CLIPS, SETTINGS, 4, 1, Reading(2, 2)))
+
+
+@pytest.mark.parametrize("frame", [b"no picture", b""])
+def test_a_stored_frame_that_does_not_decode_names_the_clip_and_the_shard(frame):
+    record = Record("v3", 25.0, [frame] * 9, shard=Path("a.arrayrecord"))
+    source = {**SOURCE, "v3": [(Rgb(20, 95), record)]}
+    said = r"prepared shard a.arrayrecord is damaged \(clip v3: .*\); delete it, and the same"
+    with pytest.raises(UserError, match=said):
+        list(pipeline.train_stream(source, CLIPS, SETTINGS, 4, 0, 0, 2, Reading(2, 2)))
+    with pytest.raises(UserError, match=said):
+        list(pipeline.eval_stream(source, CLIPS, SETTINGS, 4, 1, Reading(2, 2)))

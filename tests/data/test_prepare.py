@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from jaxvid import files
 from jaxvid.data import prepare, records, shards, streams
 from jaxvid.data.datasets import Clip, Dataset
 from jaxvid.errors import UserError
@@ -147,6 +148,18 @@ def test_a_shard_that_is_damaged_inside_is_named(dataset, tmp_path):
             list(source[clip.id].frames)
 
 
+def test_a_shard_that_is_cut_or_deleted_while_it_is_read_is_named(dataset, tmp_path):
+    folder = run(dataset, tmp_path / "cache")
+    source = records.RecordSource(folder, STREAM)
+    cut, deleted, _ = shards_of(folder)
+    os.truncate(cut, cut.stat().st_size // 8)
+    deleted.unlink()
+    for shard in (cut, deleted):
+        with pytest.raises(UserError, match=f"{shard.name} is damaged .*; delete it, and the same"):
+            for clip in json.loads(shard.with_suffix(".json").read_text())["clips"]:
+                list(source[clip["id"]].frames)
+
+
 def test_a_disk_that_takes_no_more_leaves_nothing_half_written(dataset, tmp_path):
     sources = [shards.source(c.id, dataset.folder / c.id, STREAM) for c in dataset.clips]
     shard = shards.shard(tuple(sources), tmp_path / "shards", STREAM)
@@ -160,6 +173,32 @@ def test_a_disk_that_takes_no_more_leaves_nothing_half_written(dataset, tmp_path
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert not list((tmp_path / "shards").iterdir())
+
+
+def test_only_what_nobody_writes_is_swept_away(tmp_path, monkeypatch):
+    names = "held", "young", "old"
+    held, young, old = (tmp_path / f".shard-{name}.arrayrecord" for name in names)
+    for path in (held, young, old):
+        path.write_bytes(b"half")
+    for path in (held, old):
+        os.utime(path, (0, path.stat().st_mtime - 2 * shards.ABANDONED))
+    # As this machine's clock may be, beside that of the disk.
+    monkeypatch.setattr("time.time", lambda: young.stat().st_mtime + 2 * shards.ABANDONED)
+    with files.held(held):
+        shards.sweep(tmp_path)
+        assert {*tmp_path.iterdir()} == {held, young}
+    shards.sweep(tmp_path)  # its process has ended
+    assert [*tmp_path.iterdir()] == [young]
+
+
+def test_a_shard_is_held_while_it_is_written(dataset, tmp_path):
+    sources = [shards.source(c.id, dataset.folder / c.id, STREAM) for c in dataset.clips]
+    shard = shards.shard(tuple(sources), tmp_path / "shards", STREAM)
+    at_work = shards.write(shard)
+    next(at_work)
+    assert files.is_held(shard.temporary)
+    list(at_work)
+    assert not files.is_held(shard.path)
 
 
 def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path):
