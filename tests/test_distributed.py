@@ -40,11 +40,11 @@ def arguments(cache, dataset_root) -> list[str]:
         "--config.data.image_size=32",
         "--config.data.workers=1",
         "--config.model.backbone=c3d",  # starts sooner than the others
-        "--config.model.width=0.03125",
+        "--config.model.width=0.0625",
         "--config.model.backbone_dropout=0.5",
         "--config.model.hidden=8",
         "--config.train.optimizer=sgd",
-        "--config.train.learning_rate=0.01",
+        "--config.train.learning_rate=0.003",
         f"--config.train.batch_size={BATCH}",
         f"--config.train.epochs={STEPS * BATCH / 12}",
         "--config.train.log_every=1",
