@@ -94,11 +94,12 @@ def joined(wanted: bool, signals: Signals) -> Iterator[None]:
 
 
 def leave(status: int) -> None:
-    """Ends this process, where process 0 does not wait for it; else returns.
+    """Ends this process where it is one of several; else returns.
 
-    JAX would say goodbye to process 0, and take it for a failure that it is no longer there.
+    JAX would say goodbye to the others, wait for them, and take it for a failure that they are no
+    longer there.
     """
-    if index():
+    if count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -111,31 +111,37 @@ class Peers:
         suspected: float | None = None
         while not self._finished.is_set():
             now = time.monotonic()
-            signs, left = self._all(_SIGN), self._all(_LEFT)
-            self._answered = now
-            if suspected is None and self._all(_FAILED):
-                suspected = now
-            for i, text in left.items():
-                status, _, reason = text.partition("|")
-                if status != "0":
-                    self._announce(int(status), f"{self._names[i]} has ended: {reason}")
-                    time.sleep(self._pace.linger)
-                    self._end(int(status), f"{self._names[i]} has ended: {reason}")
-            for i in changed:
-                if signs.get(i) != seen.get(i):
-                    changed[i] = now
-                silent = now - changed[i]
+            with suppress(Exception):  # `_guard` sees to it that this has an end
+                signs, left = self._all(_SIGN), self._all(_LEFT)
+                if suspected is None and self._all(_FAILED):
+                    suspected = now
+                self._answered = now
+                for i in changed:
+                    if signs.get(i) != seen.get(i):
+                        changed[i] = now
+                seen = signs
                 patience = self._pace.patience if suspected is None else self._pace.suspected
-                if i not in left and silent > patience:
-                    reason = f"{self._names[i]} has given no sign of life for {silent:.0f} s"
-                    self._announce(AGAIN, reason)
-                    time.sleep(self._pace.linger)
-                    self._end(AGAIN, reason)
-            seen = signs
-            if len(left) == self._count:
-                self._announce(0, "")
-                self._finished.set()
+                silent = {i: now - then for i, then in changed.items() if i not in left}
+                self._end_for(left, {i: s for i, s in silent.items() if s > patience})
+                if len(left) == self._count:
+                    self._set(_END, "0|")
+                    self._finished.set()
             self._finished.wait(self._pace.tick)
+
+    def _end_for(self, left: dict[int, str], silent: dict[int, float]) -> None:
+        """Ends the run, where one has left before it was done or has been silent for too long."""
+        for i, text in left.items():
+            status, _, reason = text.partition("|")
+            if status != "0":
+                self._end_all(int(status), f"{self._names[i]} has ended: {reason}")
+        for i, seconds in silent.items():
+            reason = f"{self._names[i]} has given no sign of life for {seconds:.0f} s"
+            self._end_all(AGAIN, reason)
+
+    def _end_all(self, status: int, reason: str) -> None:
+        self._announce(status, reason)
+        time.sleep(self._pace.linger)
+        self._end(status, reason)
 
     def _listen(self) -> None:
         """The others: give signs, and hear how the run ends."""

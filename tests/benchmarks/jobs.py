@@ -25,10 +25,14 @@ Moment = Callable[[], bool]
 
 @dataclass
 class Started:
-    """The processes of a job, each with a file that it prints to."""
+    """The processes of a job, each of which prints to a file."""
 
     processes: list[subprocess.Popen]
-    files: list[Path]
+    job: "Job"
+
+    @property
+    def printed(self) -> str:
+        return self.job.printed
 
     def running(self) -> bool:
         return all(process.poll() is None for process in self.processes)
@@ -41,10 +45,6 @@ class Started:
         finally:
             for process in self.processes:
                 process.kill()
-
-    @property
-    def printed(self) -> str:
-        return "".join(file.read_text(errors="replace") for file in self.files)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Job:
         together = ["--distributed"] if self.count > 1 else []
         command = [sys.executable, "-c", PROGRAM, *together, *self.arguments]
         address = f"127.0.0.1:{_free_port()}"
-        started = Started([], [])
+        started = Started([], self)
         for i in range(self.count):
             environment = os.environ | {
                 "XLA_FLAGS": flags,
@@ -75,13 +75,20 @@ class Job:
                 "JAX_PROCESS_ID": str(i),
                 **self.environment,
             }
-            printed = self.workdir.with_name(f"{self.workdir.name}.{i}.txt")
-            with printed.open("w") as file:
+            with self._output(i).open("w") as file:
                 started.processes.append(
                     subprocess.Popen(command, stdout=file, stderr=file, env=environment)
                 )
-            started.files.append(printed)
         return started
+
+    def _output(self, index: int) -> Path:
+        return self.workdir.with_name(f"{self.workdir.name}.{index}.txt")
+
+    @property
+    def printed(self) -> str:
+        """What its processes have printed, one after the other."""
+        files = map(self._output, range(self.count))
+        return "".join(file.read_text(errors="replace") for file in files)
 
     def finish(self) -> str:
         """Runs it to its end; returns what it printed."""

@@ -1,6 +1,6 @@
 """Kills runs at random moments and continues them: is anything lost, or taken for what it is not?
 
-    python tests/benchmarks/kill.py --moments=24 [--seed=0] [--folder=DIR]
+    python tests/benchmarks/kill.py --moments=24 [--seed=0] [--folder=DIR] [--processes 1 2]
 
 A quarter of the moments each falls into preparing, training, saving and evaluating, half of them
 in one process and half in two. SIGKILL strikes one process or all, SIGTERM one or all. After each,
@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -160,7 +161,12 @@ def differences(one: Path, other: Path) -> list[str]:
 def strike(place: Place, job: Job, moment: Moment, rng: random.Random) -> tuple[str, list[str]]:
     """Strikes a job once; returns what was done, and what is wrong after it."""
     number, victims = pick(rng, place.count)
-    statuses, printed = job.strike(number, moment, victims)
+    whom = "all" if len(victims) == place.count else f"process {victims[0]}"
+    done = f"{signal.Signals(number).name} to {whom}"
+    try:
+        statuses, printed = job.strike(number, moment, victims)
+    except subprocess.TimeoutExpired as hung:
+        return done, [f"it did not end in {hung.timeout:.0f} s: {job.printed[-400:]}"]
     wrong = partial(place)
     if not statuses_are_right(number, statuses, victims):
         wrong.append(f"exit statuses {statuses}: {printed[-400:]}")
@@ -168,8 +174,7 @@ def strike(place: Place, job: Job, moment: Moment, rng: random.Random) -> tuple[
         wrong.append(f"the process that died is not named: {printed[-400:]}")
     if "Traceback" in printed:
         wrong.append(printed[printed.index("Traceback") :][-400:])
-    whom = "all" if len(victims) == place.count else f"process {victims[0]}"
-    return f"{signal.Signals(number).name} to {whom}", wrong
+    return done, wrong
 
 
 def preparing(
@@ -258,9 +263,10 @@ def main() -> int:
     parser.add_argument("--moments", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        return 0 if run(Path(folder), options.moments, options.seed) else 1
+        return 0 if run(Path(folder), options.moments, options.seed, options.processes) else 1
 
 
 if __name__ == "__main__":
