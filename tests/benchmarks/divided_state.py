@@ -3,7 +3,8 @@
     python tests/benchmarks/divided_state.py [--config=deep_fusion:ucf101] [--shards=4,8]
 
 Makes the parameters and the optimiser's state on eight simulated devices, as a training does, and
-adds up the bytes that are on each of them. Takes a minute on two CPU cores and 6 GB; `--shards=1` takes 19 GB.
+adds up the bytes that are on each of them. Takes a minute on two CPU cores, and 6 GB; with
+`--shards=1`, eight whole copies, 19 GB.
 """
 
 import argparse
