@@ -32,6 +32,7 @@ STREAMS = {
         "model.backbone": "two_stream",
         "model.rgb_backbone": "vgg16",
         "model.flow_backbone": "vgg16",
+        "model.width": 0.03125,
         "model.encoder": "none",
     },
     "skeleton": {
