@@ -32,6 +32,7 @@ STREAMS = {
         "model.backbone": "two_stream",
         "model.rgb_backbone": "vgg16",
         "model.flow_backbone": "vgg16",
+        "model.width": 0.03125,
         "model.encoder": "none",
     },
     "skeleton": {
@@ -140,7 +141,13 @@ def saved() -> Callable[[Experiment, Path], Any]:
     return _save
 
 
-def _save(experiment: Experiment, workdir: Path) -> Any:
+@pytest.fixture(scope="session")
+def drawn() -> Callable[[Any], Any]:
+    """Returns random variables of given shapes: nothing is compiled, as initial ones would be."""
+    return _drawn
+
+
+def _drawn(shapes: Any) -> Any:
     rng = np.random.default_rng(0)
 
     def value(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
@@ -148,7 +155,11 @@ def _save(experiment: Experiment, workdir: Path) -> Any:
         drawn = rng.normal(0, (2 / fan_in) ** 0.5, leaf.shape)
         return np.asarray(drawn if leaf.ndim > 1 else rng.uniform(0.5, 1, leaf.shape), leaf.dtype)
 
-    variables = jax.tree.map(value, experiment.shapes)
+    return jax.tree.map(value, shapes)
+
+
+def _save(experiment: Experiment, workdir: Path) -> Any:
+    variables = _drawn(experiment.shapes)
     workdirs.claim(workdir, experiment.config, experiment.dataset, experiment.clips("train"))
     writer = checkpoints.Writer(workdir / "checkpoints", keep=1)
     writer.save(3, {"variables": variables})

@@ -81,7 +81,7 @@ def test_without_steps_nothing_is_written_or_said(tmp_path, caplog):
 def test_a_training_is_traced_and_ends_as_without(tiny, tmp_path, monkeypatch):
     first = jax.devices()[:1]
     monkeypatch.setattr(jax, "devices", lambda *_: first)
-    tiny.model.update(backbone="vgg16", encoder="none")
+    tiny.model.update(backbone="vgg16", encoder="none", width=0.03125)
     tiny.train.update(epochs=2.0, eval_every=0.0)
     plain = Trainer(experiments.open_experiment(tiny), tmp_path / "plain").run()
     tiny.train.profile_steps = "2:3"

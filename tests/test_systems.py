@@ -1,5 +1,6 @@
 """Every config file's system: small, that clips do not mix; at the paper's scale, its size."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def clips_of(config: ConfigDict, batch: int, make: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_clips_of_a_batch_do_not_mix(name, shallow):
+def test_clips_of_a_batch_do_not_mix(name, shallow, drawn):
     config = config_files.load(name)
     config.data.update(num_frames=8, image_size=32)
     config.model.update(width=0.125, temporal_stride=2, layers_per_stage=1)
@@ -60,7 +61,8 @@ def test_clips_of_a_batch_do_not_mix(name, shallow):
     net = models.build(config.model, num_classes=5)
     rng = np.random.default_rng(0)
     clips = clips_of(config, 3, lambda shape: jnp.asarray(rng.uniform(-1, 1, shape), jnp.float32))
-    variables = jax.jit(net.init, static_argnames="train")(jax.random.key(0), clips, train=False)
+    init = partial(net.init, train=False)
+    variables = drawn(jax.eval_shape(init, jax.random.key(0), clips))
     apply = jax.jit(lambda clips: net.apply(variables, clips, train=False))
     outputs = apply(clips)
     assert outputs.logits.shape == (3, 5)

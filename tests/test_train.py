@@ -53,7 +53,7 @@ def test_stopping_and_continuing_equals_training_through(tiny, tmp_path, one_dev
 
 
 def test_a_frozen_backbone_stays_until_its_epochs_are_over(tiny, tmp_path, one_device):
-    tiny.model.update(backbone="c3d", encoder="none")
+    tiny.model.update(backbone="c3d", encoder="none", width=0.03125)
     tiny.train.update(freeze_backbone_epochs=2.0, head_rate=2.0, weight_decay=0.1, eval_every=0.0)
     tiny.checkpoint.every = 2.0
     whole = trainer(tiny, tmp_path / "whole").run()

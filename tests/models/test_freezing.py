@@ -1,5 +1,7 @@
 """What does not change in training: a frozen backbone, batch norm with fixed statistics."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -30,10 +32,10 @@ def randoms(shape, seed):
 
 
 @pytest.mark.parametrize("backbone", CASES)
-def test_fixed_statistics_are_those_of_evaluation(backbone):
+def test_fixed_statistics_are_those_of_evaluation(backbone, drawn):
     net = network(backbone=backbone, encoder="none", dropout=0.0, backbone_dropout=0.0)
     clips = randoms(CASES[backbone], 0)
-    variables = jax.jit(net.init, static_argnames="train")(jax.random.key(0), clips, train=False)
+    variables = drawn(jax.eval_shape(partial(net.init, train=False), jax.random.key(0), clips))
     stats = jax.tree.map(lambda leaf: 0.5 + jnp.abs(randoms(leaf.shape, 1)), variables)
     variables = variables | {"batch_stats": stats["batch_stats"]}
 
@@ -49,7 +51,7 @@ def test_fixed_statistics_are_those_of_evaluation(backbone):
 
 
 @pytest.mark.parametrize("system", ["recognizer", "deep_fusion"])
-def test_a_frozen_backbone_is_a_fixed_function_of_the_clip(system):
+def test_a_frozen_backbone_is_a_fixed_function_of_the_clip(system, drawn):
     """As in evaluation, without dropout; the head's gradient is the one on fixed features."""
     clips = randoms(PICTURES, 0)
     if system == "deep_fusion":
@@ -58,7 +60,7 @@ def test_a_frozen_backbone_is_a_fixed_function_of_the_clip(system):
     else:
         parts = {"backbone": "inception2d", "encoder": "lstm"}
     net = network(system=system, dropout=0.0, backbone_dropout=0.5, encoder_dropout=0.0, **parts)
-    variables = jax.jit(net.init, static_argnames="train")(jax.random.key(0), clips, train=False)
+    variables = drawn(jax.eval_shape(partial(net.init, train=False), jax.random.key(0), clips))
 
     def gradient(**options):
         @jax.jit
