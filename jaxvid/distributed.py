@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from jaxvid.errors import AGAIN, Missing, UserError, one_line
 from jaxvid.peers import Peers
@@ -126,9 +126,14 @@ def _join(here: Place) -> tuple[Peers, Relay | None]:
     jax.config.update("jax_enable_recoverability", True)
     jax.config.update("jax_enable_preemption_service", False)
     watchers: list[Peers] = []
-    relay = None
-    if here.index:
-        relay = Relay(here.address, MEETING, lambda: [each.lost_first() for each in watchers])
+
+    def lost() -> None:
+        for peers in watchers:
+            peers.lost_first()
+        if not watchers:  # it ended while this process was joining it
+            _try_again(f"process 0 at {here.address} has ended")
+
+    relay = Relay(here.address, MEETING, lost) if here.index else None
     # Before JAX does, which would end the process without a word that helps.
     late = threading.Timer(MEETING, _nobody_came, (here, relay))
     late.daemon = True
@@ -158,12 +163,11 @@ def _join(here: Place) -> tuple[Peers, Relay | None]:
 def _nobody_came(here: Place, relay: Relay | None) -> None:
     first = relay is not None and not relay.reached
     whom = f"process 0 at {here.address}" if first else "all the others"
-    print(
-        f"error: process {here.index} of {here.count} waited {MEETING} s for {whom}; the same "
-        "command tries again",
-        file=sys.stderr,
-        flush=True,
-    )
+    _try_again(f"process {here.index} of {here.count} waited {MEETING} s for {whom}")
+
+
+def _try_again(reason: str) -> NoReturn:
+    print(f"error: {reason}; the same command tries again", file=sys.stderr, flush=True)
     os._exit(AGAIN)
 
 
