@@ -1,6 +1,7 @@
 """Programs that stand in for those of the launchers, or of a cluster."""
 
 import os
+import signal
 import select
 import shutil
 import subprocess
@@ -45,6 +46,11 @@ def check() -> Callable[..., None]:
     return check
 
 
+def _heed_signals() -> None:
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start_local() -> Iterator[Callable[..., subprocess.Popen]]:
     """Starts local.py on a program of Python in place of jaxvid's main one."""
@@ -61,6 +67,8 @@ def start_local() -> Iterator[Callable[..., subprocess.Popen]]:
             text=True,
             env=os.environ | {"PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"} | changes,
             start_new_session=True,
+            # Under nohup, or in the background of a shell, these tests would inherit it ignored.
+            preexec_fn=_heed_signals,
         )
         started.append(process)
         return process
