@@ -1,9 +1,9 @@
 """Programs that stand in for those of the launchers, or of a cluster."""
 
 import os
-import signal
 import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
