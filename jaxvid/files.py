@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 import uuid
+import weakref
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -182,22 +183,25 @@ class Place:
 
     def __init__(self, path: Path):
         self.path = path.absolute()
-        self._identity = self._look()
+        self._folder: int | None = None
+        with suppress(FileNotFoundError, NotADirectoryError):
+            # Open, so that a folder that is made anew does not get the number of a deleted one.
+            self._folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+            weakref.finalize(self, os.close, self._folder)
 
     def check(self) -> None:
         """Raises UserError where the folder was moved or deleted since."""
-        if self._identity is None or self._look() != self._identity:
+        if self._folder is None or not self._is_there(self._folder):
             raise UserError(
                 f"{self.path} was moved or deleted while this process was writing there; "
                 "move it back, and the same command continues"
             )
 
-    def _look(self) -> tuple[int, int] | None:
+    def _is_there(self, folder: int) -> bool:
         try:
-            about = self.path.stat()
+            return os.path.samestat(self.path.stat(), os.fstat(folder))
         except (FileNotFoundError, NotADirectoryError):
-            return None
-        return about.st_dev, about.st_ino
+            return False
 
 
 def fingerprint(content: Any) -> str:

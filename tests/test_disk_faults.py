@@ -148,7 +148,7 @@ def test_a_rotten_shard_is_named_in_evaluation(run, whole, tmp_path):
 def test_a_workdir_that_vanishes_is_not_made_anew(run, whole, tmp_path, how):
     gone = run("gone")
     process = gone.start()
-    gone.await_moment(process, gone.saved)
+    gone.await_moment(process, gone.saving(3) if how == "deleted" else gone.saved)
     gone.workdir.rename(tmp_path / "elsewhere")
     if how == "deleted":
         shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)

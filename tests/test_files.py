@@ -92,6 +92,15 @@ def test_a_folder_that_is_moved_away_is_noticed(tmp_path):
     place.check()
 
 
+def test_a_folder_made_anew_is_another_one(tmp_path):
+    (tmp_path / "run").mkdir()
+    place = files.Place(tmp_path / "run")
+    (tmp_path / "run").rmdir()
+    (tmp_path / "run").mkdir()  # file systems give it the number of the one before
+    with pytest.raises(UserError, match="run was moved or deleted"):
+        place.check()
+
+
 def test_a_file_that_cannot_be_written_is_said_by_its_own_name(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / ("x" * 240)).write_text("")  # its temporary name is too long
