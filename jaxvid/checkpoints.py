@@ -158,7 +158,9 @@ class Writer:
 
     def __init__(self, folder: Path, keep: int):
         self.folder = folder.absolute()
-        distributed.first_before_others(self._tidy)
+        if distributed.is_first():
+            self._tidy()
+        distributed.wait_for_all()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._place = files.Place(self.folder)
         self._saving: tuple[int, tuple[str, ...]] = (0, ())
@@ -178,8 +180,6 @@ class Writer:
         )
 
     def _tidy(self) -> None:
-        if not distributed.is_first():
-            return
         for step in steps(self.folder):
             if damage(self.folder / str(step)):
                 aside = self.folder / f"damaged-{step}-{time.time_ns()}"

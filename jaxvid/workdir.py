@@ -87,7 +87,9 @@ def check_shared(workdir: Path) -> None:
         return
     name = distributed.from_first(lambda: files.temporary_name(workdir / "shared").name)
     token = workdir / name
-    distributed.first_before_others(lambda: token.touch() if distributed.is_first() else None)
+    if distributed.is_first():
+        token.touch()
+    distributed.wait_for_all()
     deadline = time.monotonic() + SECONDS_TO_APPEAR
     while not token.is_file():
         if time.monotonic() > deadline:

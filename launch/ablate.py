@@ -17,11 +17,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from ablation import PROGRAM, Ablation
 from child import Child
 from paper_tables import TABLES, Table
+from parser import Parser
 
 from jaxvid import files
 from jaxvid.errors import UserError, one_line
@@ -53,18 +53,11 @@ def main(argv: Sequence[str], program: Sequence[str] = PROGRAM) -> int:
     return status
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; --help shows the flags")
-
-
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = _Parser(
+    parser = Parser(
         prog="ablate.py",
         usage="python launch/ablate.py TABLE [TABLE ...] [flags]",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"one of {', '.join(TABLES)}")
     parser.add_argument(

@@ -22,8 +22,8 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from parser import Parser
 from statuses import runs_again
 from stop_signals import StopSignals
 from together import Program, Together
@@ -113,18 +113,11 @@ def _gpus(environment: Mapping[str, str]) -> list[str]:
     return [line.strip() for line in asked.stdout.splitlines() if line.startswith("GPU-")]
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; --help shows the flags")
-
-
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = _Parser(
+    parser = Parser(
         prog="local.py",
         usage="python launch/local.py N [--restarts=K] [--cpu] [--grace=S] [jaxvid's flags]",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("processes", type=int, metavar="N", help="how many processes")
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 import signal
 
-LOST_ANOTHER = 75  # another process of the run ended or fell silent
+from jaxvid.errors import AGAIN
 
 
 def runs_again(status: int) -> bool:
@@ -11,4 +11,4 @@ def runs_again(status: int) -> bool:
     `status` is 128 + n where signal n ended it. What is done (0), wrong (2), a bug (1) or stopped
     by Ctrl-C (130) is not run again.
     """
-    return status == LOST_ANOTHER or (status > 128 and status != 128 + signal.SIGINT)
+    return status == AGAIN or (status > 128 and status != 128 + signal.SIGINT)

@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from statuses import LOST_ANOTHER
 from stop_signals import StopSignals
+
+from jaxvid.errors import AGAIN
 
 _SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -137,7 +138,7 @@ class Together:
                         process.kill()
                         process.process.wait()
         own = [process.status for process in self._failed if not process.hurried]
-        return next((status for status in own if status != LOST_ANOTHER), own[0] if own else 0)
+        return next((status for status in own if status != AGAIN), own[0] if own else 0)
 
     def _tend(self) -> bool:
         """Does what there is to do; returns whether any program is at work still."""

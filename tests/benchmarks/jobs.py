@@ -1,6 +1,5 @@
 """Runs of the command line, in one process or several, to strike at a moment and continue."""
 
-import json
 import os
 import random
 import signal
@@ -12,6 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jaxvid.checkpoints import HALF
+from jaxvid.logs import read_metrics
+
 DEADLINE = 300.0  # seconds; only a hang meets it
 # The main program without the seconds that a report takes.
 PROGRAM = (
@@ -21,6 +23,29 @@ PROGRAM = (
 )
 
 Moment = Callable[[], bool]
+
+
+class Watched:
+    """What is to be seen in the workdir of a run, while it goes on and after it."""
+
+    workdir: Path
+
+    def losses(self) -> dict[int, float]:
+        lines = read_metrics(self.workdir)
+        return {line["step"]: line["loss"] for line in lines if "loss" in line}
+
+    def reached(self, step: int) -> Moment:
+        return lambda: any(line["step"] >= step for line in read_metrics(self.workdir))
+
+    def saving(self, step: int) -> Moment:
+        """True while a checkpoint of at least this step is half written."""
+
+        def moment() -> bool:
+            folder = self.workdir / "checkpoints"
+            halves = folder.glob(f"*{HALF}*") if folder.is_dir() else ()
+            return any(int(half.name.split(".")[0]) >= step for half in halves)
+
+        return moment
 
 
 @dataclass
@@ -48,7 +73,7 @@ class Started:
 
 
 @dataclass
-class Job:
+class Job(Watched):
     """A command line of `python -m jaxvid.main` that `count` processes share."""
 
     arguments: Sequence[str]
@@ -111,33 +136,6 @@ class Job:
         for i in range(self.count) if victims is None else victims:
             started.processes[i].send_signal(number)
         return started.wait(), started.printed
-
-    def lines(self) -> list[dict]:
-        """Returns the lines of the workdir's metrics.jsonl that are whole."""
-        path = self.workdir / "metrics.jsonl"
-        found = []
-        for text in path.read_text().splitlines() if path.is_file() else ():
-            try:
-                found.append(json.loads(text))
-            except ValueError:
-                continue
-        return found
-
-    def losses(self) -> dict[int, float]:
-        return {line["step"]: line["loss"] for line in self.lines() if "loss" in line}
-
-    def reached(self, step: int) -> Moment:
-        return lambda: any(line["step"] >= step for line in self.lines())
-
-    def saving(self, step: int) -> Moment:
-        """True while a checkpoint of at least this step is half written."""
-
-        def moment() -> bool:
-            folder = self.workdir / "checkpoints"
-            halves = folder.glob("*.orbax-checkpoint-tmp*") if folder.is_dir() else ()
-            return any(int(half.name.split(".")[0]) >= step for half in halves)
-
-        return moment
 
 
 def later(moment: Moment, seconds: float) -> Moment:

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from jobs import Watched
+
 from jaxvid import checkpoints, config_files
-from jaxvid.logs import read_metrics
 
 DEADLINE = 240.0  # seconds; only a hang meets it
 # The command line without the report, which takes longer than the training, and with one folder for
@@ -35,7 +36,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-class Run:
+class Run(Watched):
     """The command line on a config, with a backbone that starts soon and has dropout.
 
     `given`: more arguments. One epoch is six steps.
@@ -91,25 +92,8 @@ class Run:
             assert time.monotonic() < deadline
             time.sleep(0.002)
 
-    def reached(self, step: int) -> Callable[[], bool]:
-        return lambda: any(line["step"] >= step for line in read_metrics(self.workdir))
-
     def saved(self) -> bool:
         return bool(checkpoints.steps(self.workdir / "checkpoints"))
 
-    def saving(self, step: int) -> Callable[[], bool]:
-        """True while a checkpoint of at least this step is half written."""
-
-        def moment() -> bool:
-            folder = self.workdir / "checkpoints"
-            halves = folder.glob("*.orbax-checkpoint-tmp*") if folder.is_dir() else ()
-            return any(int(half.name.split(".")[0]) >= step for half in halves)
-
-        return moment
-
     def parameters(self) -> dict:
         return checkpoints.restore_any(self.workdir / "checkpoints", "variables")[1]
-
-    def losses(self) -> dict[int, float]:
-        lines = read_metrics(self.workdir)
-        return {line["step"]: line["loss"] for line in lines if "loss" in line}
