@@ -16,14 +16,12 @@ from jaxvid.data.pipeline import as_clip
 from jaxvid.devices import compute_dtype
 from jaxvid.errors import UserError
 from jaxvid.inference import Inference
+from jaxvid.models.conv import FASTEST
 from jaxvid.network import Network, forward, open_network
 
-# The lowering of convolutions that "auto" is there.
-PROGRAMS = {
-    "network.cpu.stablehlo": (("cpu",), "winograd"),
-    "network.gpu_tpu.stablehlo": (("cuda", "rocm", "tpu"), "native"),
-}
-BACKENDS = {"cuda": "gpu", "rocm": "gpu"}  # what `jax.default_backend` calls these platforms
+# By what `jax.default_backend` says: the platforms that a program is for.
+PLATFORMS = {"cpu": ("cpu",), "gpu": ("cuda", "rocm"), "tpu": ("tpu",)}
+PROGRAM = "network.{}.stablehlo"
 ABOUT, WEIGHTS, EXAMPLE = "about.json", "weights.npz", "example.py"
 
 
@@ -41,10 +39,11 @@ def run(config: ConfigDict, folder: Path, output: str) -> None:
         raise UserError(f"--output={target} exists already; choose another name, or delete it")
     trained = Inference(config, folder, wanted=("logits",))
     weights = flax.traverse_util.flatten_dict(jax.device_get(trained.variables), sep="/")
-    for name, (platforms, lowering) in PROGRAMS.items():
-        program = _program(config, len(trained.class_names), platforms, lowering)
+    for backend in PLATFORMS:
+        program = _program(config, len(trained.class_names), backend)
         data = program.serialize()
-        files.write(target / name, lambda file, data=data: file.write_bytes(data))
+        path = target / PROGRAM.format(backend)
+        files.write(path, lambda file, data=data: file.write_bytes(data))
     files.write_arrays(target / WEIGHTS, weights)
     example = (Path(exported.__file__).parent / EXAMPLE).read_text(encoding="utf-8")
     files.write_text(target / EXAMPLE, example)
@@ -54,13 +53,11 @@ def run(config: ConfigDict, folder: Path, output: str) -> None:
     print(f"python {target / EXAMPLE} VIDEO runs it")
 
 
-def _program(
-    config: ConfigDict, classes: int, platforms: tuple[str, ...], lowering: str
-) -> jax_export.Exported:
+def _program(config: ConfigDict, classes: int, backend: str) -> jax_export.Exported:
     """Returns a program: weights by name and clips by stream, to outputs by name."""
     config = ConfigDict(config.to_dict())
     if config.model.lowering == "auto":
-        config.model.lowering = lowering
+        config.model.lowering = FASTEST.get(backend, "native")
     network = open_network(config, classes)
     (b,) = jax_export.symbolic_shape("b")
     clips = {
@@ -68,7 +65,8 @@ def _program(
         for name, (shape, dtype) in _inputs(network).items()
     }
     weights = flax.traverse_util.flatten_dict(network.shapes, sep="/")
-    return jax_export.export(jax.jit(_called(network)), platforms=platforms)(weights, clips)
+    jitted = jax.jit(_called(network))
+    return jax_export.export(jitted, platforms=PLATFORMS[backend])(weights, clips)
 
 
 def _called(network: Network) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]:
@@ -112,11 +110,7 @@ def _about(config: ConfigDict, trained: Inference, program: jax_export.Exported)
             "colours": "RGB, uint8 from 0 to 255; scaled inside the network",
             "flow": dict(data.flow.items()) if "flow" in inputs else None,
         },
-        "programs": {
-            BACKENDS.get(platform, platform): name
-            for name, (platforms, _) in PROGRAMS.items()
-            for platform in platforms
-        },
+        "programs": {backend: PROGRAM.format(backend) for backend in PLATFORMS},
         "computes_in": compute_dtype(config.train.dtype).name,
         "jax": jax.__version__,
     }

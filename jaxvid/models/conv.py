@@ -18,7 +18,9 @@ from jaxvid.models.batch_norm import BatchNormReLU
 
 Triple = tuple[int, int, int]
 
-LOWERINGS = ("auto", "native", "decomposed", "winograd")
+LOWERINGS = ("auto", "native", "decomposed", "stacked", "winograd")
+# What "auto" is on a backend; native on others.
+FASTEST = {"cpu": "winograd", "gpu": "stacked"}
 
 # From this many channels on, in and out, Winograd's products cost more than what is added to them.
 WINOGRAD_CHANNELS = 64
@@ -54,16 +56,18 @@ def conv3d(
 
     `lowering` changes the speed and never, beyond rounding, the values. "native" is XLA's own
     operation. "decomposed" adds up a 2D convolution or a matrix product for each tap of time.
-    "winograd" does that for all but kernels of three taps of time, which take half as many products
-    in float32 and wider types (see `_winograd`). "auto" is winograd on a CPU, where XLA's gradient
-    of a strided 3D convolution is up to several hundred times slower, and native elsewhere.
+    "stacked" lays the taps side by side as channels and makes one of them. "winograd" is decomposed
+    for all but kernels of three taps of time, which take half as many products in float32 and wider
+    types (see `_winograd`). "auto" is winograd on a CPU, where XLA's gradient of a strided 3D
+    convolution is up to several hundred times slower; stacked on a GPU, where XLA brings maps to
+    another layout for 3D convolutions and not for 2D ones; native elsewhere.
 
     Raises ValueError for an unknown lowering.
     """
     if lowering not in LOWERINGS:
         raise ValueError(f"unknown lowering {lowering!r}: one of {', '.join(LOWERINGS)}")
     if lowering == "auto":
-        lowering = "winograd" if jax.default_backend() == "cpu" else "native"
+        lowering = FASTEST.get(jax.default_backend(), "native")
     if lowering == "native":
         layout = ("NTHWC", "THWIO", "NTHWC")
         return lax.conv_general_dilated(x, kernel, strides, "SAME", dimension_numbers=layout)
@@ -82,11 +86,12 @@ def conv3d(
     if lowering == "winograd" and time == 3 and strides[0] == 1 and pays and exact:
         return _winograd(x, kernel, product)
     steps = _windows(x, axis=1, size=time, stride=strides[0], fill=0)
-    if height * width > 1 and time * channels <= FEW_CHANNELS:
-        # The taps of time side by side as channels: few channels fill no vector, and a sum over
-        # taps of large maps of features takes longer than what is summed.
+    few = height * width > 1 and time * channels <= FEW_CHANNELS
+    if few or lowering == "stacked":
+        # On a CPU, too, where channels are few: they fill no vector, and a sum over taps of large
+        # maps of features takes longer than what is summed.
         steps = [jnp.concatenate(steps, axis=-1)]
-        kernel = jnp.moveaxis(kernel, 0, 2).reshape(1, height, width, -1, features)
+        kernel = jnp.moveaxis(kernel, 0, -3).reshape(1, *kernel.shape[1:-2], -1, features)
     # One summand per temporal tap. With a single tap this is one matrix product or one 2D
     # convolution.
     return sum(product(step, tap) for step, tap in zip(steps, kernel, strict=True))

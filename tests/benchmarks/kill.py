@@ -265,6 +265,8 @@ def main() -> int:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         return 0 if run(Path(folder), options.moments, options.seed, options.processes) else 1
 

@@ -1,13 +1,14 @@
 """A model of data-parallel training on many GPUs: when the network, the input, or the disk limits.
 
     python tests/benchmarks/scaling_model.py [--config=li3d_bilstm:ucf101] [--classes=101]
-        [--gpus=8,64,512] [--clips=4] [--rate=20] [--overlap] [--record=BYTES] [--decoding=RATE] ...
+        [--gpus=8,64,512] [--clips=16] [--rate=235] [--overlap] [--record=BYTES] [--decoding=RATE]
+        ...
 
 From the config come the parameters, the FLOPs and the bytes of a clip on its way to the device and
 of the state in a checkpoint; from the program compiled for two simulated devices
 (`collectives.py`) the all-reduces and their bytes. The defaults of `--record` and `--decoding` are
-from `clip_bytes.py`. All other flags are assumptions, not measurements: `--help` says each. No GPU
-has run any of this.
+from `clip_bytes.py`, that of `--rate` is what one H100 reached in `step.py`. All other flags are
+assumptions, not measurements: `--help` says each. Several GPUs have run none of this.
 
 An all-reduce in a ring sends 2 (n - 1) / n times its bytes over the slowest link and takes
 2 (n - 1) steps of latency; a ring that passes through several machines has one link into each of
@@ -131,10 +132,11 @@ def inputs(arguments: argparse.Namespace) -> Step:
     import jax
 
     from jaxvid import config_files, counting, models
+    from jaxvid.models.conv import FASTEST
     from jaxvid.network import open_network
 
     config = config_files.load(arguments.config)
-    config.model.lowering = "native"
+    config.model.lowering = FASTEST["gpu"]
     config.train.dtype = "float32"
     lowered, state = collectives.lower(config, arguments.classes, 1)
     found = collectives.read(lowered.compile().as_text())
@@ -163,8 +165,8 @@ def main() -> None:
     add("config", "li3d_bilstm:ucf101", "as for jaxvid.main")
     add("classes", 101, "of the classifier")
     add("gpus", "8,64,512", "numbers of GPUs")
-    add("clips", 4, "of a step, for each GPU; assumed")
-    add("rate", 20.0, "clips/s that a GPU trains on alone; assumed")
+    add("clips", 16, "of a step, for each GPU")
+    add("rate", 235.0, "clips/s that a GPU trains on alone, by step.py on an H100")
     add("gpus-per-machine", 8, "assumed")
     add("inside", 200.0, "GB/s of a GPU's link within a machine; assumed")
     add("between", 25.0, "GB/s of a machine's link to another one; assumed")

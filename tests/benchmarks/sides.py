@@ -2,12 +2,15 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+Side = TypeVar("Side", bound=Hashable)
 
 
 def take_turns(
-    sides: Mapping[str, Callable[[], None]], rounds: int, warm_up: int = 2, calls: int = 1
-) -> dict[str, list[float]]:
+    sides: Mapping[Side, Callable[[], None]], rounds: int, warm_up: int = 2, calls: int = 1
+) -> dict[Side, list[float]]:
     """Returns the seconds of each side in each round; every side has a turn a round, in order.
 
     A turn is so many `calls`, of which the mean counts; where there are several, not the first, in
@@ -15,7 +18,7 @@ def take_turns(
     the device too. The first `warm_up` rounds, in which programs are compiled and memory is taken,
     are not counted.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    seconds: dict[Side, list[float]] = {name: [] for name in sides}
     for number in range(warm_up + rounds):
         for name, work in sides.items():
             if calls > 1:

@@ -1,17 +1,20 @@
 """Forward passes and training steps side by side with the same networks in PyTorch.
 
     python tests/benchmarks/step.py [--systems=i3d,li3d,li3d_bilstm] [--batch=4] [--frames=16]
-        [--size=112] [--rounds=9] [--no-compiled] [--return-memory]
+        [--size=112] [--rounds=9] [--lowerings=native] [--no-compiled] [--return-memory]
+    python tests/benchmarks/step.py --batch=16 --frames=64 --size=224 --rounds=5  # on a GPU
 
 I3D, LI3D and LI3D-BiLSTM at the papers' width on random uint8 clips, 101 classes; a training step
 is forward, backward, and SGD with Nesterov momentum. Ours is `jaxvid.train_step`, PyTorch's
 `torch_i3d.py`, channels-last-3d, eager and compiled. All sides take turns in one process, so that a
 slow minute of the machine slows them all; a turn is three calls, as steps follow each other in a
 training, and the mean of the last two counts. A ratio is taken within each round, and above 1 ours
-is the faster. Freed memory is kept as `jaxvid.main` does, which serves both; `--return-memory`
+is the faster. `--lowerings` adds sides of ours, whose convolutions are not those that the models
+take by themselves. Freed memory is kept as `jaxvid.main` does, which serves both; `--return-memory`
 leaves it to glibc's defaults. On a CPU all computes in float32; on a GPU in bfloat16 with float32
-parameters (PyTorch: autocast), and the tables name peak memory and the share of the chip's matrix
-rate, which is measured beforehand.
+parameters (PyTorch: autocast, and cuDNN's search for the fastest algorithm), and a table more has
+clips per second, the share of the chip's matrix rate, which is measured for it, and the memory of a
+step: ours as the compiler plans it, PyTorch's as its allocator counts it.
 
 Before anything is timed, the logits and the loss's gradients of both are compared on the same
 weights.
@@ -34,58 +37,20 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the GPU is sh
 import jax
 import jax.numpy as jnp
 import numpy as np
+import our_step
 import pytorch  # noqa: F401  ends in one line where there is none
 import sides
 import torch
 import torch_i3d
+from our_step import CLASSES, Ours
 
-from jaxvid import config_files, counting, devices, optimizers
-from jaxvid.network import forward, open_network
-from jaxvid.train_step import TrainState, train_step
+from jaxvid import devices
 
-CLASSES = 101
 ON_GPU = jax.default_backend() == "gpu"
 DEVICE = "cuda" if ON_GPU else "cpu"
-
-
-class Ours:
-    def __init__(self, system: str, clips: np.ndarray, labels: np.ndarray):
-        config = config_files.load(f"{system}:ucf101")
-        config.model.dropout = 0.0
-        config.train.clip_norm = 0.0
-        config.train.weight_decay = 0.0
-        self.config = config
-        config.data.num_frames, config.data.image_size = clips.shape[1:3]
-        self.network = open_network(config, CLASSES)
-        self.model = self.network.model
-        self.optimizer = optimizers.build(config.train, lambda step: 0.01)
-        self.key = jax.random.key(0)
-        self.batch = jax.device_put({"clip": clips, "label": labels})
-        self.state = jax.jit(self._create)(self.key)
-        step = functools.partial(train_step, self.model, self.optimizer, config.train)
-        self.compiled = (
-            devices.jit(step, donate_argnums=0).lower(self.state, self.batch, self.key).compile()
-        )
-        self._forward = devices.jit(functools.partial(forward, self.model))
-
-    def _create(self, key: jax.Array) -> TrainState:
-        variables = self.network.init(key)
-        opt_state = self.optimizer.init(variables["params"])
-        step = jnp.zeros((), jnp.int32)
-        return TrainState(step, variables["params"], variables["batch_stats"], opt_state)
-
-    def forward(self) -> np.ndarray:
-        said = self._forward(self.state.variables, self.batch["clip"][:, None])
-        return np.asarray(said["logits"])
-
-    def flops(self, what: str) -> int:
-        """Of convolutions and matrix products, counted as papers do, for the whole batch."""
-        count = counting.forward_flops if what == "forward" else counting.training_flops
-        return count(self.network) * len(self.batch["label"])
-
-    def step(self) -> float:
-        self.state, metrics = self.compiled(self.state, self.batch, self.key)
-        return float(metrics["loss"])
+torch.backends.cudnn.benchmark = True
+OURS = "ours"
+Pass = tuple[str, str, str]  # system, forward or step, side
 
 
 class Theirs:
@@ -160,63 +125,80 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--size", type=int, default=112)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--lowerings", default="")
     parser.add_argument("--no-compiled", action="store_true")
     parser.add_argument("--return-memory", action="store_true")
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    shape = (arguments.batch, arguments.frames, arguments.size, arguments.size, 3)
-    clips = rng.integers(0, 256, shape, np.uint8)
-    labels = rng.integers(0, CLASSES, arguments.batch).astype(np.int32)
+    clips, labels = our_step.draw(arguments.batch, arguments.frames, arguments.size)
     systems = arguments.systems.split(",")
+    lowerings = {OURS: "auto"}
+    lowerings |= {f"ours, {each}": each for each in arguments.lowerings.split(",") if each}
     kinds = ["eager"] if arguments.no_compiled else ["eager", "compiled"]
-    runs: dict[str, Callable[[], Any]] = {}
-    flops = {}
+    works: dict[Pass, Callable[[], Any]] = {}
+    flops, bytes_ = {}, {}
     for system in systems:
-        ours = Ours(system, clips, labels)
+        for side, lowering in lowerings.items():
+            ours = Ours(system, lowering, clips, labels)
+            bytes_[system, "step", side] = ours.planned_bytes
+            for what in ("forward", "step"):
+                works[system, what, side] = getattr(ours, what)
+                flops[system, what] = ours.flops(what)
         theirs = Theirs(ours, clips, labels)
         check(system, ours, theirs)
-        for what in ("forward", "step"):
-            runs[f"{system} {what} ours"] = getattr(ours, what)
-            flops[f"{system} {what}"] = ours.flops(what)
-            for kind in kinds:
-                network = theirs.network if kind == "eager" else theirs.compiled
-                runs[f"{system} {what} {kind}"] = functools.partial(getattr(theirs, what), network)
-    seconds = sides.take_turns(runs, arguments.rounds, warm_up=1, calls=3)
-    print(f"\n{_machine()}; clips {'x'.join(map(str, shape))}; {arguments.rounds} rounds\n")
-    print(_times(systems, kinds, seconds))
-    print(_across(systems, seconds))
+        for kind in kinds:
+            network = theirs.network if kind == "eager" else theirs.compiled
+            for what in ("forward", "step"):
+                work = functools.partial(getattr(theirs, what), network)
+                works[system, what, f"PyTorch {kind}"] = work
+            if ON_GPU:
+                bytes_[system, "step", f"PyTorch {kind}"] = _taken(work)
+    seconds = sides.take_turns(works, arguments.rounds, warm_up=1, calls=3)
+    shape = "x".join(map(str, clips.shape))
+    print(f"\n{_machine()}; clips {shape}; {arguments.rounds} rounds\n")
+    print(_times(seconds))
+    print(_across(seconds))
     if ON_GPU:
-        print(_on_the_chip(systems, seconds, flops))
+        print(_on_the_chip(seconds, arguments.batch, flops, bytes_))
 
 
-def _times(systems: list[str], kinds: list[str], seconds: dict[str, list[float]]) -> str:
-    header = ["milliseconds: median (lowest to highest)", "ours"]
-    header += [f"PyTorch {kind}" for kind in kinds] + [f"PyTorch {kind} / ours" for kind in kinds]
+def _taken(step: Callable[[], Any]) -> int:
+    """Returns the bytes that PyTorch has at most in a step, after one that it compiles in."""
+    step()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    step()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def _times(seconds: dict[Pass, list[float]]) -> str:
+    names = list(dict.fromkeys(side for *_, side in seconds))
+    others = [name for name in names if name != OURS]
+    header = ["milliseconds: median (lowest to highest)", *names]
     rows = []
-    for system in systems:
-        for what in ("forward", "step"):
-            mine = seconds[f"{system} {what} ours"]
-            theirs = [seconds[f"{system} {what} {kind}"] for kind in kinds]
-            shown = [sides.milliseconds(each) for each in (mine, *theirs)]
-            rows.append([f"{system} {what}", *shown, *(sides.ratio(each, mine) for each in theirs)])
-    return sides.table(header, rows)
+    for system, what in dict.fromkeys(key[:2] for key in seconds):
+        taken = {side: seconds[system, what, side] for side in names}
+        shown = [sides.milliseconds(taken[side]) for side in names]
+        ratios = [sides.ratio(taken[side], taken[OURS]) for side in others]
+        rows.append([f"{system} {what}", *shown, *ratios])
+    return sides.table([*header, *(f"{side} / ours" for side in others)], rows)
 
 
-def _across(systems: list[str], seconds: dict[str, list[float]]) -> str:
-    rows = []
-    if {"i3d", "li3d"} <= set(systems):
-        ours = {f"{s} {w}": seconds[f"{s} {w} ours"] for s in systems for w in ("forward", "step")}
-        eager = seconds["i3d step eager"]
-        rows = [
-            ["PyTorch I3D / our LI3D, step", sides.ratio(eager, ours["li3d step"])],
-            ["our LI3D / our I3D, forward", sides.ratio(ours["li3d forward"], ours["i3d forward"])],
-            ["our LI3D / our I3D, step", sides.ratio(ours["li3d step"], ours["i3d step"])],
-        ]
-    return "\n" + sides.table(["across systems", "ratio"], rows) if rows else ""
+def _across(seconds: dict[Pass, list[float]]) -> str:
+    if not {("i3d", "step", OURS), ("li3d", "step", OURS)} <= set(seconds):
+        return ""
+    eager = seconds["i3d", "step", "PyTorch eager"]
+    rows = [["PyTorch I3D / our LI3D, step", sides.ratio(eager, seconds["li3d", "step", OURS])]]
+    for what in ("forward", "step"):
+        li3d, i3d = (seconds[system, what, OURS] for system in ("li3d", "i3d"))
+        rows.append([f"our LI3D / our I3D, {what}", sides.ratio(li3d, i3d)])
+    return "\n" + sides.table(["across systems", "ratio"], rows)
 
 
 def _on_the_chip(
-    systems: list[str], seconds: dict[str, list[float]], flops: dict[str, float]
+    seconds: dict[Pass, list[float]],
+    batch: int,
+    flops: dict[tuple[str, str], int],
+    bytes_: dict[Pass, int],
 ) -> str:
     side = 8192
     matrix = torch.randn(side, side, device=DEVICE, dtype=torch.bfloat16)
@@ -227,15 +209,16 @@ def _on_the_chip(
 
     rate = 2 * side**3 / min(sides.take_turns({"product": product}, 10)["product"])
     rows = []
-    for name in (f"{system} {what}" for system in systems for what in ("forward", "step")):
-        reached = flops[name] / statistics.median(seconds[f"{name} ours"])
-        rows.append([name, f"{reached / 1e12:.1f}", f"{reached / rate:.1%}"])
-    peak = jax.devices()[0].memory_stats()["peak_bytes_in_use"] / 2**30
-    return (
-        f"\nmatrix rate {rate / 1e12:.0f} TFLOP/s (bfloat16, {side} squared); peak memory of all "
-        f"systems: ours {peak:.1f} GiB, PyTorch {torch.cuda.max_memory_allocated() / 2**30:.1f}\n"
-        + sides.table(["ours", "TFLOP/s", "share of the matrix rate"], rows)
-    )
+    for key in seconds:
+        median = statistics.median(seconds[key])
+        reached = flops[key[:2]] / median
+        memory_ = f"{bytes_[key] / 2**30:.1f}" if key in bytes_ else ""
+        name = f"{key[0]} {key[1]}, {key[2]}"
+        shown = f"{reached / 1e12:.0f}", f"{reached / rate:.1%}"
+        rows.append([name, f"{batch / median:.0f}", *shown, memory_])
+    header = ["", "clips/s", "TFLOP/s", "share of the matrix rate", "GiB"]
+    about = f"matrix rate {rate / 1e12:.0f} TFLOP/s (bfloat16, {side} squared)"
+    return f"\n{about}\n\n" + sides.table(header, rows)
 
 
 def _machine() -> str:

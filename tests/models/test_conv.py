@@ -42,14 +42,37 @@ def value_and_gradients(function, weights, *args):
 
 @pytest.mark.parametrize("strides", STRIDES)
 @pytest.mark.parametrize("size", KERNELS)
-def test_decomposed_convolution_equals_the_native_one(size, strides):
-    x, kernel = draw(0, (2, 5, 6, 7, 4)), draw(1, (*size, 4, 6))
+def test_every_lowering_equals_the_native_convolution(size, strides):
+    x, kernel = draw(0, (2, 5, 6, 7, 40)), draw(1, (*size, 40, 6))
     weights = draw(2, (5000,))
-    actual, expected = (
+    decomposed, stacked, expected = (
         value_and_gradients(lambda x, k, how=how: conv3d(x, k, strides, how), weights, x, kernel)
-        for how in ("decomposed", "native")
+        for how in ("decomposed", "stacked", "native")
     )
-    assert_close(actual, expected, 1e-5)
+    assert_close(decomposed, expected, 1e-5)
+    assert_close(stacked, expected, 1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (1, 3, 3), (3, 1, 1), (3, 3, 3)])
+def test_stacked_taps_take_one_operation(size):
+    x, kernel = draw(0, (2, 5, 6, 7, 40)), draw(1, (*size, 40, 6))
+    jaxpr = jax.make_jaxpr(lambda x, kernel: conv3d(x, kernel, lowering="stacked"))(x, kernel)
+    used = [e.primitive.name for e in jaxpr.eqns]
+    expected = "dot_general" if size[1:] == (1, 1) else "conv_general_dilated"
+    assert [each for each in used if each in ("conv_general_dilated", "dot_general")] == [expected]
+
+
+@pytest.mark.parametrize(
+    "backend, lowering", [("cpu", "winograd"), ("gpu", "stacked"), ("tpu", "native")]
+)
+def test_auto_is_the_lowering_of_the_backend(backend, lowering, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    x, kernel = draw(0, (1, 8, 4, 4, 64)), draw(1, (3, 3, 3, 64, 64))
+    auto, chosen = (
+        str(jax.make_jaxpr(lambda x, kernel, how=how: conv3d(x, kernel, lowering=how))(x, kernel))
+        for how in ("auto", lowering)
+    )
+    assert auto == chosen
 
 
 @pytest.mark.parametrize("channels, features", [(3, 24), (5, 32), (3, 16), (1, 24)])
@@ -76,7 +99,7 @@ def test_decomposed_convolution_equals_the_native_one_in_double_precision():
         assert_close(actual, expected, 1e-12)
 
 
-@pytest.mark.parametrize("how", ["native", "decomposed"])
+@pytest.mark.parametrize("how", ["native", "decomposed", "stacked"])
 def test_convolution_equals_its_definition(how):
     x, kernel, strides = draw(0, (1, 4, 5, 6, 2)), draw(1, (2, 3, 4, 2, 3)), (2, 2, 2)
     expected = np.zeros((1, 2, 3, 3, 3), np.float32)
@@ -112,7 +135,8 @@ def test_max_pool_equals_the_native_one(shape, window, strides):
 
 def test_unknown_lowering_raises():
     with pytest.raises(
-        ValueError, match="unknown lowering 'fast': one of auto, native, decomposed, winograd"
+        ValueError,
+        match="unknown lowering 'fast': one of auto, native, decomposed, stacked, winograd",
     ):
         conv3d(jnp.zeros((1, 1, 1, 1, 1)), jnp.zeros((1, 1, 1, 1, 1)), lowering="fast")
 

@@ -107,12 +107,13 @@ def test_kernels_of_other_than_three_steps_take_all_products(size):
     assert products(size) == 8 * np.prod(size)
 
 
+@pytest.mark.parametrize("lowering", ["stacked", "winograd"])
 @pytest.mark.parametrize("size", [CUBE, COLUMN])
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_half_precision_is_as_close_as_its_rounding_allows(size, dtype):
+def test_half_precision_is_as_close_as_its_rounding_allows(size, dtype, lowering):
     x = jnp.maximum(draw(0, (2, 8, 3, 4, 64)), 0).astype(dtype)
     kernel = (draw(1, (*size, 64, 64)) / 24).astype(dtype)
-    actual = value_and_gradients(x, kernel, (1, 1, 1), "winograd")
+    actual = value_and_gradients(x, kernel, (1, 1, 1), lowering)
     wide = x.astype(jnp.float32), kernel.astype(jnp.float32)
     expected = value_and_gradients(*wide, (1, 1, 1), "native")
     for a, e in zip(actual, expected, strict=True):
