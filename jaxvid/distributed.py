@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 from jaxvid.errors import AGAIN, Missing, UserError, one_line
 from jaxvid.peers import Peers
 from jaxvid.relay import Relay
-from jaxvid.signals import Signals
+from jaxvid.signals import Signals, is_interrupt
 
 Result = TypeVar("Result")
 
@@ -106,7 +106,7 @@ def leave(status: int) -> None:
 
 
 def _ending(error: BaseException, signals: Signals) -> tuple[int, str]:
-    if isinstance(error, KeyboardInterrupt):
+    if is_interrupt(error):
         return 128 + signals.received, "it was asked to stop"
     if isinstance(error, UserError | OSError):
         status = error.status if isinstance(error, UserError) else 2

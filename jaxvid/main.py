@@ -35,7 +35,7 @@ from jaxvid import workdir as workdirs
 from jaxvid.command import Command
 from jaxvid.errors import UserError, one_line
 from jaxvid.modes import MODES
-from jaxvid.signals import Signals
+from jaxvid.signals import Signals, interrupt_again, is_interrupt
 
 FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config.py lists"
 
@@ -54,18 +54,22 @@ def main(argv: Sequence[str]) -> int:
         if command.config is not None:
             config_checks.check(command.config)
         return MODES[command.mode].run(command, signals)
-    except (UserError, OSError) as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if is_interrupt(error):
+            continues = command is not None and MODES[command.mode].continues
+            print("stopped" + "; the same command continues" * continues, file=sys.stderr)
+            return 128 + signals.received
+        if not isinstance(error, UserError | OSError):
+            raise
         print(one_line(error), file=sys.stderr)
         return error.status if isinstance(error, UserError) else 2
-    except KeyboardInterrupt:
-        continues = command is not None and MODES[command.mode].continues
-        print("stopped; the same command continues" if continues else "stopped", file=sys.stderr)
-        return 128 + signals.received
 
 
 def _tell_unraisable(about: Any) -> None:
+    if about.exc_type is KeyboardInterrupt:
+        interrupt_again()
     # A save that failed is raised once; what else was being written with it ends unheard.
-    if str(about.exc_value) != "Event loop is closed":
+    elif str(about.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(about)
 
 

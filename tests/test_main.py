@@ -3,6 +3,8 @@ import json
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,15 @@ def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys)
     assert "clips have changed since the run in" in capsys.readouterr().err
 
 
+@pytest.fixture
+def own_signals():
+    """Gives the signals back to the tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
@@ -71,19 +82,72 @@ def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys)
     ],
 )
 def test_stopped_it_says_whether_the_same_command_continues(
-    arguments, capsys, monkeypatch, mode, said
+    arguments, capsys, monkeypatch, own_signals, mode, said
 ):
     stopped = dataclasses.replace(
         modes.MODES[mode], run=lambda *_: signal.raise_signal(signal.SIGINT)
     )
     monkeypatch.setitem(modes.MODES, mode, stopped)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        assert command.main([*arguments, f"--mode={mode}"]) == 128 + signal.SIGINT
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    assert command.main([*arguments, f"--mode={mode}"]) == 128 + signal.SIGINT
     assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_stopped_within_a_library_that_makes_it_another_exception(
+    arguments, capsys, monkeypatch, own_signals
+):
+    def run(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("while reading") from interrupt
+
+    monkeypatch.setitem(modes.MODES, "eval", dataclasses.replace(modes.MODES["eval"], run=run))
+    assert command.main([*arguments, "--mode=eval"]) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "stopped; the same command continues\n"
+
+
+def test_an_error_that_is_no_interrupt_is_not_taken_for_one(arguments, monkeypatch, own_signals):
+    def run(*_: object) -> None:
+        try:
+            raise ValueError("first")
+        except ValueError as error:
+            raise RuntimeError("second") from error
+
+    monkeypatch.setitem(modes.MODES, "eval", dataclasses.replace(modes.MODES["eval"], run=run))
+    with pytest.raises(RuntimeError, match="second"):
+        command.main([*arguments, "--mode=eval"])
+
+
+def test_stopped_where_python_drops_exceptions_it_stops_a_moment_later(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import dataclasses, runpy, signal, time
+from jaxvid import modes
+
+class Dropping:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def run(*_):
+    Dropping()
+    time.sleep(100)
+    return 0
+
+modes.MODES["eval"] = dataclasses.replace(modes.MODES["eval"], run=run)
+runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
+"""
+    )
+    ended = subprocess.run(
+        [sys.executable, program, "--mode=eval", f"--workdir={tmp_path}", "--config=i3d"],
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert (ended.returncode, ended.stderr) == (
+        128 + signal.SIGTERM,
+        "stopped; the same command continues\n",
+    )
 
 
 def test_prepare_says_where(arguments, capsys):

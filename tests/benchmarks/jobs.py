@@ -15,12 +15,21 @@ from jaxvid.checkpoints import HALF
 from jaxvid.logs import read_metrics
 
 DEADLINE = 300.0  # seconds; only a hang meets it
-# The main program without the seconds that a report takes.
-PROGRAM = (
-    "import sys; from jaxvid import distributed, main, run_modes; "
-    "run_modes.report_unasked = lambda *_: None; "
-    "status = main.main(sys.argv); distributed.leave(status); sys.exit(status)"
-)
+# The command line without the report, which takes longer than the training, and, where the
+# environment says so, with one folder for all compiled programs, also for those that take no second
+# to compile. (JAX finds no program again under another name of the folder.)
+PROGRAM = """
+import os, runpy
+from jaxvid import run_modes
+run_modes.report_unasked = lambda *_: None
+def keep_compiled(config):
+    import jax
+    jax.config.update("jax_compilation_cache_dir", os.environ["COMPILED"])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+if "COMPILED" in os.environ:
+    run_modes.keep_compiled = keep_compiled
+runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
+"""
 
 Moment = Callable[[], bool]
 

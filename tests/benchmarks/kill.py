@@ -63,7 +63,8 @@ class Place:
 
     def _job(self, *arguments: str) -> Job:
         self.workdir.parent.mkdir(parents=True, exist_ok=True)
-        return Job(arguments, self.workdir, self.count)
+        compiled = {"COMPILED": str(self.videos.parent / "compiled")}
+        return Job(arguments, self.workdir, self.count, environment=compiled)
 
     @property
     def _data(self) -> tuple[str, str]:

@@ -7,25 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jobs import Watched
+from jobs import PROGRAM, Watched
 
 from jaxvid import checkpoints, config_files
 
 DEADLINE = 240.0  # seconds; only a hang meets it
-# The command line without the report, which takes longer than the training, and with one folder for
-# all compiled programs, also for those that take no second to compile. (JAX finds no program again
-# under another name of the folder.)
-PROGRAM = """
-import os, runpy
-from jaxvid import run_modes
-run_modes.report_unasked = lambda *_: None
-def keep_compiled(config):
-    import jax
-    jax.config.update("jax_compilation_cache_dir", os.environ["COMPILED"])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-run_modes.keep_compiled = keep_compiled
-runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
-"""
 # Gives up root's right to write anywhere, then runs what follows.
 OBEYING = """
 import ctypes, os, sys
