@@ -16,8 +16,8 @@ parameters (PyTorch: autocast, and cuDNN's search for the fastest algorithm), an
 clips per second, the share of the chip's matrix rate, which is measured for it, and the memory of a
 step: ours as the compiler plans it, PyTorch's as its allocator counts it.
 
-Before anything is timed, the logits and the loss's gradients of both are compared on the same
-weights.
+Before anything is timed, all sides' logits and the loss's gradients, ours and PyTorch's, are
+compared on the same weights.
 """
 
 import argparse
@@ -88,11 +88,14 @@ class Theirs:
         return loss.item()
 
 
-def check(system: str, ours: Ours, theirs: Theirs) -> None:
-    """Raises AssertionError where the two are not the same network."""
+def check(system: str, mine: dict[str, Ours], theirs: Theirs) -> None:
+    """Raises AssertionError where they are not the same network."""
     tolerance = 0.05 if ON_GPU else 1e-3
-    a, b = ours.forward(), theirs.forward(theirs.network)
-    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(a).max())
+    expected = theirs.forward(theirs.network)
+    for each in mine.values():
+        atol = tolerance * np.abs(expected).max()
+        np.testing.assert_allclose(each.forward(), expected, rtol=0, atol=atol)
+    ours = mine[OURS]
     params = jax.device_get(ours.state.params)
     theirs.network.train()
     loss = theirs._loss(theirs.network)
@@ -108,10 +111,8 @@ def check(system: str, ours: Ours, theirs: Theirs) -> None:
         return -jnp.take_along_axis(jax.nn.log_softmax(outputs.logits), labels[:, None], 1).mean()
 
     value, gradient = devices.jit(jax.value_and_grad(loss_of))(params)
-    mine = [np.ravel(g) for g in jax.tree.leaves(gradient)]
-    far = np.linalg.norm(np.concatenate(mine) - np.concatenate(said)) / np.linalg.norm(
-        np.concatenate(mine)
-    )
+    ravelled = np.concatenate([np.ravel(g) for g in jax.tree.leaves(gradient)])
+    far = np.linalg.norm(ravelled - np.concatenate(said)) / np.linalg.norm(ravelled)
     losses = f"{float(value):.4f} and {float(loss.detach()):.4f}"
     print(f"{system}: losses {losses}, gradients {far:.3f} apart", flush=True)
     assert abs(float(value) - float(loss.detach())) < tolerance * float(value)
@@ -137,14 +138,14 @@ def main() -> None:
     works: dict[Pass, Callable[[], Any]] = {}
     flops, bytes_ = {}, {}
     for system in systems:
-        for side, lowering in lowerings.items():
-            ours = Ours(system, lowering, clips, labels)
+        mine = {side: Ours(system, each, clips, labels) for side, each in lowerings.items()}
+        for side, ours in mine.items():
             bytes_[system, "step", side] = ours.planned_bytes
             for what in ("forward", "step"):
                 works[system, what, side] = getattr(ours, what)
                 flops[system, what] = ours.flops(what)
-        theirs = Theirs(ours, clips, labels)
-        check(system, ours, theirs)
+        theirs = Theirs(mine[OURS], clips, labels)
+        check(system, mine, theirs)
         for kind in kinds:
             network = theirs.network if kind == "eager" else theirs.compiled
             for what in ("forward", "step"):
