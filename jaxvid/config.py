@@ -92,7 +92,7 @@ def default() -> ConfigDict:
     model.backbone_dropout = 0.5  # inside c3d, conv_fusion, st_gcn and fully connected vgg16
     model.encoder_dropout = 0.25  # inside transformer, and of the outputs of ln_lstm
     model.bn_momentum = 0.99  # of the running batch statistics
-    model.lowering = "auto"  # of convolutions: auto, or a name that models/conv.py has
+    model.lowering = "auto"  # of convolutions: auto, native, decomposed, stacked or winograd
     model.remat = False  # Inception modules are computed again for the gradient, and not kept
 
     sift = config.sift = ConfigDict()  # read by the system sift alone

@@ -57,7 +57,7 @@ def _program(config: ConfigDict, classes: int, backend: str) -> jax_export.Expor
     """Returns a program: weights by name and clips by stream, to outputs by name."""
     config = ConfigDict(config.to_dict())
     if config.model.lowering == "auto":
-        config.model.lowering = FASTEST.get(backend, "native")
+        config.model.lowering = FASTEST[backend]
     network = open_network(config, classes)
     (b,) = jax_export.symbolic_shape("b")
     clips = {

@@ -57,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if is_interrupt(error):
             continues = command is not None and MODES[command.mode].continues
-            print("stopped" + "; the same command continues" * continues, file=sys.stderr)
+            said = "stopped; the same command continues" if continues else "stopped"
+            print(said, file=sys.stderr)
             return 128 + signals.received
         if not isinstance(error, UserError | OSError):
             raise

@@ -20,7 +20,7 @@ Triple = tuple[int, int, int]
 
 LOWERINGS = ("auto", "native", "decomposed", "stacked", "winograd")
 # What "auto" is on a backend; native on others.
-FASTEST = {"cpu": "winograd", "gpu": "stacked"}
+FASTEST = {"cpu": "winograd", "gpu": "stacked", "tpu": "native"}
 
 # From this many channels on, in and out, Winograd's products cost more than what is added to them.
 WINOGRAD_CHANNELS = 64

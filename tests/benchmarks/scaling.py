@@ -1,7 +1,7 @@
 """What the devices of a data-parallel training step tell each other, by their number.
 
     python tests/benchmarks/scaling.py [--config=li3d_bilstm:ucf101] [--classes=101] [--clips=2]
-        [--devices=1,2,4,8] [--rounds=30] [--lowering=stacked] [--dtype=float32]
+        [--devices=1,2,4,8] [--rounds=30] [--lowering=native] [--dtype=float32]
         [--set=FIELD=VALUE ...]
 
 Weak scaling: as many clips for every device (`--clips`), whatever their number. `--set` changes the
@@ -20,9 +20,10 @@ simulated devices are threads that share one memory and this machine's cores, so
 with their number for want of cores; `scaling_model.py` says what real links make of the first
 table.
 
-`--lowering=stacked` is that of GPUs; `auto` is Winograd's on these devices, which adds up kernels
-over time as six products instead of three taps. About a minute of work for each number of
-devices, and two copies of the gradients in memory for each device: 9 GiB for deep_fusion on four.
+`--lowering=native` is XLA's own and that of TPUs, `stacked` that of GPUs; `auto` is Winograd's on
+these devices, which adds up kernels over time as six products instead of three taps. About a minute
+of work for each number of devices, and two copies of the gradients in memory for each device: 9 GiB
+for deep_fusion on four.
 """
 
 import argparse
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=2)
     parser.add_argument("--devices", default="1,2,4,8")
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--lowering", default="stacked")
+    parser.add_argument("--lowering", default="native")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)

@@ -7,7 +7,7 @@
 From the config come the parameters, the FLOPs and the bytes of a clip on its way to the device and
 of the state in a checkpoint; from the program compiled for two simulated devices
 (`collectives.py`) the all-reduces and their bytes. The defaults of `--record` and `--decoding` are
-from `clip_bytes.py`, that of `--rate` is what one H100 reached in `step.py`. All other flags are
+from `clip_bytes.py`, that of `--rate` is what one H100 reached (README, Speed). All other flags are
 assumptions, not measurements: `--help` says each. Several GPUs have run none of this.
 
 An all-reduce in a ring sends 2 (n - 1) / n times its bytes over the slowest link and takes
@@ -166,7 +166,7 @@ def main() -> None:
     add("classes", 101, "of the classifier")
     add("gpus", "8,64,512", "numbers of GPUs")
     add("clips", 16, "of a step, for each GPU")
-    add("rate", 235.0, "clips/s that a GPU trains on alone, by step.py on an H100")
+    add("rate", 235.0, "clips/s that a GPU trains on alone; one H100 did")
     add("gpus-per-machine", 8, "assumed")
     add("inside", 200.0, "GB/s of a GPU's link within a machine; assumed")
     add("between", 25.0, "GB/s of a machine's link to another one; assumed")

@@ -140,10 +140,11 @@ def main() -> None:
     for system in systems:
         mine = {side: Ours(system, each, clips, labels) for side, each in lowerings.items()}
         for side, ours in mine.items():
-            bytes_[system, "step", side] = ours.planned_bytes
             for what in ("forward", "step"):
                 works[system, what, side] = getattr(ours, what)
-                flops[system, what] = ours.flops(what)
+            bytes_[system, "step", side] = ours.planned_bytes
+        if ON_GPU:
+            flops |= {(system, what): mine[OURS].flops(what) for what in ("forward", "step")}
         theirs = Theirs(mine[OURS], clips, labels)
         check(system, mine, theirs)
         for kind in kinds:
