@@ -12,6 +12,7 @@ ENTRY %main {
   %loop_fusion.1 = f32[2]{0} fusion(a), metadata={op_name="jit(f)/jvp(Recognizer)/backbone/conv_1a/norm/max"}
   %conv.3 = f32[2]{0} custom-call(b), metadata={op_name="jit(f)/transpose(jvp(Recognizer))/backbone/mixed_3b/branch_1/conv/conv_general_dilated"}
   %dot.9 = f32[2]{0} dot(c), metadata={op_name="jit(f)/jvp(Recognizer)/classifier/dot_general"}
+  %pad.5 = f32[2]{0} pad(d), metadata={op_name="jit(f)/jvp(Recognizer)/backbone/jit(_pad)/pad"}
   ROOT %add.2 = f32[2]{0} add(d), metadata={op_name="jit(f)/add" source_line=3}
 }
 """  # noqa: E501
@@ -24,6 +25,7 @@ ENTRY %main {
         (Operation("conv.3", "any kernel", 2.0), "backbone/mixed_3b", "products backward"),
         (Operation("conv.3", "nhwcAddPadding", 2.0), "backbone/mixed_3b", "products backward"),
         (Operation("dot.9", "dot.9", 2.0), "classifier", "products forward"),
+        (Operation("pad.5", "pad.5", 2.0), "backbone", "rest forward"),
         (Operation("add.2", "add.2", 2.0), "other", "rest forward"),
         # In a CUDA graph, where the kernel alone has a name.
         (Operation("command_buffer_1", "loop_fusion_1", 2.0), "backbone/conv_1a", "rest forward"),

@@ -32,7 +32,7 @@ from our_step import Ours
 
 INSTRUCTION = re.compile(r'\s*(?:ROOT )?%?([\w.\-]+) = .*op_name="([^"]*)"')
 MODULE = re.compile(r"\(Recognizer\)\)?/(.*)")
-LIBRARY = re.compile(r"cudnn|cutlass|cublas|xmma|nvjet|gemm", re.IGNORECASE)
+LIBRARY = re.compile(r"convolution|cudnn|cutlass|cublas|xmma|nvjet|gemm", re.IGNORECASE)
 PRODUCTS = ("conv_general_dilated", "dot_general")
 COLUMNS = ("products forward", "products backward", "rest forward", "rest backward")
 
@@ -60,7 +60,9 @@ def by_layer(operations: Iterable[Operation], program: str) -> Milliseconds:
         name = written.get(each.instruction) or written.get(each.kernel, "")
         *inside, primitive = name.split("/")
         module = MODULE.search("/".join(inside))
-        layer = "/".join(module[1].split("/")[:2]) if module else "other"
+        # Functions such as jit(_pad) stand among the modules.
+        modules = [part for part in module[1].split("/") if "(" not in part] if module else []
+        layer = "/".join(modules[:2]) or "other"
         product = primitive in PRODUCTS or LIBRARY.search(each.kernel + each.instruction)
         column = (0 if product else 2) + ("transpose(" in name)
         total[layer][column] += each.milliseconds
