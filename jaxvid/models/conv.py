@@ -1,4 +1,4 @@
-"""Convolution and pooling on (B, T, H, W, C), in the form that the backend runs fastest.
+"""Convolution on (B, T, H, W, C), in the form that the backend runs fastest.
 
 All padding is TensorFlow's SAME: an axis of n positions becomes ceil(n / stride), and where the
 total padding is odd the extra element goes at the end.
@@ -85,7 +85,7 @@ def conv3d(
     exact = jnp.result_type(x, kernel).itemsize >= 4
     if lowering == "winograd" and time == 3 and strides[0] == 1 and pays and exact:
         return _winograd(x, kernel, product)
-    steps = _windows(x, axis=1, size=time, stride=strides[0], fill=0)
+    steps = windows(x, axis=1, size=time, stride=strides[0], fill=0)
     few = height * width > 1 and time * channels <= FEW_CHANNELS
     if few or lowering == "stacked":
         # On a CPU, too, where channels are few: they fill no vector, and a sum over taps of large
@@ -132,19 +132,6 @@ def _combined(matrix: np.ndarray, terms: list[jax.Array]) -> list[jax.Array]:
     ]
 
 
-def max_pool(x: jax.Array, window: Triple, strides: Triple) -> jax.Array:
-    """Takes the maximum over windows in time and space with SAME padding.
-
-    x (B,T,H,W,C) -> (B, ceil(T/st), ceil(H/sh), ceil(W/sw), C).
-
-    One axis at a time, as maxima of shifted slices: the gradient of `lax.reduce_window` is three
-    to ten times slower on a CPU. Elements that tie for a maximum share its gradient.
-    """
-    for axis, (size, stride) in enumerate(zip(window, strides, strict=True), start=1):
-        x = functools.reduce(jnp.maximum, _windows(x, axis, size, stride, fill=-jnp.inf))
-    return x
-
-
 def same_padding(length: int, size: int, stride: int) -> tuple[int, int]:
     """Counts the elements that SAME padding adds before and after an axis."""
     steps = -(-length // stride)
@@ -166,7 +153,7 @@ def with_one_more(
     return y[tuple(slice(-1) if axis in axes else slice(None) for axis in range(x.ndim))]
 
 
-def _windows(x: jax.Array, axis: int, size: int, stride: int, fill: float) -> list[jax.Array]:
+def windows(x: jax.Array, axis: int, size: int, stride: int, fill: float) -> list[jax.Array]:
     """Slices a SAME-padded axis per window position: element i of slice k is x[i*stride+k]."""
     length = x.shape[axis]
     pad = [(0, 0)] * x.ndim

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS, ConvUnit, Triple, max_pool
+from jaxvid.models.conv import LOWERINGS, ConvUnit, Triple
 from jaxvid.models.layers import check_choices, scale_channels
+from jaxvid.models.max_pool import max_pool
 
 # Stride in time of the stem, of the pooling before Mixed 4b and of the one before Mixed 5b.
 TEMPORAL_STRIDES = {8: (2, 2, 2), 4: (2, 2, 1), 2: (2, 1, 1), 1: (1, 1, 1)}

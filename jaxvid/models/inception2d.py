@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS, PADDINGS, ConvUnit, max_pool, with_one_more
+from jaxvid.models.conv import LOWERINGS, PADDINGS, ConvUnit, with_one_more
 from jaxvid.models.inception import BRANCH_WIDTHS, InceptionBlock, recomputed
 from jaxvid.models.layers import check_choices, scale_channels
+from jaxvid.models.max_pool import max_pool
 
 
 class Inception2D(nn.Module):

@@ -14,7 +14,8 @@ from layer_shapes import Layer
 
 from jaxvid import devices
 from jaxvid.models.batch_norm import normalise
-from jaxvid.models.conv import conv3d, max_pool
+from jaxvid.models.conv import conv3d
+from jaxvid.models.max_pool import max_pool
 
 if importlib.util.find_spec("torch") is not None:
     import torch_layers
