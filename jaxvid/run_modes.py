@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxvid import config_checks, distributed, files, memory, pretrained
+from jaxvid import config_checks, distributed, files, pretrained
 from jaxvid import workdir as workdirs
 from jaxvid.command import Command
 from jaxvid.errors import UserError
@@ -22,7 +22,6 @@ FUSION = "a fusion has none of its own"
 
 def train(command: Command, signals: Signals) -> int:
     """Trains, evaluates and reports."""
-    memory.keep_freed()
     config_checks.check_undivided(command.config)
     _check_shared(command)
     workdirs.check(command.workdir, command.config)
@@ -77,7 +76,6 @@ def _check_shared(command: Command) -> None:
 
 def evaluate(command: Command, signals: Signals) -> int:
     """Evaluates the model of a workdir, and reports."""
-    memory.keep_freed()
     config_checks.check_undivided(command.config)
     _check_shared(command)
     workdirs.check_writable(command.workdir)

@@ -1,7 +1,7 @@
 """Forward passes and training steps side by side with the same networks in PyTorch.
 
     python tests/benchmarks/step.py [--systems=i3d,li3d,li3d_bilstm] [--batch=4] [--frames=16]
-        [--size=112] [--rounds=9] [--lowerings=native] [--no-compiled] [--return-memory]
+        [--size=112] [--rounds=9] [--lowerings=native] [--no-compiled]
     python tests/benchmarks/step.py --batch=16 --frames=64 --size=224 --rounds=5  # on a GPU
 
 I3D, LI3D and LI3D-BiLSTM at the papers' width on random uint8 clips, 101 classes; a training step
@@ -10,11 +10,10 @@ is forward, backward, and SGD with Nesterov momentum. Ours is `jaxvid.train_step
 slow minute of the machine slows them all; a turn is three calls, as steps follow each other in a
 training, and the mean of the last two counts. A ratio is taken within each round, and above 1 ours
 is the faster. `--lowerings` adds sides of ours, whose convolutions are not those that the models
-take by themselves. Freed memory is kept as `jaxvid.main` does, which serves both; `--return-memory`
-leaves it to glibc's defaults. On a CPU all computes in float32; on a GPU in bfloat16 with float32
-parameters (PyTorch: autocast, and cuDNN's search for the fastest algorithm), and a table more has
-clips per second, the share of the chip's matrix rate, which is measured for it, and the memory of a
-step: ours as the compiler plans it, PyTorch's as its allocator counts it.
+take by themselves. On a CPU all computes in float32; on a GPU in bfloat16 with float32 parameters
+(PyTorch: autocast, and cuDNN's search for the fastest algorithm), and a table more has clips per
+second, the share of the chip's matrix rate, which is measured for it, and the memory of a step:
+ours as the compiler plans it, PyTorch's as its allocator counts it.
 
 Before anything is timed, all sides' logits and the loss's gradients, ours and PyTorch's, are
 compared on the same weights.
@@ -24,14 +23,9 @@ import argparse
 import functools
 import os
 import statistics
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from jaxvid import memory
-
-if "--return-memory" not in sys.argv:
-    memory.keep_freed()  # before JAX is loaded
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the GPU is shared with PyTorch
 
 import jax
@@ -128,7 +122,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--lowerings", default="")
     parser.add_argument("--no-compiled", action="store_true")
-    parser.add_argument("--return-memory", action="store_true")
     arguments = parser.parse_args()
     clips, labels = our_step.draw(arguments.batch, arguments.frames, arguments.size)
     systems = arguments.systems.split(",")
