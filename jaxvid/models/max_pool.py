@@ -15,7 +15,7 @@ def max_pool(x: jax.Array, window: Triple, strides: Triple) -> jax.Array:
 
     x (B,T,H,W,C) -> (B, ceil(T/st), ceil(H/sh), ceil(W/sw), C).
 
-    One axis at a time: `lax.reduce_window`'s gradient is five to fifteen times slower on a CPU. Of
+    One axis at a time: `lax.reduce_window`'s gradient is three to eleven times slower on a CPU. Of
     elements that tie for a maximum one has its gradient.
     """
     for axis, (size, stride) in enumerate(zip(window, strides, strict=True), start=1):
