@@ -13,8 +13,8 @@ never seen in training (98.6 % with `--config.seed=1`); 3 min 51 s the first tim
 (rendering, preparing and compiling included), 3 min 13 s in a new workdir. All this before
 convolutions took Winograd's products; since then seeds 0, 1 and 2 gave 86.2, 98.3 and 99.8 % on
 another machine, and seed 0 on a third 96.2 %; with max pooling's own gradient seed 0 gave 95.2 %:
-not enough runs to say what they cost. Recall on the four classes that differ by the order of time
-alone: 100 %; with each test clip's frames shuffled (`--mode=eval --workdir=...
+not enough runs to say what they cost. Before that, too, recall on the four classes that differ by
+the order of time alone: 100 %; with each test clip's frames shuffled (`--mode=eval --workdir=...
 --config.eval.shuffle_frames=true`) 53 %, where guessing between the two of a pair gives 50 %.
 
 UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
