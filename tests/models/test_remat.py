@@ -94,7 +94,7 @@ class Blocks(nn.Module):
     def __call__(self, x, train):
         cube = functools.partial(inception2d._square, unit=ConvUnit)
         block = recomputed(InceptionBlock) if self.remat else InceptionBlock
-        for n in range(3):
+        for n in range(5):
             x = block((8,) * 6, ConvUnit, cube, name=f"mixed_{n}")(x, train)
         return x
 
@@ -107,4 +107,4 @@ def test_a_compiled_step_needs_less_memory():
         variables = jax.eval_shape(functools.partial(shapes_of, module), maps)
         compiled = devices.jit(functools.partial(step, module)).lower(variables, maps).compile()
         memory[remat] = compiled.memory_analysis().temp_size_in_bytes
-    assert memory[True] < 0.6 * memory[False]
+    assert memory[True] < 0.5 * memory[False]
