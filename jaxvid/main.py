@@ -17,11 +17,17 @@ python -m jaxvid.main --mode=count --config=configs/deep_fusion.py:ucf101 [--num
 python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/vgg16_flow
 """
 
+import sys
+
+from jaxvid import huge_pages
+
+if __name__ == "__main__":  # before what takes a third of a second to import
+    huge_pages.start_again("jaxvid.main", sys.argv[1:])
+
 import difflib
 import logging
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

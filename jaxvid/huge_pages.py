@@ -1,0 +1,42 @@
+"""Large arrays in pages of 2 MB: a CPU's training step takes a tenth less time.
+
+A compiled program takes its memory anew for each step, which is one page fault for every 4 KB of it
+unless the C library asks for huge pages. It does that only if it is told so when a process starts.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+SETTING = "glibc.malloc.hugetlb"
+SUPPORTED_SINCE = (2, 35)  # of glibc
+KERNEL = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def start_again(module: str, arguments: Sequence[str]) -> None:
+    """Runs `python -m module arguments` anew in this process, with huge pages, or returns.
+
+    It returns where that changes nothing: where GLIBC_TUNABLES has a value for them, where the
+    kernel gives huge pages to all or to none, where the C library cannot ask; and where Python was
+    started otherwise, by a debugger, say, or with options of its own.
+    """
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    if (
+        sys.orig_argv[1:] == ["-m", module, *arguments]
+        and SETTING not in tunables
+        and _on_request()
+    ):
+        os.environ["GLIBC_TUNABLES"] = f"{tunables}:{SETTING}=1".lstrip(":")
+        os.execv(sys.executable, sys.orig_argv)
+
+
+def _on_request() -> bool:
+    """Whether memory has huge pages if they are asked for and not otherwise."""
+    try:
+        name, _, version = os.confstr("CS_GNU_LIBC_VERSION").partition(" ")
+        policy = KERNEL.read_text()
+    except (AttributeError, OSError, ValueError):  # not Linux, another C library, no such pages
+        return False
+    number = tuple(int(part) for part in version.split(".")[:2])
+    return name == "glibc" and number >= SUPPORTED_SINCE and "[madvise]" in policy
