@@ -85,16 +85,73 @@ def conv3d(
     exact = jnp.result_type(x, kernel).itemsize >= 4
     if lowering == "winograd" and time == 3 and strides[0] == 1 and pays and exact:
         return _winograd(x, kernel, product)
+    if height * width > 1 and time * channels <= FEW_CHANNELS and lowering != "stacked":
+        return _conv_few(x, kernel, strides)
     steps = windows(x, axis=1, size=time, stride=strides[0], fill=0)
-    few = height * width > 1 and time * channels <= FEW_CHANNELS
-    if few or lowering == "stacked":
-        # On a CPU, too, where channels are few: they fill no vector, and a sum over taps of large
-        # maps of features takes longer than what is summed.
+    if lowering == "stacked":
         steps = [jnp.concatenate(steps, axis=-1)]
         kernel = jnp.moveaxis(kernel, 0, -3).reshape(1, *kernel.shape[1:-2], -1, features)
     # One summand per temporal tap. With a single tap this is one matrix product or one 2D
     # convolution.
     return sum(product(step, tap) for step, tap in zip(steps, kernel, strict=True))
+
+
+def _beside(x: jax.Array, kernel: jax.Array, strides: Triple) -> jax.Array:
+    """Convolves with the taps of time laid side by side as channels.
+
+    Where channels are few they fill no vector, and a sum over taps of large maps of features takes
+    longer than what is summed.
+    """
+    time, height, width, channels, features = kernel.shape
+    # All of time beside the channels first: the taps of an output step are then a run of memory.
+    x = _pad_same(x, axis=1, size=time, stride=strides[0]).transpose(0, 2, 3, 1, 4)
+    x = x.reshape(*x.shape[:3], -1)
+    taps = time * channels
+    starts = range(0, x.shape[-1] - taps + 1, strides[0] * channels)
+    steps = jnp.stack([x[..., start : start + taps] for start in starts], axis=1)
+    kernel = jnp.moveaxis(kernel, 0, 2).reshape(height, width, taps, features)
+    return _conv_frames(steps, kernel, strides[1:])
+
+
+_conv_few = jax.custom_vjp(_beside, nondiff_argnums=(2,))
+
+
+def _backward(
+    strides: Triple, residuals: tuple[jax.Array, jax.Array], of_y: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    x, kernel = residuals
+    (of_x,) = jax.vjp(lambda x: _beside(x, kernel, strides), x)[1](of_y)
+    return of_x, _kernel_gradient(x, kernel.shape, strides, of_y)
+
+
+_conv_few.defvjp(lambda x, kernel, strides: (_beside(x, kernel, strides), (x, kernel)), _backward)
+
+
+def _kernel_gradient(
+    x: jax.Array, shape: tuple[int, ...], strides: Triple, of_y: jax.Array
+) -> jax.Array:
+    """The gradient by a kernel of that shape, as a convolution whose positions are the taps.
+
+    A batch is the kernel's channels, and channels are the clips' steps. Autodiff's is the same,
+    but brings the steps that lie side by side to that order, which takes longer than from x.
+    """
+    time, height, width, channels, features = shape
+    x = _pad_same(x, axis=1, size=time, stride=strides[0]).transpose(4, 2, 3, 0, 1)
+    x = lax.optimization_barrier(x)
+    span = (of_y.shape[1] - 1) * strides[0] + 1
+    taps = jnp.stack([x[..., k : k + span : strides[0]] for k in range(time)])
+    taps = taps.reshape(time * channels, *x.shape[1:3], -1)
+    steps = jnp.moveaxis(of_y, (2, 3), (0, 1)).reshape(*of_y.shape[2:4], -1, features)
+    pads = []
+    for axis, size in enumerate((height, width), start=1):
+        low, _ = same_padding(taps.shape[axis], size, strides[axis])
+        reach = (of_y.shape[axis + 1] - 1) * strides[axis] + size
+        pads.append((low, reach - low - taps.shape[axis]))
+    layout = ("NHWC", "HWIO", "NHWC")
+    gradient = lax.conv_general_dilated(
+        taps, steps, (1, 1), pads, rhs_dilation=strides[1:], dimension_numbers=layout
+    )
+    return jnp.moveaxis(gradient.reshape(time, channels, height, width, features), 1, 3)
 
 
 def _winograd(
@@ -114,12 +171,13 @@ def _winograd(
     x = jnp.pad(x, pad)
     span = (tiles - 1) * TILE + 1
     steps = [lax.slice_in_dim(x, k, k + span, TILE, axis=1) for k in range(len(POINTS) + 1)]
-    values = [
-        product(step, tap)
-        for step, tap in zip(
-            _combined(OF_STEPS, steps), _combined(OF_TAPS, list(kernel)), strict=True
-        )
-    ]
+    # Barriers: sums that are fused into what brings the operands of a kernel's gradient to another
+    # order are read and added up across memory, ten times slower.
+    steps = lax.optimization_barrier(_combined(OF_STEPS, steps))
+    taps = _combined(OF_TAPS, list(kernel))
+    values = lax.optimization_barrier(
+        [product(step, tap) for step, tap in zip(steps, taps, strict=True)]
+    )
     y = jnp.stack(_combined(OF_VALUES, values), axis=2)  # (B, tiles, 4, H, W, D)
     return y.reshape(y.shape[0], -1, *y.shape[3:])[:, :length]
 
@@ -156,12 +214,15 @@ def with_one_more(
 def windows(x: jax.Array, axis: int, size: int, stride: int, fill: float) -> list[jax.Array]:
     """Slices a SAME-padded axis per window position: element i of slice k is x[i*stride+k]."""
     length = x.shape[axis]
-    pad = [(0, 0)] * x.ndim
-    pad[axis] = same_padding(length, size, stride)
-    if any(pad[axis]):
-        x = jnp.pad(x, pad, constant_values=fill)
+    x = _pad_same(x, axis, size, stride, fill)
     span = (-(-length // stride) - 1) * stride + 1
     return [lax.slice_in_dim(x, k, k + span, stride, axis) for k in range(size)]
+
+
+def _pad_same(x: jax.Array, axis: int, size: int, stride: int, fill: float = 0) -> jax.Array:
+    pad = [(0, 0)] * x.ndim
+    pad[axis] = same_padding(x.shape[axis], size, stride)
+    return jnp.pad(x, pad, constant_values=fill) if any(pad[axis]) else x
 
 
 def _conv_frames(x: jax.Array, kernel: jax.Array, strides: tuple[int, int]) -> jax.Array:
