@@ -74,7 +74,7 @@ def conv3d(
 
     time, height, width, channels, features = kernel.shape
     if height == width == 1:
-        product = jnp.matmul
+        product = _matmul
         x = x[:, :, :: strides[1], :: strides[2]]
         kernel = kernel[:, 0, 0]
     else:
@@ -223,6 +223,11 @@ def _pad_same(x: jax.Array, axis: int, size: int, stride: int, fill: float = 0) 
     pad = [(0, 0)] * x.ndim
     pad[axis] = same_padding(x.shape[axis], size, stride)
     return jnp.pad(x, pad, constant_values=fill) if any(pad[axis]) else x
+
+
+def _matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    # As rows: for a kernel's gradient by more axes, XLA on a CPU transposes an operand.
+    return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
 
 
 def _conv_frames(x: jax.Array, kernel: jax.Array, strides: tuple[int, int]) -> jax.Array:
