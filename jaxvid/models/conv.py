@@ -120,7 +120,8 @@ def _backward(
     strides: Triple, residuals: tuple[jax.Array, jax.Array], of_y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = residuals
-    (of_x,) = jax.vjp(lambda x: _beside(x, kernel, strides), x)[1](of_y)
+    # By the taps and not by the steps: their gradients are added up, and there are many steps.
+    (of_x,) = jax.vjp(lambda x: conv3d(x, kernel, strides, "stacked"), x)[1](of_y)
     return of_x, _kernel_gradient(x, kernel.shape, strides, of_y)
 
 
@@ -171,8 +172,8 @@ def _winograd(
     x = jnp.pad(x, pad)
     span = (tiles - 1) * TILE + 1
     steps = [lax.slice_in_dim(x, k, k + span, TILE, axis=1) for k in range(len(POINTS) + 1)]
-    # Barriers: sums that are fused into what brings the operands of a kernel's gradient to another
-    # order are read and added up across memory, ten times slower.
+    # Barriers: fused into what brings the operands of a kernel's gradient to another order, these
+    # sums would be read across memory, and slowly.
     steps = lax.optimization_barrier(_combined(OF_STEPS, steps))
     taps = _combined(OF_TAPS, list(kernel))
     values = lax.optimization_barrier(
