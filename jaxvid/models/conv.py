@@ -85,7 +85,8 @@ def conv3d(
     exact = jnp.result_type(x, kernel).itemsize >= 4
     if lowering == "winograd" and time == 3 and strides[0] == 1 and pays and exact:
         return _winograd(x, kernel, product)
-    if height * width > 1 and time * channels <= FEW_CHANNELS and lowering != "stacked":
+    few = time > 1 and height * width > 1 and time * channels <= FEW_CHANNELS
+    if few and lowering != "stacked":
         return _conv_few(x, kernel, strides)
     steps = windows(x, axis=1, size=time, stride=strides[0], fill=0)
     if lowering == "stacked":

@@ -53,19 +53,6 @@ def test_every_lowering_equals_the_native_convolution(size, strides):
     assert_close(stacked, expected, 1e-5)
 
 
-@pytest.mark.parametrize("strides", [*STRIDES, (4, 3, 2)])
-@pytest.mark.parametrize("size", [(7, 7, 7), (3, 3, 3), (2, 3, 4), (1, 3, 3)])
-@pytest.mark.parametrize("time", [5, 8])
-def test_few_channels_over_time_equal_the_native_convolution(time, size, strides):
-    x, kernel = draw(0, (2, time, 6, 7, 3)), draw(1, (*size, 3, 6))
-    weights = draw(2, (5000,))
-    decomposed, expected = (
-        value_and_gradients(lambda x, k, how=how: conv3d(x, k, strides, how), weights, x, kernel)
-        for how in ("decomposed", "native")
-    )
-    assert_close(decomposed, expected, 1e-5)
-
-
 @pytest.mark.parametrize("size", [(1, 1, 1), (1, 3, 3), (3, 1, 1), (3, 3, 3)])
 def test_stacked_taps_take_one_operation(size):
     x, kernel = draw(0, (2, 5, 6, 7, 40)), draw(1, (*size, 40, 6))

@@ -123,11 +123,12 @@ def test_half_precision_is_as_close_as_its_rounding_allows(size, dtype, lowering
         assert error < jnp.finfo(dtype).eps
 
 
-@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 2, 2), (1, 2, 2)])
+@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 1, 1), (4, 3, 2)])
 @pytest.mark.parametrize(
     "size, shape, features",
     [
         ((3, 3, 3), (2, 5, 6, 7, 32), 12),
+        ((7, 7, 7), (2, 5, 6, 7, 3), 6),
         ((7, 7, 7), (1, 8, 9, 8, 3), 24),
         ((2, 3, 2), (2, 4, 5, 5, 1), 3),
         ((5, 3, 3), (1, 7, 8, 3, 19), 8),
