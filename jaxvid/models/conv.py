@@ -1,11 +1,10 @@
 """Convolution on (B, T, H, W, C), in the form that the backend runs fastest.
 
-All padding is TensorFlow's SAME: an axis of n positions becomes ceil(n / stride), and where the
-total padding is odd the extra element goes at the end.
+All padding is SAME, as in `jaxvid/models/padding.py`.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -15,6 +14,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from jaxvid.models.batch_norm import BatchNormReLU
+from jaxvid.models.padding import pad_same, same_padding, windows
 
 Triple = tuple[int, int, int]
 
@@ -42,9 +42,6 @@ def _at_points(coefficients: int) -> np.ndarray:
 OF_TAPS = _at_points(3)
 OF_VALUES = _at_points(TILE).T
 OF_STEPS = (np.linalg.inv(_at_points(TILE + 2)).T * 30).round() / 30  # all are thirtieths
-
-# How layers of stride 2 are padded: TensorFlow's SAME, or as PyTorch's published networks do.
-PADDINGS = ("same", "torch")
 
 
 def conv3d(
@@ -105,7 +102,7 @@ def _beside(x: jax.Array, kernel: jax.Array, strides: Triple) -> jax.Array:
     """
     time, height, width, channels, features = kernel.shape
     # All of time beside the channels first: the taps of an output step are then a run of memory.
-    x = _pad_same(x, axis=1, size=time, stride=strides[0]).transpose(0, 2, 3, 1, 4)
+    x = pad_same(x, axis=1, size=time, stride=strides[0]).transpose(0, 2, 3, 1, 4)
     x = x.reshape(*x.shape[:3], -1)
     taps = time * channels
     starts = range(0, x.shape[-1] - taps + 1, strides[0] * channels)
@@ -138,7 +135,7 @@ def _kernel_gradient(
     but brings the steps that lie side by side to that order, which takes longer than from x.
     """
     time, height, width, channels, features = shape
-    x = _pad_same(x, axis=1, size=time, stride=strides[0]).transpose(4, 2, 3, 0, 1)
+    x = pad_same(x, axis=1, size=time, stride=strides[0]).transpose(4, 2, 3, 0, 1)
     x = lax.optimization_barrier(x)
     span = (of_y.shape[1] - 1) * strides[0] + 1
     taps = jnp.stack([x[..., k : k + span : strides[0]] for k in range(time)])
@@ -190,41 +187,6 @@ def _combined(matrix: np.ndarray, terms: list[jax.Array]) -> list[jax.Array]:
         sum(float(weight) * term for weight, term in zip(row, terms, strict=True) if weight)
         for row in matrix
     ]
-
-
-def same_padding(length: int, size: int, stride: int) -> tuple[int, int]:
-    """Counts the elements that SAME padding adds before and after an axis."""
-    steps = -(-length // stride)
-    total = max((steps - 1) * stride + size - length, 0)
-    return total // 2, total - total // 2
-
-
-def with_one_more(
-    layer: Callable[[jax.Array], jax.Array], x: jax.Array, axes: Sequence[int], fill: float = 0
-) -> jax.Array:
-    """Applies a layer of stride 2 to an array one longer on `axes`, and drops its last steps there.
-
-    That moves SAME's windows: on an even axis an odd window is then centred on the positions 0, 2,
-    4 and so on, as by symmetric padding; on an odd axis a window of three begins there, as in
-    pooling without padding.
-    """
-    pad = [(0, int(axis in axes)) for axis in range(x.ndim)]
-    y = layer(jnp.pad(x, pad, constant_values=fill))
-    return y[tuple(slice(-1) if axis in axes else slice(None) for axis in range(x.ndim))]
-
-
-def windows(x: jax.Array, axis: int, size: int, stride: int, fill: float) -> list[jax.Array]:
-    """Slices a SAME-padded axis per window position: element i of slice k is x[i*stride+k]."""
-    length = x.shape[axis]
-    x = _pad_same(x, axis, size, stride, fill)
-    span = (-(-length // stride) - 1) * stride + 1
-    return [lax.slice_in_dim(x, k, k + span, stride, axis) for k in range(size)]
-
-
-def _pad_same(x: jax.Array, axis: int, size: int, stride: int, fill: float = 0) -> jax.Array:
-    pad = [(0, 0)] * x.ndim
-    pad[axis] = same_padding(x.shape[axis], size, stride)
-    return jnp.pad(x, pad, constant_values=fill) if any(pad[axis]) else x
 
 
 def _matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:

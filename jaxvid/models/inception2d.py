@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS, PADDINGS, ConvUnit, with_one_more
+from jaxvid.models.conv import LOWERINGS, ConvUnit
 from jaxvid.models.inception import BRANCH_WIDTHS, InceptionBlock, recomputed
 from jaxvid.models.layers import check_choices, scale_channels
 from jaxvid.models.max_pool import max_pool
+from jaxvid.models.padding import PADDINGS, with_one_more
 
 
 class Inception2D(nn.Module):

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxvid.models.conv import Triple, same_padding, windows
+from jaxvid.models.conv import Triple
+from jaxvid.models.padding import same_padding, windows
 
 
 def max_pool(x: jax.Array, window: Triple, strides: Triple) -> jax.Array:

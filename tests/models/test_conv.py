@@ -2,16 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
 
 from jaxvid.models.conv import (
     Conv3D,
     ConvUnit,
     conv3d,
-    same_padding,
-    with_one_more,
 )
-from jaxvid.models.max_pool import max_pool
 
 KERNELS = [(1, 1, 1), (1, 3, 3), (3, 1, 1), (3, 3, 3), (7, 7, 7), (2, 3, 2)]
 STRIDES = [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 1, 1)]
@@ -111,13 +107,6 @@ def test_convolution_equals_its_definition(how):
     assert_close(conv3d(x, kernel, strides, how), expected, 1e-5)
 
 
-def test_odd_padding_puts_the_extra_element_at_the_end():
-    assert same_padding(224, 7, 2) == (2, 3)
-    assert same_padding(7, 3, 2) == (1, 1)
-    assert same_padding(8, 3, 2) == (0, 1)
-    assert same_padding(8, 1, 2) == (0, 0)
-
-
 def test_unknown_lowering_raises():
     with pytest.raises(
         ValueError,
@@ -158,25 +147,3 @@ def test_convolution_unit_normalises_with_an_offset_and_no_scale(initialise):
 
     expected = np.maximum((y - old["mean"]) / np.sqrt(old["var"] + 1e-3) + bias, 0)
     np.testing.assert_allclose(unit.apply(variables, x, False), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [7, 9])
-def test_one_more_on_an_even_axis_is_symmetric_padding(size):
-    x, kernel = draw(0, (2, 16, 3, 1, 4)), draw(1, (size, 1, 1, 4, 5))
-    y = with_one_more(lambda x: conv3d(x, kernel, (2, 1, 1)), x, [1])
-    margin = size // 2
-    expected = lax.conv_general_dilated(
-        x,
-        kernel,
-        (2, 1, 1),
-        [(margin, margin), (0, 0), (0, 0)],
-        dimension_numbers=("NTHWC", "THWIO", "NTHWC"),
-    )
-    assert_close(y, expected, 1e-6)
-
-
-def test_one_more_on_an_odd_axis_is_pooling_without_padding():
-    x = draw(0, (2, 1, 9, 8, 4)) - 5  # zeros would win
-    y = with_one_more(lambda x: max_pool(x, (1, 3, 1), (1, 2, 1)), x, [2], -jnp.inf)
-    expected = np.stack([np.asarray(x)[:, :, n : n + 3].max(axis=2) for n in (0, 2, 4, 6)], axis=2)
-    np.testing.assert_array_equal(y, expected)
