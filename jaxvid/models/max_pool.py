@@ -31,27 +31,36 @@ def _along(x: jax.Array, axis: int, size: int, stride: int) -> jax.Array:
 
 
 def _forward(x: jax.Array, axis: int, size: int, stride: int) -> tuple[jax.Array, jax.Array]:
-    return _along(x, axis, size, stride), x
+    if stride > 1:
+        return _along(x, axis, size, stride), x
+    length = x.shape[axis]
+    low, _ = same_padding(length, size, stride)
+    # As far as the gradient needs it: a second padded copy would take as long as the maxima.
+    x = _pad(x, axis, size - 1, size - 1, -jnp.inf)
+    first = size - 1 - low
+    return functools.reduce(jnp.maximum, _slices(x, axis, size, first, length)), x
 
 
 def _backward(axis: int, size: int, stride: int, x: jax.Array, of_y: jax.Array) -> tuple[jax.Array]:
-    gradient = _of_consecutive if stride == 1 else _of_strided
-    return (gradient(axis, size, stride, x, of_y),)
+    if stride > 1:
+        return (_of_strided(axis, size, stride, x, of_y),)
+    return (_of_consecutive(axis, size, x, of_y),)
 
 
 _along.defvjp(_forward, _backward)
 
 
-def _of_consecutive(axis: int, size: int, stride: int, x: jax.Array, of_y: jax.Array) -> jax.Array:
-    """The gradient at stride 1: each element looks at the windows that it is in."""
-    length = x.shape[axis]
-    low, _ = same_padding(length, size, stride)
-    # Windows beyond both ends, too, which have no gradient: what is computed of windows is then
-    # only sliced, and fuses to one loop over consecutive memory.
-    x = _pad(x, axis, size - 1, size - 1, -jnp.inf)
+def _of_consecutive(axis: int, size: int, x: jax.Array, of_y: jax.Array) -> jax.Array:
+    """The gradient at stride 1: each element looks at the windows that it is in.
+
+    x has size - 1 more elements at both ends of the axis: windows beyond the ends, too, have no
+    gradient. What is computed of windows is then only sliced, and fuses to one loop over
+    consecutive memory.
+    """
+    length = of_y.shape[axis]
+    low, _ = same_padding(length, size, 1)
     of_y = _pad(of_y, axis, size - 1 - low, low, 0)
-    total = length + size - 1
-    parts = _divided([lax.slice_in_dim(x, k, k + total, axis=axis) for k in range(size)], of_y)
+    parts = _divided(_slices(x, axis, size, 0, length + size - 1), of_y)
     return sum(
         lax.slice_in_dim(part, first, first + length, axis=axis)
         for first, part in enumerate(reversed(parts))
@@ -83,6 +92,12 @@ def _divided(elements: Sequence[jax.Array], of_y: jax.Array) -> list[jax.Array]:
         parts.append(jnp.where(is_top, of_y, 0))
         of_y = jnp.where(is_top, 0, of_y)
     return parts
+
+
+def _slices(x: jax.Array, axis: int, size: int, first: int, length: int) -> list[jax.Array]:
+    """Element i of slice k is x[first + i + k], for `length` windows of `size`."""
+    starts = range(first, first + size)
+    return [lax.slice_in_dim(x, start, start + length, axis=axis) for start in starts]
 
 
 def _pad(x: jax.Array, axis: int, before: int, after: int, fill: float) -> jax.Array:

@@ -5,15 +5,15 @@
     python tests/benchmarks/step.py --batch=16 --frames=64 --size=224 --rounds=5  # on a GPU
 
 I3D, LI3D and LI3D-BiLSTM at the papers' width on random uint8 clips, 101 classes; a training step
-is forward, backward, and SGD with Nesterov momentum. Ours is `jaxvid.train_step`, PyTorch's
-`torch_i3d.py`, channels-last-3d, eager and compiled. All sides take turns in one process, so that a
-slow minute of the machine slows them all; a turn is three calls, as steps follow each other in a
-training, and the mean of the last two counts. A ratio is taken within each round, and above 1 ours
-is the faster. `--lowerings` adds sides of ours, whose convolutions are not those that the models
-take by themselves. On a CPU all computes in float32; on a GPU in bfloat16 with float32 parameters
-(PyTorch: autocast, and cuDNN's search for the fastest algorithm), and a table more has clips per
-second, the share of the chip's matrix rate, which is measured for it, and the memory of a step:
-ours as the compiler plans it, PyTorch's as its allocator counts it.
+is forward, backward, clipping by the gradient's norm, and SGD with Nesterov momentum. Ours is
+`jaxvid.train_step`, PyTorch's `torch_i3d.py`, channels-last-3d, eager and compiled. All sides take
+turns in one process, so that a slow minute of the machine slows them all; a turn is three calls, as
+steps follow each other in a training, and the mean of the last two counts. A ratio is taken within
+each round, and above 1 ours is the faster. `--lowerings` adds sides of ours, whose convolutions are
+not those that the models take by themselves. On a CPU all computes in float32; on a GPU in bfloat16
+with float32 parameters (PyTorch: autocast, and cuDNN's search for the fastest algorithm), and a
+table more has clips per second, the share of the chip's matrix rate, which is measured for it, and
+the memory of a step: ours as the compiler plans it, PyTorch's as its allocator counts it.
 
 Before anything is timed, all sides' logits and the loss's gradients, ours and PyTorch's, are
 compared on the same weights.
@@ -55,12 +55,9 @@ class Theirs:
         channels_first = torch.from_numpy(np.moveaxis(clips, -1, 1))
         self.clips = channels_first.to(DEVICE, memory_format=torch.channels_last_3d)
         self.labels = torch.from_numpy(labels).long().to(DEVICE)
-        self.optimizer = torch.optim.SGD(
-            [p for p in self.network.parameters() if p.requires_grad],
-            lr=0.01,
-            momentum=0.9,
-            nesterov=True,
-        )
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.SGD(self.parameters, lr=0.01, momentum=0.9, nesterov=True)
+        self.clip_norm = ours.config.train.clip_norm
         self.compiled = torch.compile(self.network)
 
     def _loss(self, network: Callable) -> torch.Tensor:
@@ -78,6 +75,7 @@ class Theirs:
         loss = self._loss(network)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
         self.optimizer.step()
         return loss.item()
 
