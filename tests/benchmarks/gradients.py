@@ -11,7 +11,9 @@ float32's own.
 """
 
 import argparse
+import functools
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,6 +22,7 @@ import numpy as np
 import sides
 import torch
 import torch_i3d
+from ml_collections import ConfigDict
 
 from jaxvid import config_files, devices, models
 
@@ -53,20 +56,15 @@ def _distances(system: str, seed: int, shape: tuple[int, ...]) -> dict[str, floa
     rng = np.random.default_rng(seed)
     clips = rng.integers(0, 256, shape, np.uint8)
     labels = rng.integers(0, CLASSES, shape[0]).astype(np.int32)
-    config = config_files.load(f"{system}:ucf101")
-    config.model.dropout = 0.0
-    params = None
+    config = _config(system)
+    model = models.build(config.model, CLASSES)
+    blank = jnp.zeros((1, *shape[1:]))
+    variables = jax.jit(lambda key: model.init(key, blank, train=False))(jax.random.key(seed))
+    params, stats = jax.device_get((variables["params"], variables["batch_stats"]))
     found = {}
     for lowering in LOWERINGS:
-        config.model.lowering = lowering
-        model = models.build(config.model, CLASSES)
-        if params is None:
-            blank = jnp.zeros((1, *shape[1:]))
-            variables = jax.jit(lambda key, m=model, b=blank: m.init(key, b, train=False))(
-                jax.random.key(seed)
-            )
-            params, stats = jax.device_get((variables["params"], variables["batch_stats"]))
-        found[lowering] = _ours(model, params, stats, clips, labels)
+        gradient = jax.device_get(_gradient(system, lowering)(params, stats, clips, labels))
+        found[lowering] = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)])
     found["PyTorch"] = _theirs(config, params, clips, labels, torch.float32)
     exact = _theirs(config, params, clips, labels, torch.float64)
     return {
@@ -75,8 +73,19 @@ def _distances(system: str, seed: int, shape: tuple[int, ...]) -> dict[str, floa
     }
 
 
-def _ours(model: Any, params: Any, stats: Any, clips: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    def loss_of(params: Any) -> jax.Array:
+def _config(system: str) -> ConfigDict:
+    config = config_files.load(f"{system}:ucf101")
+    config.model.dropout = 0.0
+    return config
+
+
+@functools.cache  # seeds share what is compiled
+def _gradient(system: str, lowering: str) -> Callable[..., Any]:
+    config = _config(system)
+    config.model.lowering = lowering
+    model = models.build(config.model, CLASSES)
+
+    def loss_of(params: Any, stats: Any, clips: jax.Array, labels: jax.Array) -> jax.Array:
         outputs, _ = model.apply(
             {"params": params, "batch_stats": stats},
             devices.network_input(clips),
@@ -86,8 +95,7 @@ def _ours(model: Any, params: Any, stats: Any, clips: np.ndarray, labels: np.nda
         chosen = jnp.take_along_axis(jax.nn.log_softmax(outputs.logits), labels[:, None], axis=1)
         return -chosen.mean()
 
-    gradient = jax.device_get(devices.jit(jax.grad(loss_of))(params))
-    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)])
+    return devices.jit(jax.grad(loss_of))
 
 
 def _theirs(
