@@ -6,9 +6,9 @@ process p of P reads the p-th part. So a run continues at any step, on any numbe
 what it would have read, and nothing about the input needs saving.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import grain.python as grain
@@ -207,26 +207,31 @@ def _cut(
 ) -> Arrays:
     """Returns the frames `times[chosen]` of each stream, under one crop for all of them."""
     crop: augment.Crop | None = None
+
+    def choose_once(height: int, width: int) -> augment.Crop:
+        nonlocal crop
+        crop = crop or choose(height, width)
+        return crop
+
     arrays: dict[str, np.ndarray] = {}
     for stream, record in video:
         stack = settings.flow_stack if stream.name == "flow" else 1
         around = times[chosen][:, None] + np.arange(stack) - stack // 2
         around = np.clip(around, 0, len(record.frames) - 1)
         distinct, places = np.unique(around, return_inverse=True)
-        frames = record.read(stream, distinct)
-        if crop is None and stream.name != "skeleton":
-            crop = choose(*frames.shape[1:3])
-        frames = stream.cut(frames, crop, settings.image_size)
+        cut = functools.partial(stream.cut, choose=choose_once, size=settings.image_size)
+        frames = record.read(stream, distinct, cut)
         frames = stream.mirror(frames) if mirrored else frames
         if stack == 1:
-            arrays[stream.name] = frames[places[:, 0]]
+            in_order = np.array_equal(places[:, 0], np.arange(len(frames)))
+            arrays[stream.name] = frames if in_order else frames[places[:, 0]]
         else:  # (T, L, H, W, 2) to (T, H, W, 2 L)
             stacked = np.moveaxis(frames[places], 1, 3)
             arrays[stream.name] = stacked.reshape(*stacked.shape[:3], -1)
     return as_clip(arrays)
 
 
-@lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
     rng = np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, 0, 0, epoch]))
     return rng.permutation(count)

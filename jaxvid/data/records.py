@@ -1,6 +1,6 @@
 """Prepared videos: ArrayRecord shards of a stream's frames, with a manifest of what is where.
 
-A video is one record or, where it is long, several that follow each other: a few sampled frames are
+A video is one record or, where it is long, several that follow each other: what a clip shows is
 read without the rest. A record is a msgpack map of `id` and `frames`, a list with the bytes of each
 frame. Where frames come at a varying rate, one more record holds `id` and `times`. Labels and
 splits are not in it: they come from the dataset's index, so that all splits share the shards.
@@ -22,15 +22,14 @@ from array_record.python.array_record_module import ArrayRecordReader, ArrayReco
 
 from jaxvid import files
 from jaxvid.data import damage
-from jaxvid.data.streams import Stream, settings
+from jaxvid.data.streams import Cut, Stream, settings
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
 
 FORMAT = 3
 MANIFEST = "manifest.json"
-WHOLE = 2**24  # bytes of frames up to which a video is one record
 NO_ROOM = "is the disk full? make room, and the same command continues"
-SEGMENT = 2**20  # bytes of frames of the records of a longer one
+SEGMENT = 2**20  # bytes of frames up to which a video is one record
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,13 @@ class Record:
     times: np.ndarray | None = None
     shard: Path | None = None
 
-    def read(self, stream: Stream, indices: np.ndarray) -> np.ndarray:
-        """Returns frames as their stream reads them, (n, ...).
+    def read(self, stream: Stream, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
+        """Returns frames as their stream reads them, (n, ...), each as `cut` leaves it.
 
         Raises UserError where a shard holds something else in their place.
         """
         try:
-            return stream.read(self.frames, indices)
+            return stream.read(self.frames, indices, cut)
         except (VideoError, ValueError, cv2.error) as error:
             if self.shard is None or isinstance(error, UserError):
                 raise
@@ -112,9 +111,8 @@ class ShardWriter:
         self._size = 0
 
     def add(self, frame: bytes) -> None:
-        if self._held and self._size + len(frame) > (SEGMENT if self._counts else WHOLE):
-            for part in _parts(self._held):
-                self._flush(part)
+        if self._held and self._size + len(frame) > SEGMENT:
+            self._flush(self._held)
             self._held, self._size = [], 0
         self._held.append(frame)
         self._size += len(frame)
@@ -146,18 +144,6 @@ class ShardWriter:
             yield
         except RuntimeError as error:
             raise OSError(f"{self._path} could not be written: {NO_ROOM}") from error
-
-
-def _parts(frames: list[bytes]) -> Iterator[list[bytes]]:
-    """Yields frames in runs of SEGMENT bytes at most, or of one frame."""
-    part, size = [], 0
-    for frame in frames:
-        if part and size + len(frame) > SEGMENT:
-            yield part
-            part, size = [], 0
-        part.append(frame)
-        size += len(frame)
-    yield part
 
 
 def count(path: Path) -> int:

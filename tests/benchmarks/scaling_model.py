@@ -6,9 +6,10 @@
 
 From the config come the parameters, the FLOPs and the bytes of a clip on its way to the device and
 of the state in a checkpoint; from the program compiled for two simulated devices
-(`collectives.py`) the all-reduces and their bytes. The defaults of `--record` and `--decoding` are
-from `clip_bytes.py`, that of `--rate` is what one H100 reached (README, Speed). All other flags are
-assumptions, not measurements: `--help` says each. Several GPUs have run none of this.
+(`collectives.py`) the all-reduces and their bytes. The defaults of `--stored` and `--record` are
+from `clip_bytes.py`, that of `--decoding` from `pipeline.py`, that of `--rate` is what one H100
+reached (README, Speed). All other flags are assumptions, not measurements: `--help` says each.
+Several GPUs have run none of this.
 
 An all-reduce in a ring sends 2 (n - 1) / n times its bytes over the slowest link and takes
 2 (n - 1) steps of latency; a ring that passes through several machines has one link into each of
@@ -176,8 +177,9 @@ def main() -> None:
     add("storage", 20.0, "GB/s of the shared storage, over all machines; assumed")
     add("disk", 2.0, "GB/s of a machine's own disk; assumed")
     add("videos", 240_000, "of an epoch; assumed, about those of Kinetics-400")
-    add("record", 5_500_000, "bytes read for a clip: its video's record, by clip_bytes.py")
-    add("decoding", 10.0, "clips/s that a core decodes, by clip_bytes.py")
+    add("stored", 5_500_000, "bytes stored of a video, by clip_bytes.py")
+    add("record", 2_100_000, "bytes read for a clip, by clip_bytes.py")
+    add("decoding", 15.0, "clips/s that a core reads and decodes, by pipeline.py")
     parser.add_argument("--overlap", action="store_true", help="gradients with the backward pass")
     arguments = parser.parse_args()
     os.environ["JAX_PLATFORMS"] = "cpu"
@@ -204,7 +206,7 @@ def describe(arguments: argparse.Namespace, step: Step) -> str:
             f"{len(step.norms)} with batch norm, {sum(step.norms):,} bytes",
             f"taken: {said}\n",
             sides.table(["GPUs", *map(str, counts)], rows),
-            f"\nall {arguments.videos:,} records: {arguments.videos * arguments.record / 1e12:.2f}"
+            f"\nall {arguments.videos:,} records: {arguments.videos * arguments.stored / 1e12:.2f}"
             " TB",
         ]
     )

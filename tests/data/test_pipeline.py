@@ -197,7 +197,7 @@ class Dying(Rgb):
         super().__init__(20, 95)
         object.__setattr__(self, "error", error)
 
-    def read(self, frames, indices):
+    def read(self, frames, indices, cut):
         raise self.error
 
 

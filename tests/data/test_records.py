@@ -16,8 +16,7 @@ STREAM = Rgb(36, 95)
 @pytest.fixture
 def source(tmp_path, monkeypatch) -> RecordSource:
     """A short video of one record, and a long one of many; frame t has the even shade t."""
-    monkeypatch.setattr(records, "WHOLE", 20_000)
-    monkeypatch.setattr(records, "SEGMENT", 5_000)
+    monkeypatch.setattr(records, "SEGMENT", 10_000)
     clips = []
     for name, length in (("long.avi", 250), ("short.avi", 9)):
         code = cv2.VideoWriter_fourcc(*"FFV1")
@@ -27,7 +26,7 @@ def source(tmp_path, monkeypatch) -> RecordSource:
         writer.release()
         clips.append(Clip(Path(name), 0, "train", "g"))
     dataset = Dataset("toy", tmp_path, ("one",), tuple(clips))
-    # In this process, where the limits are lower.
+    # In this process, where the limit is lower.
     monkeypatch.setattr(prepare.parallel, "each", lambda f, tasks, *_: in_process(f, tasks))
     return RecordSource(prepare.prepare(dataset, STREAM, tmp_path / "cache"), STREAM)
 

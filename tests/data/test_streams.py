@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxvid.data import flow, prepare, records, video
+from jaxvid.data.augment import Crop
 from jaxvid.data.datasets import Clip, Dataset, embedded
 from jaxvid.data.streams import Flow, Rgb, Skeletons
 from jaxvid.errors import UserError
@@ -28,6 +29,42 @@ def test_flow_is_stored_frame_for_frame(clip):
     exact = [flow.quantise(f, 5.0) for f in flow.estimate(frames, "dis")]
     for shown, t in zip(read, (0, 5, -1), strict=True):
         assert np.abs(shown.astype(int) - exact[t]).mean() < 2.5  # of 255: what JPEG changes
+
+
+@pytest.mark.parametrize("stream", [Rgb(40, 95), FLOW, SKELETONS])
+def test_frames_that_are_cut_as_they_are_read_are_those_cut_afterwards(clip, stream):
+    stored = list(stream.encode(clip))
+    chosen, seen = np.array([2, 0, 7]), []
+
+    def choose(height, width):
+        seen.append((height, width))
+        return Crop(3, 1, 24, 30)
+
+    def cut(frame):
+        return stream.cut(frame, choose, 16)
+
+    whole = stream.read(stored, chosen)
+    read = stream.read(stored, chosen, cut)
+    if stream is SKELETONS:
+        assert not seen
+        np.testing.assert_array_equal(read, whole)
+        return
+    assert seen == [whole.shape[1:3]] * 3
+    area = [cv2.resize(f[3:27, 1:31], (16, 16), interpolation=cv2.INTER_AREA) for f in whole]
+    expected = np.stack(area)
+    if stream is FLOW:  # as many pixels a frame in the smaller picture's pixels
+        vectors = (expected - 127.5) * np.array([16 / 30, 16 / 24]) + 127.5
+        expected = np.rint(vectors).astype(np.uint8)
+    np.testing.assert_allclose(read.astype(int), expected.astype(int), atol=stream is FLOW)
+
+
+def test_frames_of_two_sizes_are_refused():
+    stored = [*Rgb(40, 95).encode_frames(np.zeros((1, 48, 64, 3), np.uint8))]
+    stored += Rgb(20, 95).encode_frames(np.zeros((1, 48, 64, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"shape \(20, 27, 3\) among \(40, 53, 3\)"):
+        Rgb(40, 95).read(stored, np.array([0, 1]))
+    with pytest.raises(ValueError, match="no frames"):
+        Rgb(40, 95).read(stored, np.array([], int))
 
 
 def test_skeletons_are_the_joints_in_units_of_the_frame(clip):

@@ -12,12 +12,13 @@ class Numbers:
     def __init__(self, name):
         self.name = name
 
-    def read(self, frames, indices):
+    def read(self, frames, indices, cut):
         values = [np.frombuffer(frames[i], np.int32) for i in indices]
-        return np.broadcast_to(np.stack(values)[:, :, None, None], (len(values), 1, 1, 2))
+        return np.stack([cut(np.broadcast_to(value[:, None, None], (1, 1, 2))) for value in values])
 
-    def cut(self, frames, crop, size):
-        return frames
+    def cut(self, frame, choose, size):
+        choose(*frame.shape[:2])
+        return frame
 
 
 def cut(cutter, total, fps, name="rgb", times=None):
