@@ -15,10 +15,9 @@ import time
 import jax
 import numpy as np
 
-from jaxvid import config_files, models, optimizers
+from jaxvid import config_files, devices, models, optimizers
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
-from jaxvid.devices import compute_dtype
 from jaxvid.train_step import TrainState, train_step
 
 CLASSES = 101
@@ -31,7 +30,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     arguments = parser.parse_args()
     config = config_files.load(arguments.config)
-    dtype = compute_dtype(config.train.dtype)
+    dtype = devices.compute_dtype(config.train.dtype)
     model = models.build(config.model, CLASSES, dtype)
     optimizer = optimizers.build(config.train, lambda step: config.train.learning_rate)
     key, rng = jax.random.key(0), np.random.default_rng(0)
@@ -55,7 +54,7 @@ def main() -> None:
     state = jax.jit(create, compiler_options={"xla_backend_optimization_level": 0})(key)
     step = functools.partial(train_step, model, optimizer, config.train)
     start = time.perf_counter()
-    compiled = jax.jit(step, donate_argnums=0).lower(state, batch, key).compile()
+    compiled = devices.jit(step, donate_argnums=0).lower(state, batch, key).compile()
     compiling = time.perf_counter() - start
     seconds = []
     for _ in range(arguments.steps):
