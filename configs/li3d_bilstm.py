@@ -10,10 +10,9 @@ Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 3.3,
 
 What to expect. Embedded dataset (first command): 95.5 % top-1 on 420 test clips of seven actors
 never seen in training, and 97.4, 97.1, 96.4 and 96.2 % with `--config.seed=1` to 4; 6 min 28 s the
-first time on two CPU cores (rendering, preparing and compiling included). One seed says little:
-versions of this code that differ in rounding gave seed 0 between 86.2 and 98.6 %. With seed 1
-recall on the four classes that differ by the order of time alone is 99 %; with each test clip's
-frames shuffled (`--mode=eval --workdir=... --config.eval.shuffle_frames=true`) 46 %, where guessing
+first time on two CPU cores (rendering, preparing and compiling included). With seed 1 recall on
+the four classes that differ by the order of time alone is 99 %; with each test clip's frames
+shuffled (`--mode=eval --workdir=... --config.eval.shuffle_frames=true`) 46 %, where guessing
 between the two of a pair gives 50 %.
 
 UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
