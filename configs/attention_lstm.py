@@ -25,12 +25,12 @@ starts from ImageNet and Kinetics weights, this config from scratch.
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
-from jaxvid import protocols
+from jaxvid.config import recipes
 
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
-    config = configs.for_dataset(argument, protocols.hybrid)
+    config = configs.for_dataset(argument, recipes.hybrid)
     config.name = "attention_lstm"
     config.data.streams = "rgb+flow"
     config.model.backbone = "two_stream"

@@ -21,12 +21,12 @@ weights, this config none.
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
-from jaxvid import protocols
+from jaxvid.config import recipes
 
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
-    config = configs.for_dataset(argument, protocols.hybrid)
+    config = configs.for_dataset(argument, recipes.hybrid)
     config.name = "cnn_lstm"
     config.model.backbone = "inception2d"
     config.model.encoder = "lstm"

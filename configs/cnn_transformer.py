@@ -21,12 +21,12 @@ sinusoidal positions, Inception v1 with batch norm as the CNN, 64 consecutive fr
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
-from jaxvid import protocols
+from jaxvid.config import recipes
 
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
-    config = configs.for_dataset(argument, protocols.hybrid)
+    config = configs.for_dataset(argument, recipes.hybrid)
     config.name = "cnn_transformer"
     config.model.backbone = "inception2d"
     config.model.encoder = "transformer"

@@ -26,12 +26,12 @@ starts from ImageNet weights, this config from scratch. Fusion at the fully conn
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
-from jaxvid import protocols
+from jaxvid.config import recipes
 
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
-    config = configs.for_dataset(argument, protocols.deep_fusion)
+    config = configs.for_dataset(argument, recipes.deep_fusion)
     config.name = "conv_fusion"
     config.data.streams = "rgb+flow"
     config.model.backbone = "conv_fusion"

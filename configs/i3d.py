@@ -19,7 +19,7 @@ batch norm (it says "Inception-v2"; its parameter count is v1's). Ours, where it
 classifier acts on the mean of the feature steps; 64 frames, optimiser, rates, batch, dropout;
 evaluation on the centred run and the centre crop. The paper starts from Kinetics weights, this
 config from scratch, or with `init=` (third command) from weights that `jaxvid/pretrained` reads, by
-the recipe for fine-tuning that `jaxvid/config.py` states instead of the 50 epochs.
+the recipe for fine-tuning that `jaxvid/config/fields.py` states instead of the 50 epochs.
 """
 
 from ml_collections import ConfigDict

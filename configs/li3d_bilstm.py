@@ -24,8 +24,8 @@ LSTM over its 1024-wide steps. Ours, where it is silent: 64 units per direction,
 then a linear layer; 64 frames, optimiser, rates, batch, dropout; evaluation on the centred run and
 the centre crop. The paper starts from Kinetics weights, this config from scratch, or with `init=`
 (third command) from weights that `jaxvid/pretrained` reads, by the recipe for fine-tuning that
-`jaxvid/config.py` states instead of the 50 epochs. The first command's network also factorises the
-7x7x7 and 3x3x3 kernels before the modules, which learns faster at its size.
+`jaxvid/config/fields.py` states instead of the 50 epochs. The first command's network also
+factorises the 7x7x7 and 3x3x3 kernels before the modules, which learns faster at its size.
 """
 
 from ml_collections import ConfigDict

@@ -24,13 +24,13 @@ people and joints, and over time.
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
-from jaxvid import protocols
+from jaxvid.config import recipes
 from jaxvid.data.skeleton_files import FORMATS
 
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument` is `jaxvid.config.for_dataset`'s: DATASET[,KEY=VALUE ...]."""
-    config = configs.for_dataset(argument, protocols.hybrid)
+    config = configs.for_dataset(argument, recipes.hybrid)
     config.name = "st_gcn"
     config.data.streams = "skeleton"
     config.model.backbone = "st_gcn"

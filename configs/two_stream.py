@@ -23,12 +23,12 @@ one flow frame each, crops.
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
-from jaxvid import protocols
+from jaxvid.config import recipes
 
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: DATASET[,fusion=concat|sum][,KEY=VALUE ...]."""
-    config, chosen = configs.with_options(argument, protocols.hybrid, fusion=("concat", "sum"))
+    config, chosen = configs.with_options(argument, recipes.hybrid, fusion=("concat", "sum"))
     config.name = "two_stream"
     config.data.streams = "rgb+flow"
     config.model.backbone = "two_stream"

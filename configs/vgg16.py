@@ -31,12 +31,12 @@ ImageNet weights; this config starts from scratch.
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
-from jaxvid import protocols
+from jaxvid.config import recipes
 
 
 def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: DATASET[,stream=rgb|flow][,KEY=VALUE ...]."""
-    config, chosen = configs.with_options(argument, protocols.deep_fusion, stream=("rgb", "flow"))
+    config, chosen = configs.with_options(argument, recipes.deep_fusion, stream=("rgb", "flow"))
     config.name = f"vgg16_{chosen['stream']}"
     config.data.streams = chosen["stream"]
     config.model.backbone = "vgg16"

@@ -19,7 +19,7 @@ python -m jaxvid.main --mode=fuse --workdir=runs/two_stream runs/vgg16_rgb runs/
 
 import sys
 
-from jaxvid import huge_pages
+from jaxvid.runtime import huge_pages
 
 if __name__ == "__main__":  # before what takes a third of a second to import
     huge_pages.start_again("jaxvid.main", sys.argv[1:])
@@ -36,14 +36,16 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxvid import config as configs
-from jaxvid import config_checks, config_files, distributed
-from jaxvid import workdir as workdirs
-from jaxvid.command import Command
+from jaxvid.cli.command import Command
+from jaxvid.cli.modes import MODES
+from jaxvid.config import checks as config_checks
+from jaxvid.config import files as config_files
 from jaxvid.errors import UserError, one_line
-from jaxvid.modes import MODES
-from jaxvid.signals import Signals, interrupt_again, is_interrupt
+from jaxvid.runtime import distributed
+from jaxvid.runtime.signals import Signals, interrupt_again, is_interrupt
+from jaxvid.workdir import layout as workdirs
 
-FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config.py lists"
+FIELDS_HELP = "  --config.FIELD=VALUE: sets one of the fields that jaxvid/config/fields.py lists"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -207,7 +209,11 @@ def _check_fields(argv: list[str], config: ConfigDict) -> None:
             near = difflib.get_close_matches(field, known, n=3)
             raise UserError(
                 f"there is no field config.{field}"
-                + (f"; did you mean {' or '.join(near)}?" if near else "; see jaxvid/config.py")
+                + (
+                    f"; did you mean {' or '.join(near)}?"
+                    if near
+                    else "; see jaxvid/config/fields.py"
+                )
             )
 
 

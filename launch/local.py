@@ -23,12 +23,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from parser import Parser
 from statuses import runs_again
-from stop_signals import StopSignals
 from together import Program, Together
 
+from jaxvid.cli.parser import Parser
 from jaxvid.errors import UserError, one_line
+from jaxvid.runtime.stop_signals import StopSignals
 
 PROGRAM = (sys.executable, "-m", "jaxvid.main", "--distributed")
 OWN = re.compile(r"\d+|-h|--(help|cpu|(restarts|grace)(=.*)?)")

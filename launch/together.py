@@ -13,9 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from stop_signals import StopSignals
-
 from jaxvid.errors import AGAIN
+from jaxvid.runtime.stop_signals import StopSignals
 
 _SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 _LIBC = ctypes.CDLL(None, use_errno=True)

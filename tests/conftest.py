@@ -17,13 +17,15 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, config_files, run_modes
 from jaxvid import config as configs
-from jaxvid import workdir as workdirs
+from jaxvid.cli import run_modes
+from jaxvid.config import files as config_files
 from jaxvid.data.datasets import embedded
-from jaxvid.devices import keep_compiled
-from jaxvid.experiment import Experiment
-from jaxvid.models import inception, inception2d
+from jaxvid.experiment.experiment import Experiment
+from jaxvid.models import googlenet, i3d
+from jaxvid.runtime.devices import keep_compiled
+from jaxvid.workdir import checkpoints
+from jaxvid.workdir import layout as workdirs
 
 CLASSES = ("SitDown", "StandUp")
 STREAMS = {
@@ -83,8 +85,8 @@ def dataset_root(cache: Path) -> Path:
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves three of the nine Inception modules: a third of the time to compile."""
-    kept = {name: inception.BRANCH_WIDTHS[name] for name in ("mixed_3b", "mixed_4b", "mixed_5b")}
-    for module in (inception, inception2d):
+    kept = {name: i3d.BRANCH_WIDTHS[name] for name in ("mixed_3b", "mixed_4b", "mixed_5b")}
+    for module in (i3d, googlenet):
         monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
 
 

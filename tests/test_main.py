@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jaxvid import main as command
-from jaxvid import modes
+from jaxvid.cli import modes
 
 pytestmark = pytest.mark.usefixtures("shallow")
 

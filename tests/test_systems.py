@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from jaxvid import config_files, models
+from jaxvid import models
+from jaxvid.config import files as config_files
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid import evaluate as evaluation
-from jaxvid import files
 from jaxvid.classical.encodings import Encoding
 from jaxvid.classical.experiment import SiftExperiment, Stages, describe, whole_frames
 from jaxvid.classical.svm import LinearSVM
 from jaxvid.data.datasets import Clip
+from jaxvid.data.modalities import Stream
 from jaxvid.data.records import Record
-from jaxvid.data.streams import Stream
 from jaxvid.errors import UserError
-from jaxvid.evaluate import Scores
-from jaxvid.progress import Bar
+from jaxvid.evaluation import evaluate as evaluation
+from jaxvid.evaluation.evaluate import Scores
+from jaxvid.runtime import files
+from jaxvid.runtime.progress import Bar
 
 
 def labeller(

@@ -12,18 +12,18 @@ import numpy as np
 from ml_collections import ConfigDict
 from threadpoolctl import threadpool_limits
 
-from jaxvid import files, parallel
 from jaxvid.classical import descriptors
 from jaxvid.classical.encodings import ENCODINGS, Encoding
 from jaxvid.classical.svm import LinearSVM
-from jaxvid.config import get
+from jaxvid.config.fields import get
 from jaxvid.data import loading
 from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Clip
+from jaxvid.data.modalities import Stream
 from jaxvid.data.records import Record
-from jaxvid.data.streams import Stream
 from jaxvid.errors import UserError
-from jaxvid.experiment import Footage
+from jaxvid.experiment.experiment import Footage
+from jaxvid.runtime import files, process_pool
 
 _CLIPS_AHEAD = 8  # of each thread
 _FIXED = {"data.streams": "rgb", "eval.views": 1, "eval.checkpoint": "last"}
@@ -54,7 +54,7 @@ class SiftExperiment(Footage):
     def for_each(self, function: Callable[[Clip], Any], clips: list[Clip]) -> Iterator[Any]:
         """Yields the results of a function of each clip, in order, from `data.threads` threads."""
         # Threads suffice: OpenCV and NumPy release Python's lock while they compute.
-        threads = self.config.data.threads or parallel.cores()
+        threads = self.config.data.threads or process_pool.cores()
         some = _CLIPS_AHEAD * threads
         with no_inner_threads(), ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(clips), some):

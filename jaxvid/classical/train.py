@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxvid import files
 from jaxvid.classical.encodings import ENCODINGS, Encoding
 from jaxvid.classical.experiment import SiftExperiment, Stages
 from jaxvid.classical.svm import LinearSVM
 from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
-from jaxvid.progress import Bar
+from jaxvid.runtime import files
+from jaxvid.runtime.progress import Bar
 
 DESCRIPTORS_PER_CLIP = 200  # that the codebook is fitted to, at most where clips are many
 CLIPS_PER_FILE = 256  # of encodings

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from jaxvid import files
-from jaxvid.data import flow, prepare
+from jaxvid.data import flow
 from jaxvid.data.datasets import (
     Dataset,
     csv_file,
@@ -27,11 +26,13 @@ from jaxvid.data.datasets import (
     ucf101,
     ucfsports,
 )
+from jaxvid.data.modalities import Flow, Rgb, Skeletons, Stream
 from jaxvid.data.pipeline import ClipSettings
+from jaxvid.data.prepare import preparation
 from jaxvid.data.records import RecordSource, Videos
 from jaxvid.data.skeleton_files import FORMATS
-from jaxvid.data.streams import Flow, Rgb, Skeletons, Stream
 from jaxvid.errors import UserError
+from jaxvid.runtime import files
 from jaxvid.skeletons import SKELETONS
 
 logger = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
     """
     sources = []
     for stream in streams(dataset, data):
-        folder = prepare.prepare(dataset, stream, records_folder(data), data.workers)
+        folder = preparation.prepare(dataset, stream, records_folder(data), data.workers)
         sources.append(RecordSource(folder, stream))
     return Videos(sources)
 
@@ -111,7 +112,7 @@ def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
 def prepare_part(dataset: Dataset, data: ConfigDict, part: tuple[int, int]) -> None:
     """Prepares the i-th of n parts, `part` being (i, n), of what `open_records` opens."""
     for stream in streams(dataset, data):
-        prepare.prepare_part(dataset, stream, records_folder(data), part, data.workers)
+        preparation.prepare_part(dataset, stream, records_folder(data), part, data.workers)
 
 
 def records_folder(data: ConfigDict) -> Path:

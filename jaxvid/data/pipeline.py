@@ -15,12 +15,12 @@ import grain.python as grain
 import jax
 import numpy as np
 
-from jaxvid import parallel
 from jaxvid.data import augment, sampling
 from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Clip
+from jaxvid.data.modalities import Stream
 from jaxvid.data.records import Record, Videos
-from jaxvid.data.streams import Stream
+from jaxvid.runtime import process_pool
 
 Arrays = np.ndarray | dict[str, np.ndarray]
 
@@ -251,7 +251,7 @@ def _batches(
         return example(batch * batch_size + reading.process_index * part + place)
 
     # Threads share the examples of a batch; one more stacks them, ahead of the training loop.
-    threads = reading.threads or parallel.cores()
+    threads = reading.threads or process_pool.cores()
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, part))
     examples = grain.MapDataset.range(first * part, last * part).map(local)
     stacked = examples.to_iter_dataset(options).batch(part)

@@ -20,11 +20,11 @@ import msgpack
 import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
-from jaxvid import files
 from jaxvid.data import damage
-from jaxvid.data.streams import Cut, Stream, settings
+from jaxvid.data.modalities import Cut, Stream, settings
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
+from jaxvid.runtime import files
 
 FORMAT = 3
 MANIFEST = "manifest.json"

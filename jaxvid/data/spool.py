@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxvid.data import shards
+from jaxvid.data.modalities import Stream
+from jaxvid.data.prepare import shards
 from jaxvid.data.records import Record
-from jaxvid.data.streams import Stream
 from jaxvid.data.video import Facts
 
 IN_MEMORY = 2**26  # bytes of frames; with more, they go to a temporary file

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid.data import pipeline, sampling, shards
+from jaxvid.data import pipeline, sampling
+from jaxvid.data.modalities import Stream
 from jaxvid.data.pipeline import ClipSettings
+from jaxvid.data.prepare import shards
 from jaxvid.data.records import Record
-from jaxvid.data.streams import Stream
 from jaxvid.data.video import Facts
 
 

@@ -5,10 +5,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS
-from jaxvid.models.layers import PICTURES, ConvReLU, as_shown, check_choices, scale_channels
-from jaxvid.models.max_pool import max_pool
-from jaxvid.models.padding import PADDINGS
+from jaxvid.models.layers.common import PICTURES, ConvReLU, as_shown, check_choices, scale_channels
+from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.layers.max_pool import max_pool
+from jaxvid.models.layers.padding import PADDINGS
 
 # Stride in time of the four poolings after the first, which has none.
 TEMPORAL_STRIDES = {

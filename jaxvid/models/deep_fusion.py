@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS
-from jaxvid.models.layers import PICTURES, ConvReLU, check_choices, scale_channels
+from jaxvid.models.layers.common import PICTURES, ConvReLU, check_choices, scale_channels
+from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.ln_lstm import LNLSTM
-from jaxvid.models.max_pool import max_pool
 from jaxvid.models.recognizer import Outputs
 from jaxvid.models.vgg import VGG16
 

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS, Conv3D
-from jaxvid.models.layers import check_choices, scale_channels
-from jaxvid.models.padding import PADDINGS, same_padding, with_one_more
+from jaxvid.models.layers.common import check_choices, scale_channels
+from jaxvid.models.layers.conv import LOWERINGS, Conv3D
+from jaxvid.models.layers.padding import PADDINGS, same_padding, with_one_more
 
 # Stride in time of the first unit of the second and of the third stage.
 TEMPORAL_STRIDES = {4: (2, 2), 2: (2, 1), 1: (1, 1)}

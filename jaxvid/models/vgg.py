@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.conv import LOWERINGS
-from jaxvid.models.layers import PICTURES, ConvReLU, as_shown, check_choices, scale_channels
-from jaxvid.models.max_pool import max_pool
+from jaxvid.models.layers.common import PICTURES, ConvReLU, as_shown, check_choices, scale_channels
+from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.layers.max_pool import max_pool
 
 # Per stage, the number of its convolutions and their width. A pooling stands between stages.
 STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))

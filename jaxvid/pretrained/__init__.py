@@ -18,9 +18,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxvid import files
 from jaxvid.errors import UserError
 from jaxvid.pretrained.loaded import Loaded
+from jaxvid.runtime import files
 
 ACCOUNT = "init.json"
 

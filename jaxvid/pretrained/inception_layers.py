@@ -12,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
-from jaxvid.models.inception import BRANCH_WIDTHS
+from jaxvid.models.i3d import BRANCH_WIDTHS
 from jaxvid.pretrained.transfer import Transfer, WeightFile
 
 IDENTITY_NORM = (

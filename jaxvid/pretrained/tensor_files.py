@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxvid import files
 from jaxvid.errors import UserError
+from jaxvid.runtime import files
 
 EXTRA = "pip install 'jaxvid[convert]'"
 

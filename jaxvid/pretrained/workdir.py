@@ -13,11 +13,12 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, config_files
-from jaxvid import workdir as workdirs
+from jaxvid.config import files as config_files
 from jaxvid.errors import UserError
 from jaxvid.pretrained.loaded import Loaded
 from jaxvid.skeletons import SKELETONS
+from jaxvid.workdir import checkpoints
+from jaxvid.workdir import layout as workdirs
 
 logger = logging.getLogger(__name__)
 

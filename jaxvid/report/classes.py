@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from jaxvid import metrics
+from jaxvid.evaluation import metrics
 from jaxvid.report.figures import BAD, FAINT, GOOD, GREY, INK, drawn, sheet
 
 COUNTED = 30  # classes up to which a confusion matrix has its counts written in

@@ -10,10 +10,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.data import loading, sampling
+from jaxvid.data.modalities import Stream
 from jaxvid.data.records import Record
-from jaxvid.data.streams import Stream
-from jaxvid.experiment import Footage
-from jaxvid.preview import PICTURES
+from jaxvid.experiment.experiment import Footage
+from jaxvid.report.preview import PICTURES
 
 FRAMES = 16  # of a moving clip on the page, at most
 HEIGHT = 96  # pixels, at most; smaller ones are enlarged by the browser

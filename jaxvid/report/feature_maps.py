@@ -9,10 +9,10 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxvid.devices import network_input
-from jaxvid.models.conv import ConvUnit
-from jaxvid.models.layers import ConvReLU
+from jaxvid.models.layers.common import ConvReLU
+from jaxvid.models.layers.conv import ConvUnit
 from jaxvid.report.figures import GREY, sheet
+from jaxvid.runtime.devices import network_input
 
 LAYERS = (1, 6, 9)  # which convolutions of a VGG-16, counted from 1 (paper C)
 CHANNELS = 6  # of each layer, those whose maps vary most over the frame

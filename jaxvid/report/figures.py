@@ -16,7 +16,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from jaxvid import files
+from jaxvid.runtime import files
 
 INK, GREY, FAINT = "#22252b", "#6d7079", "#d9dadd"
 GOOD, BAD = "#1f5fae", "#c2410c"

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxvid import files
-from jaxvid.experiment import Footage
+from jaxvid.experiment.experiment import Footage
 from jaxvid.report import clips, page_data
 from jaxvid.report.runs import Run
+from jaxvid.runtime import files
 
 MOVING = 10_000_000  # characters of moving clips on a page, at most; the rest are stills
 STILL = 3_000_000  # characters of stills, at most

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 import jaxvid
-from jaxvid import metrics
-from jaxvid.config import default, flatten
+from jaxvid.config.fields import default, flatten
+from jaxvid.evaluation import metrics
 from jaxvid.report import curves, tsne
 from jaxvid.report.classes import confused
 from jaxvid.report.runs import Run

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid import config_files, embeddings, predictions
-from jaxvid import workdir as workdirs
-from jaxvid.config import flatten
-from jaxvid.embeddings import Embeddings
+from jaxvid.config import files as config_files
+from jaxvid.config.fields import flatten
 from jaxvid.errors import UserError
-from jaxvid.logs import read_metrics
-from jaxvid.predictions import Predictions
+from jaxvid.workdir import embeddings
+from jaxvid.workdir import layout as workdirs
+from jaxvid.workdir import results as result_files
+from jaxvid.workdir.embeddings import Embeddings
+from jaxvid.workdir.metrics_log import read_metrics
+from jaxvid.workdir.results import Predictions
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def read(workdir: Path, folder: Path | None = None, config: ConfigDict | None = 
     `config`: of the run, where it is known. Raises UserError where it was not evaluated.
     """
     folder = folder or workdir
-    scored = predictions.read(folder)
+    scored = result_files.read(folder)
     if config is None and (workdir / workdirs.CONFIG).is_file():
         config = config_files.read(workdir / workdirs.CONFIG)
     lacks, kept = {}, None

@@ -11,9 +11,9 @@ from ml_collections import ConfigDict
 
 from jaxvid.data import pipeline
 from jaxvid.errors import UserError
-from jaxvid.experiment import Experiment, Footage
-from jaxvid.preview import PICTURES
+from jaxvid.experiment.experiment import Experiment, Footage
 from jaxvid.report import attention, classes, clips, curves, feature_maps, page, runs, tsne
+from jaxvid.report.preview import PICTURES
 from jaxvid.report.runs import Run
 
 FIGURES = "figures"
@@ -195,7 +195,7 @@ class _Drawer:
                 why = f"{system} has no layers"
             self.lacks["feature_maps"] = f"no feature maps: {why}"
             return
-        from jaxvid.evaluate import restore
+        from jaxvid.evaluation.evaluate import restore
 
         [i] = self._examples(2)[-1:]
         clip_id = self.run.scored.clips[i]

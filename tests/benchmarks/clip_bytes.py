@@ -22,8 +22,9 @@ import numpy as np
 import pipeline as reading
 import sides
 
-from jaxvid import config, parallel
-from jaxvid.data import augment, loading, pipeline, records, streams
+from jaxvid import config
+from jaxvid.data import augment, loading, modalities, pipeline, records
+from jaxvid.runtime import process_pool
 
 VIDEOS = 4
 
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--videos", default="")
     parser.add_argument("--rounds", type=int, default=60)
     arguments = parser.parse_args()
-    parallel.set_up_opencv()
+    process_pool.set_up_opencv()
     data = config.default().data
     rows, rng = [], np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +50,7 @@ def main() -> None:
 
 def measure(path: Path, data: config.ConfigDict, rounds: int, rng: np.random.Generator) -> list:
     """Returns a row of the table."""
-    stream = streams.Rgb(data.short_side, data.jpeg_quality)
+    stream = modalities.Rgb(data.short_side, data.jpeg_quality)
     frames = list(stream.encode(path))
     whole = sum(map(len, frames))
     record = _records(frames)

@@ -14,12 +14,12 @@ from jax import lax
 from jax.sharding import NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
-from jaxvid import devices
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
-from jaxvid.experiment import Experiment
-from jaxvid.network import open_network
-from jaxvid.train import Trainer
+from jaxvid.experiment.experiment import Experiment
+from jaxvid.experiment.network import open_network
+from jaxvid.runtime import devices
+from jaxvid.training.trainer import Trainer
 
 KINDS = (
     *("all-reduce", "all-gather", "reduce-scatter", "all-to-all"),

@@ -18,8 +18,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 
-from jaxvid import config_files, optimizers
-from jaxvid.network import open_network
+from jaxvid.config import files as config_files
+from jaxvid.experiment.network import open_network
+from jaxvid.training import optimizers
 
 CLASSES = 101
 

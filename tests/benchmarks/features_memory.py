@@ -20,9 +20,11 @@ import cv2
 import jax
 import numpy as np
 
-from jaxvid import checkpoints, config_files, files
-from jaxvid import workdir as workdirs
-from jaxvid.network import open_network
+from jaxvid.config import files as config_files
+from jaxvid.experiment.network import open_network
+from jaxvid.runtime import files
+from jaxvid.workdir import checkpoints
+from jaxvid.workdir import layout as workdirs
 
 CLASSES = ["a", "b"]
 FPS, WIDTH, HEIGHT = 30, 320, 240

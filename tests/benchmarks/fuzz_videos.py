@@ -19,9 +19,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jaxvid.data import prepare, records
+from jaxvid.data import records
 from jaxvid.data.datasets import Clip, Dataset
-from jaxvid.data.streams import Rgb
+from jaxvid.data.modalities import Rgb
+from jaxvid.data.prepare import preparation
 
 CODECS = (
     *(("mp4v", "mp4"), ("MJPG", "avi"), ("XVID", "avi"), ("VP80", "webm"), ("VP90", "webm")),
@@ -157,7 +158,7 @@ def fuzz(folder: Path, arguments: argparse.Namespace) -> int:
     clips.append(Clip(Path(whole), 0, "train", whole))
     dataset = Dataset("fuzz", folder / "videos", ("any",), tuple(clips))
     start = time.perf_counter()
-    prepared = prepare.prepare(dataset, STREAM, folder / "records", arguments.workers)
+    prepared = preparation.prepare(dataset, STREAM, folder / "records", arguments.workers)
     seconds = time.perf_counter() - start
 
     source = records.RecordSource(prepared, STREAM)

@@ -24,7 +24,9 @@ import torch
 import torch_i3d
 from ml_collections import ConfigDict
 
-from jaxvid import config_files, devices, models
+from jaxvid import models
+from jaxvid.config import files as config_files
+from jaxvid.runtime import devices
 
 CLASSES = 101
 LOWERINGS = ("decomposed", "winograd")

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jaxvid.checkpoints import HALF
-from jaxvid.logs import read_metrics
+from jaxvid.workdir.checkpoints import HALF
+from jaxvid.workdir.metrics_log import read_metrics
 
 DEADLINE = 300.0  # seconds; only a hang meets it
 # The command line without the report, which takes longer than the training, and, where the

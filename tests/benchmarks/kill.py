@@ -26,9 +26,10 @@ import jax
 import numpy as np
 from jobs import Job, Moment, later, pick, statuses_are_right
 
-from jaxvid import checkpoints
-from jaxvid.data import records, shards
+from jaxvid.data import records
+from jaxvid.data.prepare import shards
 from jaxvid.errors import AGAIN
+from jaxvid.workdir import checkpoints
 
 PHASES = ("preparing", "training", "saving", "evaluating")
 SMALL = (

@@ -12,10 +12,10 @@ import numpy as np
 from jax import lax
 from layer_shapes import Layer
 
-from jaxvid import devices
-from jaxvid.models.batch_norm import normalise
-from jaxvid.models.conv import conv3d
-from jaxvid.models.max_pool import max_pool
+from jaxvid.models.layers.batch_norm import normalise
+from jaxvid.models.layers.conv import conv3d
+from jaxvid.models.layers.max_pool import max_pool
+from jaxvid.runtime import devices
 
 if importlib.util.find_spec("torch") is not None:
     import torch_layers

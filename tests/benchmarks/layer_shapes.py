@@ -11,10 +11,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxvid import config_files, models
-from jaxvid.models import inception
-from jaxvid.models.batch_norm import BatchNormReLU
-from jaxvid.models.conv import Conv3D, Triple
+from jaxvid import models
+from jaxvid.config import files as config_files
+from jaxvid.models import i3d
+from jaxvid.models.layers.batch_norm import BatchNormReLU
+from jaxvid.models.layers.conv import Conv3D, Triple
 
 SYSTEMS = ("i3d", "li3d")
 CLASSES = 101
@@ -93,8 +94,8 @@ def _layers_of(system: str, shape: tuple[int, ...]) -> list[Layer]:
         found.append(Layer("pool", x.shape, window, strides, x.shape[-1], "max_pool"))
         return original(x, window, strides)
 
-    original = inception.max_pool
-    with mock.patch.object(inception, "max_pool", pool), nn.intercept_methods(record):
+    original = i3d.max_pool
+    with mock.patch.object(i3d, "max_pool", pool), nn.intercept_methods(record):
         jax.eval_shape(
             functools.partial(model.init, train=True), jax.random.key(0), jnp.zeros(shape)
         )

@@ -44,7 +44,7 @@ import sides
 from layer_passes import DTYPE, THEIRS
 from layer_shapes import SYSTEMS, Layer
 
-from jaxvid import devices
+from jaxvid.runtime import devices
 
 TOLERANCE = 1e-4 if jnp.float32 == DTYPE else 0.05
 # In a row, so that a GPU is timed and not the way to it.

@@ -28,10 +28,13 @@ import jax.numpy as jnp
 import numpy as np
 import sides
 
-from jaxvid import config_files, devices, models, optimizers
+from jaxvid import models
+from jaxvid.config import files as config_files
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
-from jaxvid.train_step import TrainState, train_step
+from jaxvid.runtime import devices
+from jaxvid.training import optimizers
+from jaxvid.training.step import TrainState, train_step
 
 CLASSES = 101
 VARIANTS = ("plain", "remat", "accumulate 2", "accumulate 4")

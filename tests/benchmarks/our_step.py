@@ -1,4 +1,4 @@
-"""A system's forward pass and training step on given clips, as `jaxvid.train_step` takes it."""
+"""A system's forward pass and training step on given clips, as `jaxvid.training.step` takes it."""
 
 import functools
 from collections.abc import Callable
@@ -7,9 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxvid import config_files, counting, devices, optimizers
-from jaxvid.network import forward, open_network
-from jaxvid.train_step import TrainState, train_step
+from jaxvid.config import files as config_files
+from jaxvid.experiment import flops
+from jaxvid.experiment.network import forward, open_network
+from jaxvid.runtime import devices
+from jaxvid.training import optimizers
+from jaxvid.training.step import TrainState, train_step
 
 CLASSES = 101
 
@@ -64,7 +67,7 @@ class Ours:
 
     def flops(self, what: str) -> int:
         """Of convolutions and matrix products, counted as papers do, for the whole batch."""
-        count = counting.forward_flops if what == "forward" else counting.training_flops
+        count = flops.forward_flops if what == "forward" else flops.training_flops
         return count(self.network) * len(self.batch["label"])
 
     @property

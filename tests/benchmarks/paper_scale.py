@@ -15,10 +15,13 @@ import time
 import jax
 import numpy as np
 
-from jaxvid import config_files, devices, models, optimizers
+from jaxvid import models
+from jaxvid.config import files as config_files
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
-from jaxvid.train_step import TrainState, train_step
+from jaxvid.runtime import devices
+from jaxvid.training import optimizers
+from jaxvid.training.step import TrainState, train_step
 
 CLASSES = 101
 

@@ -24,11 +24,12 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid import config_files, parallel
+from jaxvid.config import files as config_files
 from jaxvid.data import augment, loading, pipeline, sampling, video
 from jaxvid.data.datasets import Clip, Dataset
-from jaxvid.experiment import open_experiment
-from jaxvid.train import Trainer
+from jaxvid.experiment.experiment import open_experiment
+from jaxvid.runtime import process_pool
+from jaxvid.training.trainer import Trainer
 
 VIDEOS, FRAMES, SIZE = 16, 250, (340, 256)  # ten seconds, as in Kinetics
 
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=48)
     parser.add_argument("--steps", type=int, default=60)
     arguments = parser.parse_args()
-    parallel.set_up_opencv()
+    process_pool.set_up_opencv()
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
         root = Path(arguments.videos) if arguments.videos else _make_videos(Path(folder) / "videos")

@@ -3,7 +3,7 @@
     python tests/benchmarks/predict.py [--systems=i3d,li3d,li3d_bilstm] [--scale=small] [--batch=8]
         [--frames=16] [--size=112] [--rounds=9] [--no-compiled] [--parts=network,files]
 
-All weights are random, and our sides are `jaxvid.inference.Inference`, as `--mode=predict` uses it,
+All weights are random, and our sides are `batched.Inference`, as `--mode=predict` uses it,
 in batches of `eval.batch_size`, which --batch sets. Times are median (lowest to highest).
 
 First table: the network alone, from uint8 clips in memory to logits in memory. Ours against the
@@ -37,11 +37,14 @@ import torch
 import torch_i3d
 from ml_collections import ConfigDict
 
-from jaxvid import checkpoints, config_files, files, inputs
-from jaxvid import workdir as workdirs
+from jaxvid.config import files as config_files
 from jaxvid.data import loading, pipeline, spool
-from jaxvid.inference import Inference
-from jaxvid.network import open_network
+from jaxvid.experiment.batched import Inference
+from jaxvid.experiment.network import open_network
+from jaxvid.inference import video_files
+from jaxvid.runtime import files
+from jaxvid.workdir import checkpoints
+from jaxvid.workdir import layout as workdirs
 
 CLASSES = tuple(f"class {i}" for i in range(101))
 ON_GPU = jax.default_backend() == "gpu"
@@ -111,7 +114,7 @@ def _files(arguments: argparse.Namespace, folder: Path) -> None:
     videos = [folder / f"{number}.mp4" for number in range(arguments.batch)]
     for video in videos:
         features_memory.render(video, 3 if small else 10)
-    streams = inputs.streams_of(config, CLASSES)
+    streams = video_files.streams_of(config, CLASSES)
     settings = loading.clip_settings(config.data)
 
     def cut(path: Path) -> Iterator[Any]:
@@ -119,10 +122,10 @@ def _files(arguments: argparse.Namespace, folder: Path) -> None:
         yield pipeline.eval_clip(video, settings, config.eval.views)
 
     def read(paths: list[Path]) -> list[Any]:
-        return list(inputs.clips(inputs.read(paths, cut, config)))
+        return list(video_files.clips(video_files.read(paths, cut, config)))
 
     def label(paths: list[Path]) -> list[Any]:
-        return list(network(inputs.clips(inputs.read(paths, cut, config))))
+        return list(network(video_files.clips(video_files.read(paths, cut, config))))
 
     clips = np.concatenate([clip for _, clip in read(videos) if clip is not None])
     passes: dict[str, Callable[[], Any]] = {}

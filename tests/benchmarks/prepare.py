@@ -23,8 +23,10 @@ from pathlib import Path
 
 def main() -> None:
     # Here, because worker processes import this file, too, and need none of it.
-    from jaxvid import config_files, parallel
-    from jaxvid.data import loading, prepare, report
+    from jaxvid.config import files as config_files
+    from jaxvid.data import loading
+    from jaxvid.data.prepare import preparation, report
+    from jaxvid.runtime import process_pool
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--config", default="li3d_bilstm")
@@ -38,7 +40,7 @@ def main() -> None:
     dataset = loading.load(data)
     step = max(1, len(dataset.clips) // arguments.clips)
     dataset = replace(dataset, clips=dataset.clips[::step][: arguments.clips])
-    crews = (1, parallel.cores())
+    crews = (1, process_pool.cores())
     print(f"{len(dataset.clips)} clips of {dataset.name}, {crews[1]} cores")
     print(
         "| stream | workers | seconds | CPU seconds | frames/s | of one worker | peak of a worker |"
@@ -54,7 +56,7 @@ def main() -> None:
             for workers in crews:
                 with tempfile.TemporaryDirectory() as folder, peak_of_workers() as peaks:
                     start, before = time.perf_counter(), cpu_seconds()
-                    prepared = prepare.prepare(dataset, stream, Path(folder), workers)
+                    prepared = preparation.prepare(dataset, stream, Path(folder), workers)
                     seconds[workers].append(time.perf_counter() - start)
                     used[workers].append(cpu_seconds() - before)
                     highest[workers] = peaks

@@ -82,7 +82,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     import collectives  # after the flags are set
 
-    from jaxvid import config_files, devices, models
+    from jaxvid import models
+    from jaxvid.config import files as config_files
+    from jaxvid.runtime import devices
 
     config = config_files.load(arguments.config)
     config.model.lowering = arguments.lowering

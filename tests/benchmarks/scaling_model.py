@@ -132,9 +132,11 @@ def inputs(arguments: argparse.Namespace) -> Step:
     import collectives  # after the flags are set
     import jax
 
-    from jaxvid import config_files, counting, models
-    from jaxvid.models.conv import FASTEST
-    from jaxvid.network import open_network
+    from jaxvid import models
+    from jaxvid.config import files as config_files
+    from jaxvid.experiment import flops
+    from jaxvid.experiment.network import open_network
+    from jaxvid.models.layers.conv import FASTEST
 
     config = config_files.load(arguments.config)
     config.model.lowering = FASTEST["gpu"]
@@ -146,7 +148,7 @@ def inputs(arguments: argparse.Namespace) -> Step:
     network = open_network(config, arguments.classes)
     return Step(
         parameters=models.count_parameters(state.params),
-        flops=counting.training_flops(network),
+        flops=flops.training_flops(network),
         clip=sum(math.prod(shape) for shape in network.clip_shapes.values()),
         state=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state.trees)),
         gradients=collectives.sizes(found, batch_norms, "gradients"),

@@ -173,8 +173,11 @@ def _compile(config_name: str, shape: str, folder: Path) -> dict[str, Seconds]:
     import jax
     import jax.numpy as jnp
 
-    from jaxvid import config_files, devices, models, optimizers
-    from jaxvid.train import TrainState, train_step
+    from jaxvid import models
+    from jaxvid.config import files as config_files
+    from jaxvid.runtime import devices
+    from jaxvid.training import optimizers
+    from jaxvid.training.trainer import TrainState, train_step
 
     def now() -> Seconds:
         return time.perf_counter(), time.process_time()

@@ -6,7 +6,7 @@
 
 I3D, LI3D and LI3D-BiLSTM at the papers' width on random uint8 clips, 101 classes; a training step
 is forward, backward, clipping by the gradient's norm, and SGD with Nesterov momentum. Ours is
-`jaxvid.train_step`, PyTorch's `torch_i3d.py`, channels-last-3d, eager and compiled. All sides take
+`jaxvid.training.step`, PyTorch's `torch_i3d.py`, channels-last-3d, eager and compiled. All take
 turns in one process, so that a slow minute of the machine slows them all; a turn is three calls, as
 steps follow each other in a training, and the mean of the last two counts. A ratio is taken within
 each round, and above 1 ours is the faster. `--lowerings` adds sides of ours, whose convolutions are
@@ -38,7 +38,7 @@ import torch
 import torch_i3d
 from our_step import CLASSES, Ours
 
-from jaxvid import devices
+from jaxvid.runtime import devices
 
 ON_GPU = jax.default_backend() == "gpu"
 DEVICE = "cuda" if ON_GPU else "cpu"

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from jaxvid.models.inception import BRANCH_WIDTHS
-from jaxvid.models.padding import same_padding
+from jaxvid.models.i3d import BRANCH_WIDTHS
+from jaxvid.models.layers.padding import same_padding
 
 
 def padded(x, sizes, strides):

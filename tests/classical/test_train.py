@@ -5,14 +5,17 @@ import shutil
 import numpy as np
 import pytest
 
-from jaxvid import config_files, embeddings, files, predict
 from jaxvid import main as command
 from jaxvid.classical import train
 from jaxvid.classical.encodings import ENCODINGS
 from jaxvid.classical.evaluate import evaluate, score
 from jaxvid.classical.experiment import Stages, open_experiment
 from jaxvid.classical.train import Trainer
+from jaxvid.config import files as config_files
 from jaxvid.errors import UserError
+from jaxvid.inference import predict
+from jaxvid.runtime import files
+from jaxvid.workdir import embeddings
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from jaxvid import config as configs
-from jaxvid import config_checks, config_files
+from jaxvid.config import checks as config_checks
+from jaxvid.config import files as config_files
 from jaxvid.data import loading
 from jaxvid.data.datasets import Clip, Dataset, each_once
 from jaxvid.data.skeleton_files import FORMATS

@@ -9,9 +9,9 @@ import pytest
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.data.flow import quantise
+from jaxvid.data.modalities import Flow, Rgb, Skeletons
 from jaxvid.data.pipeline import ClipSettings, Reading
 from jaxvid.data.records import Record
-from jaxvid.data.streams import Flow, Rgb, Skeletons
 from jaxvid.errors import UserError
 
 SETTINGS = ClipSettings(num_frames=8, image_size=16, fps=0.0, augment=True)

@@ -13,12 +13,13 @@ from typing import ClassVar
 
 import pytest
 
-from jaxvid.data import prepare, records, streams, video
+from jaxvid.data import modalities, records, video
 from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.prepare import preparation
 
 
 @dataclass(frozen=True)
-class Trap(streams.Rgb):
+class Trap(modalities.Rgb):
     """A decoder that does with a video what its name says, after the first frame."""
 
     name: ClassVar[str] = "trap"
@@ -45,7 +46,7 @@ TRAP = Trap(24, 95)
 
 
 @dataclass(frozen=True)
-class Absent(streams.Rgb):
+class Absent(modalities.Rgb):
     """A disk that is not there for v2.avi the first time, nor the first two for unlucky.avi."""
 
     name: ClassVar[str] = "absent"
@@ -76,7 +77,7 @@ REASONS = {
 
 
 def test_decoders_that_crash_or_hang_cost_their_video_alone(trapped, tmp_path, caplog):
-    folder = prepare.prepare(trapped, TRAP, tmp_path / "cache", workers=2, patience=3.0)
+    folder = preparation.prepare(trapped, TRAP, tmp_path / "cache", workers=2, patience=3.0)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert {f["id"]: f["reason"] for f in manifest["failures"]} == REASONS
     source = records.RecordSource(folder, TRAP)
@@ -91,7 +92,7 @@ def test_what_failed_for_a_reason_outside_is_tried_again_when_asked(trapped, tmp
     (trapped.folder / "v1.avi").write_text("no video")
 
     def failed(retry: bool) -> set[str]:
-        folder = prepare.prepare(
+        folder = preparation.prepare(
             trapped, Absent(24, 95), tmp_path / "cache", 1, clips_per_shard=1, retry=retry
         )
         failures = json.loads((folder / "manifest.json").read_text())["failures"]
@@ -112,14 +113,14 @@ def test_a_bug_in_a_decoder_is_an_error(dataset, tmp_path):
     (dataset.folder / "v3.avi").rename(dataset.folder / "bug.avi")
     clips = (replace(dataset.clips[0], path=Path("bug.avi")), *dataset.clips[:2])
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        prepare.prepare(replace(dataset, clips=clips), TRAP, tmp_path / "cache", workers=1)
+        preparation.prepare(replace(dataset, clips=clips), TRAP, tmp_path / "cache", workers=1)
     assert not list((tmp_path / "cache").rglob("*shard-*"))
 
 
 def test_a_check_finds_the_same_and_writes_nothing(trapped, tmp_path):
     (trapped.folder / "v2.avi").write_text("no video")
     before = set(tmp_path.rglob("*"))
-    found = prepare.check(trapped, TRAP, workers=2, patience=3.0)
+    found = preparation.check(trapped, TRAP, workers=2, patience=3.0)
     (trapped.folder / "unlucky.met").unlink()
     assert set(tmp_path.rglob("*")) == before
     # There is no second chance: nothing is lost by checking again.

@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxvid.data import pipeline, prepare, records
+from jaxvid.data import pipeline, records
 from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.modalities import Rgb
 from jaxvid.data.pipeline import ClipSettings
+from jaxvid.data.prepare import preparation
 from jaxvid.data.records import Frames, RecordSource
-from jaxvid.data.streams import Rgb
 
 STREAM = Rgb(36, 95)
 
@@ -27,8 +28,8 @@ def source(tmp_path, monkeypatch) -> RecordSource:
         clips.append(Clip(Path(name), 0, "train", "g"))
     dataset = Dataset("toy", tmp_path, ("one",), tuple(clips))
     # In this process, where the limit is lower.
-    monkeypatch.setattr(prepare.parallel, "each", lambda f, tasks, *_: in_process(f, tasks))
-    return RecordSource(prepare.prepare(dataset, STREAM, tmp_path / "cache"), STREAM)
+    monkeypatch.setattr(preparation.parallel, "each", lambda f, tasks, *_: in_process(f, tasks))
+    return RecordSource(preparation.prepare(dataset, STREAM, tmp_path / "cache"), STREAM)
 
 
 def in_process(function, tasks):

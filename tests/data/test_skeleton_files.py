@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxvid.data import prepare, records
+from jaxvid.data import records
 from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.modalities import Skeletons
+from jaxvid.data.prepare import preparation
 from jaxvid.data.skeleton_files import FORMATS, read_ntu, read_openpose
-from jaxvid.data.streams import Skeletons
 from jaxvid.data.video import VideoError
 from jaxvid.skeletons import SKELETONS
 
@@ -132,7 +133,7 @@ def test_files_of_joints_are_prepared_as_clips(tmp_path, caplog):
     clips = tuple(Clip(Path(f"{name}.skeleton"), 0, "train", "P") for name in "ab")
     dataset = Dataset("toy", tmp_path, ("one",), clips, skeletons="ntu60")
     stream = Skeletons("ntu60", people=2)
-    source = records.RecordSource(prepare.prepare(dataset, stream, tmp_path / "c", 1), stream)
+    source = records.RecordSource(preparation.prepare(dataset, stream, tmp_path / "c", 1), stream)
     record = source["a.skeleton"]
     assert record.fps == 30
     frames = stream.read(record.frames, np.array([1]))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from jobs import PROGRAM, Watched
 
-from jaxvid import checkpoints, config_files
+from jaxvid.config import files as config_files
+from jaxvid.workdir import checkpoints
 
 DEADLINE = 240.0  # seconds; only a hang meets it
 # Gives up root's right to write anywhere, then runs what follows.

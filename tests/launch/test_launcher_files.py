@@ -8,8 +8,8 @@ import local
 import pytest
 import yaml
 
-from jaxvid import config_files
 from jaxvid import main as command
+from jaxvid.config import files as config_files
 
 ROOT = Path(__file__).parents[2]
 LAUNCH = ROOT / "launch"

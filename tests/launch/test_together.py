@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from stop_signals import StopSignals
 from together import Program, Together
+
+from jaxvid.runtime.stop_signals import StopSignals
 
 DEADLINE = 60.0  # seconds; only a hang meets it
 # Waits for two signals, and tells each.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxvid.models import count_parameters
+from jaxvid.models.build import count_parameters
 from jaxvid.models.c3d import C3D
 
 CONVOLUTIONS = ("1a", "2a", "3a", "3b", "4a", "4b", "5a", "5b")

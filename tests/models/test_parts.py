@@ -9,10 +9,11 @@ import pytest
 
 from jaxvid import config as configs
 from jaxvid import models
+from jaxvid.models.build import POOLINGS
 
 CHOICES = [
     {"encoder": "ln_lstm", "pooling": "last"},
-    *[{"encoder": "lstm", "pooling": name} for name in models.POOLINGS if "soft" in name],
+    *[{"encoder": "lstm", "pooling": name} for name in POOLINGS if "soft" in name],
 ]
 
 

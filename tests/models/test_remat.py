@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxvid import devices
-from jaxvid.models import inception, inception2d
-from jaxvid.models.conv import ConvUnit
-from jaxvid.models.inception import Inception3D, InceptionBlock, recomputed
-from jaxvid.models.inception2d import Inception2D
+from jaxvid.models import googlenet, i3d
+from jaxvid.models.googlenet import Inception2D
+from jaxvid.models.i3d import Inception3D, InceptionBlock, recomputed
+from jaxvid.models.layers.conv import ConvUnit
+from jaxvid.runtime import devices
 
 NETWORKS = [(Inception3D, {"temporal_stride": 4}), (Inception2D, {})]
 
@@ -20,8 +20,8 @@ NETWORKS = [(Inception3D, {"temporal_stride": 4}), (Inception2D, {})]
 @pytest.fixture(autouse=True)
 def _one_block(monkeypatch):
     """Leaves one Inception module of the nine: a quarter of the time to compile."""
-    kept = {"mixed_3b": inception.BRANCH_WIDTHS["mixed_3b"]}
-    for module in (inception, inception2d):
+    kept = {"mixed_3b": i3d.BRANCH_WIDTHS["mixed_3b"]}
+    for module in (i3d, googlenet):
         monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
 
 
@@ -92,7 +92,7 @@ class Blocks(nn.Module):
 
     @nn.compact
     def __call__(self, x, train):
-        cube = functools.partial(inception2d._square, unit=ConvUnit)
+        cube = functools.partial(googlenet._square, unit=ConvUnit)
         block = recomputed(InceptionBlock) if self.remat else InceptionBlock
         for n in range(5):
             x = block((8,) * 6, ConvUnit, cube, name=f"mixed_{n}")(x, train)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxvid.models import count_parameters
+from jaxvid.models.build import count_parameters
 from jaxvid.models.st_gcn import STGCN, STGCNUnit, partition
 
 # A chain 0-1-2 with a fork at 1.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxvid.models import count_parameters
+from jaxvid.models.build import count_parameters
 from jaxvid.models.vgg import VGG16
 
 LAYERS = (

@@ -11,8 +11,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxvid import config as configs
 from jaxvid import pretrained
-from jaxvid.models import inception
-from jaxvid.network import open_network
+from jaxvid.experiment.network import open_network
+from jaxvid.models import i3d
 from jaxvid.pretrained.loaded import Loaded
 
 
@@ -86,9 +86,7 @@ BRANCHES = [
     ("Branch_3/Conv3d_0b_1x1", "b3b", "branch4.1", 1, None, 5),
 ]
 TORCHVISION = dict(
-    zip(
-        inception.BRANCH_WIDTHS, ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"), strict=True
-    )
+    zip(i3d.BRANCH_WIDTHS, ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"), strict=True)
 )
 
 
@@ -100,7 +98,7 @@ def _inception_layers(channels: int) -> dict[tuple[str, str, str], tuple[int, in
         ("Conv3d_2c_3x3", "Conv3d_2c_3x3", "conv3"): (3, 8, 24),
     }
     total = 24
-    for block, published in inception.BRANCH_WIDTHS.items():
+    for block, published in i3d.BRANCH_WIDTHS.items():
         widths = [max(8, round(width / 64) * 8) for width in published]
         for tensorflow, port, torchvision, size, before, after in BRANCHES:
             name = f"{block.capitalize()}/{tensorflow}"

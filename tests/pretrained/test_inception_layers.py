@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from jaxvid import pretrained
-from jaxvid.models.conv import conv3d
-from jaxvid.network import open_network
+from jaxvid.experiment.network import open_network
+from jaxvid.models.layers.conv import conv3d
 from jaxvid.pretrained.inception_layers import EPSILON, Layer, best_factors, fold_scale
 
 FACTORISED = {

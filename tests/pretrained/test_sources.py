@@ -6,8 +6,8 @@ import pytest
 
 from jaxvid import pretrained
 from jaxvid.errors import UserError
+from jaxvid.experiment.network import open_network
 from jaxvid.models.st_gcn import partition
-from jaxvid.network import open_network
 from jaxvid.pretrained.googlenet import with_channels
 from jaxvid.pretrained.inception_layers import Layer
 from jaxvid.skeletons import SKELETONS

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
-from jaxvid import checkpoints, config_files, files, pretrained
-from jaxvid import experiment as experiments
+from jaxvid import pretrained
+from jaxvid.config import files as config_files
 from jaxvid.errors import UserError
-from jaxvid.network import open_network
+from jaxvid.experiment import experiment as experiments
+from jaxvid.experiment.network import open_network
 from jaxvid.pretrained import workdir
-from jaxvid.train import Trainer
+from jaxvid.runtime import files
+from jaxvid.training.trainer import Trainer
+from jaxvid.workdir import checkpoints
 
 pytestmark = pytest.mark.usefixtures("shallow")
 NAMES = ("SitDown", "StandUp")

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from jaxvid import config as configs
-from jaxvid import config_files, files
+from jaxvid.config import files as config_files
 from jaxvid.data.datasets import Clip
-from jaxvid.evaluate import Scores, write_results
+from jaxvid.evaluation.evaluate import Scores, write_results
 from jaxvid.report import page, page_data, runs, tsne
+from jaxvid.runtime import files
 
 ODD = ("<script>document.title='run'</script>", "跑步 и бег", "_private $x^2$", "a,b;\"c\"'d'")
 LONG = "HandstandPushupsOnAVeryNarrowBeamWhileEverybodyIsWatchingTheVideo"

@@ -4,11 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxvid import preview
 from jaxvid.classical.experiment import whole_frames
 from jaxvid.data import augment, loading, pipeline
-from jaxvid.experiment import Footage
-from jaxvid.report import clips
+from jaxvid.experiment.experiment import Footage
+from jaxvid.report import clips, preview
 
 
 def footage(config) -> Footage:

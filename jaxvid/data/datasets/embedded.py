@@ -15,11 +15,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jaxvid import files, parallel, progress
 from jaxvid.data.rendering import clip
 from jaxvid.data.rendering.motion import ACTIONS
 from jaxvid.data.rendering.scene import LEVELS
 from jaxvid.data.skeleton_files import JOINTS_SUFFIX
+from jaxvid.runtime import files, process_pool, progress
 
 CLASSES: tuple[str, ...] = tuple(ACTIONS)
 DEFAULT_CLASSES: tuple[str, ...] = CLASSES[:10]
@@ -157,7 +157,9 @@ def _is_finished(root: Path, request: dict[str, object]) -> bool:
 
 def _render_all(tasks: list[tuple], workers: int) -> None:
     with progress.Bar("rendering", len(tasks)) as bar:
-        for _ in parallel.run(_render_group, tasks, workers, name=lambda t: f"{t[1]} g{t[2]:02d}"):
+        for _ in process_pool.run(
+            _render_group, tasks, workers, name=lambda t: f"{t[1]} g{t[2]:02d}"
+        ):
             bar.advance()
 
 

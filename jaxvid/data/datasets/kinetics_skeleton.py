@@ -8,9 +8,9 @@ Yan, Xiong, Lin: Spatial temporal graph convolutional networks, AAAI 2018. The j
 import logging
 from pathlib import Path
 
-from jaxvid import files
 from jaxvid.data.datasets import Clip, Dataset, layout, splitting
 from jaxvid.errors import UserError
+from jaxvid.runtime import files
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from jaxvid import files
 from jaxvid.data.datasets import Clip, Dataset, layout, splitting
 from jaxvid.errors import UserError
+from jaxvid.runtime import files
 
 CLASSES = 174
 CLIPS = {"train": 168_913, "validation": 24_777}

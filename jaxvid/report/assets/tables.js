@@ -101,7 +101,7 @@ function comparison() {
 function config() {
   if (!DATA.config.length) return;
   const section = open("config", "Config",
-    "The fields that differ from the defaults in jaxvid/config.py; all of them below.");
+    "The fields that differ from the defaults in jaxvid/config/fields.py; all of them below.");
   const rows = (fields) => make("dl", { class: "fields" }, fields.map(([name, value]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, value === "" ? "(empty)" : value))));
   section.append(rows(DATA.config.filter((field) => field[2])),

@@ -1,0 +1,1 @@
+"""The tables of the papers: their rows, running them, writing them."""

@@ -1,0 +1,1 @@
+"""The command line: flags, modes, and all that is printed."""

@@ -1,0 +1,100 @@
+"""Configs as files: found, loaded, saved in a workdir, read back, compared."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxvid.config.fields import default, flatten
+from jaxvid.errors import UserError
+
+# What may differ between the run that wrote a checkpoint and the one that continues it.
+FREE_TO_CHANGE = (
+    "data.root",
+    "data.cache",
+    "data.workers",
+    "data.shard",
+    "data.check_only",
+    "data.threads",
+    "data.prefetch",
+    "data.shard",
+    "eval",
+    "windows",
+    "checkpoint",
+    "model.remat",
+    "train.shards",
+    "train.log_every",
+    "train.profile_steps",
+)
+
+
+def differences(old: ConfigDict, new: ConfigDict) -> dict[str, tuple[Any, Any]]:
+    """Returns the fields that differ, but for those that may: {dotted name: (old, new)}."""
+    before, after = flatten(old), flatten(new)
+    return {
+        field: (before.get(field), after.get(field))
+        for field in sorted(before.keys() | after.keys())
+        if before.get(field) != after.get(field)
+        and not any(field == free or field.startswith(f"{free}.") for free in FREE_TO_CHANGE)
+    }
+
+
+def to_json(config: ConfigDict) -> str:
+    """Returns a config as JSON, for a workdir's config.json."""
+    return json.dumps(config.to_dict(), indent=2) + "\n"
+
+
+def read(path: Path) -> ConfigDict:
+    """Reads a workdir's config.json: the defaults, with what the file says. Raises UserError."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: {path.parent} is no run's workdir") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}") from None
+    config = default()
+    try:
+        with config.unlocked():
+            config.update(_tuples(values))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not a config: {error}") from None
+    unknown = flatten(config).keys() - flatten(default()).keys()
+    if unknown:
+        raise UserError(f"{path}: unknown fields {', '.join(sorted(unknown))}")
+    return config.lock()
+
+
+def _tuples(value: Any) -> Any:
+    # JSON has no tuples, and configs have no lists.
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value
+
+
+def load(name: str) -> ConfigDict:
+    """Returns the config that `PATH[:ARGUMENT]` or `NAME[:ARGUMENT]` says. Raises UserError."""
+    name, _, argument = name.partition(":")
+    path = find(name)
+    spec = importlib.util.spec_from_file_location(f"jaxvid_config_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise UserError(f"config file {path} has no function get_config")
+    return module.get_config(argument).lock()
+
+
+def find(name: str) -> Path:
+    """Returns the file of a config: a path, or the name of one that comes with jaxvid."""
+    path = Path(name)
+    if path.suffix == ".py":
+        if path.is_file():
+            return path
+        raise UserError(f"config file {path} does not exist")
+    package = Path(__file__).parents[1]
+    for folder in (package / "configs", package.parent / "configs"):
+        if (folder / f"{name}.py").is_file():
+            return folder / f"{name}.py"
+    known = sorted({p.stem for f in ("configs", "../configs") for p in (package / f).glob("*.py")})
+    raise UserError(f"unknown config '{name}': a path to a .py file, or one of {', '.join(known)}")

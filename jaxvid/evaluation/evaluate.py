@@ -1,0 +1,170 @@
+"""Evaluation: the scores of every clip of a split, each counted exactly once, and what they say."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxvid.data import pipeline
+from jaxvid.data.datasets import Clip
+from jaxvid.experiment import flops
+from jaxvid.experiment.batched import restore
+from jaxvid.experiment.experiment import Experiment
+from jaxvid.experiment.network import Network, forward
+from jaxvid.runtime import devices, distributed, files
+from jaxvid.workdir.results import COLUMNS, RESULTS, TABLE
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a split's clips.
+
+    Shapes: probabilities (B, N), labels (B,). `seconds_per_clip`: the forward pass over all views
+    with the clips' way to the device, without decoding; the median over the batches. Of a classical
+    system: from frames to scores in one thread, the median over the clips. `embedding` (B, E),
+    what the classifier reads, the mean over the views; `attention` (B, τ), the weights of the
+    steps, where the system has them and the steps are those of one view in order.
+    """
+
+    clips: list[Clip]
+    probabilities: np.ndarray
+    labels: np.ndarray
+    seconds_per_clip: float
+    embedding: np.ndarray | None = None
+    attention: np.ndarray | None = None
+
+    @property
+    def accuracy(self) -> float:
+        return float((self.probabilities.argmax(-1) == self.labels).mean())
+
+    @property
+    def loss(self) -> float:
+        """The mean cross-entropy, nats."""
+        chosen = np.take_along_axis(self.probabilities, self.labels[:, None], axis=-1)
+        return float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
+
+
+def _scoring(network: Network) -> Callable[[Any, Any], dict[str, jax.Array]]:
+    """Returns the compiled forward pass: `forward`'s probabilities, embedding and attention."""
+
+    def scored(variables: Any, clips: Any) -> dict[str, jax.Array]:
+        said = forward(network.model, network.devices.whole(variables), clips)
+        return {
+            name: said[name] for name in ("probabilities", "embedding", "attention") if name in said
+        }
+
+    return devices.jit(scored, out_shardings=network.devices.replicated)
+
+
+class Scorer:
+    """Scores the split that a config's `eval` names; compiles once for any number of calls."""
+
+    def __init__(self, experiment: Experiment):
+        self.experiment = experiment
+        self._forward = _scoring(experiment)
+        self._compiled = False
+
+    def score(self, variables: Any, stop: Callable[[], bool] = lambda: False) -> Scores | None:
+        """Returns the scores under a model's variables; the views of a clip are averaged.
+
+        `stop` is asked before every batch; None where it says yes.
+        """
+        experiment, config = self.experiment, self.experiment.config
+        clips = experiment.clips(config.eval.split)
+        stream = pipeline.eval_stream(
+            experiment.source,
+            clips,
+            experiment.clip_settings,
+            config.eval.batch_size,
+            config.eval.views,
+            experiment.reading,
+            config.seed if config.eval.shuffle_frames else None,
+        )
+        scored: list[dict[str, np.ndarray]] = []
+        timed: list[float] = []
+        for batch in stream:
+            if stop():
+                return None
+            if not self._compiled:  # once more than needed, so that no timed batch compiles
+                self._score_batch(variables, batch)
+                self._compiled = True
+            start = time.perf_counter()
+            scored.append(self._score_batch(variables, batch))
+            timed.append(time.perf_counter() - start)
+        # The last batch is filled up; every clip counts once.
+        said = {
+            name: np.concatenate([batch[name] for batch in scored])[: len(clips)]
+            for name in scored[0]
+        }
+        if config.eval.views > 1 or config.eval.shuffle_frames:
+            said.pop("attention", None)  # its steps are no places in the clip
+        labels = np.array([clip.label for clip in clips])
+        seconds = float(np.median(timed) / config.eval.batch_size)
+        return Scores(clips, labels=labels, seconds_per_clip=seconds, **said)
+
+    def _score_batch(self, variables: Any, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        clips = self.experiment.devices.put_batch(batch)["clip"]
+        return jax.device_get(self._forward(variables, clips))
+
+
+def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, Any]:
+    """Scores a workdir's model and writes results, predictions and embeddings to `output`.
+
+    Returns what results.json holds, in process 0; `flops_per_clip` is of one view, a multiply-add
+    being two. Raises UserError where the workdir has no such checkpoint, or is gone when all is
+    scored.
+    """
+    config, place = experiment.config, files.Place(workdir)
+    step, variables = restore(experiment, workdir)
+    about = {
+        **experiment.parameters,
+        "flops_per_clip": flops.forward_flops(experiment),
+        "step": step,
+        "split": config.eval.split,
+        "dataset": experiment.dataset.name,
+        "config": config.name,
+    }
+    scores = Scorer(experiment).score(variables)
+    if not distributed.is_first():
+        return {}
+    place.check()
+    return write_results(scores, about, experiment.dataset.class_names, output)
+
+
+def write_results(
+    scores: Scores, about: dict[str, Any], class_names: tuple[str, ...], output: Path
+) -> dict[str, Any]:
+    """Writes results.json, per_class.csv, predictions.csv and embeddings.npz to `output`.
+
+    `about` is what results.json says beside the metrics. Without embeddings there is no file of
+    them. Returns what results.json holds.
+    """
+    # Here, because scikit-learn takes a second to load, and training starts without it.
+    from jaxvid.evaluation import metrics
+    from jaxvid.workdir import embeddings
+
+    results = {
+        **metrics.summary(scores.probabilities, scores.labels),
+        "seconds_per_clip": scores.seconds_per_clip,
+        "num_clips": len(scores.clips),
+        **about,
+    }
+    per_class = metrics.per_class(scores.probabilities, scores.labels)
+    rows = [[name, *row.values()] for name, row in zip(class_names, per_class, strict=True)]
+    files.write_csv(output / "per_class.csv", ("class", *per_class[0]), rows)
+    header = (*COLUMNS, *class_names)
+    files.write_csv(output / TABLE, header, _predictions(scores, class_names))
+    embeddings.save(output, about["step"], scores.embedding, scores.attention)
+    files.write_json(output / RESULTS, results)
+    return results
+
+
+def _predictions(scores: Scores, class_names: tuple[str, ...]) -> Iterator[list[Any]]:
+    for clip, label, row in zip(scores.clips, scores.labels, scores.probabilities, strict=True):
+        best = int(row.argmax())
+        shown = [f"{probability:.6f}" for probability in row]
+        yield [clip.id, class_names[label], class_names[best], int(best == label), *shown]

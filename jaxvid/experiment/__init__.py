@@ -1,0 +1,1 @@
+"""What a run is made of: its network, its data and the weights it works with."""

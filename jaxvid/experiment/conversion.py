@@ -1,0 +1,98 @@
+"""A workdir from published weights: what predicts, evaluates and gives features at once."""
+
+import logging
+import shutil
+import uuid
+from pathlib import Path
+
+import jax
+from flax.traverse_util import unflatten_dict
+from ml_collections import ConfigDict
+
+from jaxvid import pretrained
+from jaxvid.errors import UserError
+from jaxvid.experiment.network import open_network
+from jaxvid.pretrained.loaded import Loaded
+from jaxvid.runtime import files
+from jaxvid.workdir import checkpoints
+from jaxvid.workdir import layout as workdirs
+
+logger = logging.getLogger(__name__)
+
+
+def convert(config: ConfigDict, folder: Path, class_names: str) -> Loaded:
+    """Writes the model that a config's `init` names to the new workdir `folder`, as its step 0.
+
+    `class_names`: a text file with the name of a class in each line, in the order of the weights.
+    Raises UserError where the weights do not make the whole model, and where `folder` exists.
+    """
+    if not config.init.source:
+        raise UserError("--mode=convert needs config.init.source and config.init.path")
+    if not class_names:
+        raise UserError("--mode=convert needs --class_names=FILE, the name of a class in each line")
+    if folder.exists():
+        raise UserError(f"{folder} exists already; choose another --workdir")
+    pretrained.check(config)
+    names = read_classes(Path(class_names))
+    network = open_network(config, len(names))
+    loaded = pretrained.load(config, network.shapes, names)
+    if loaded.initial:
+        reasons = "; ".join(dict.fromkeys(loaded.initial.values()))
+        raise UserError(
+            f"config.init.path={config.init.path} does not make the whole model: "
+            f"{len(loaded.initial)} variables would stay random ({reasons})"
+        )
+    variables = {"batch_stats": {}} | unflatten_dict(loaded.values, sep="/")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Under its own name only when all of it is there.
+    half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        half.mkdir()
+        writer = checkpoints.Writer(half / "checkpoints", config.checkpoint.keep)
+        writer.save(0, {"variables": jax.device_put(variables, network.devices.replicated)})
+        writer.close()
+        pretrained.write_account(loaded, config, half)
+        workdirs.found(half, config, names)
+        with files.locked(folder, waits=False):
+            if folder.exists():
+                raise UserError(f"{folder} exists already; choose another --workdir")
+            half.rename(folder)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return loaded
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Reads names of classes, one a line. A name that comes again is numbered: "crane (2)".
+
+    Raises UserError where there is no such file, and where it holds no name.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UserError(f"--class_names={path}: {error.strerror}") from None
+    except ValueError:
+        raise UserError(f"--class_names={path} is not a text file in UTF-8") from None
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise UserError(f"--class_names={path} holds no name")
+    given = set(names)
+    if len(given) == len(names):
+        return tuple(names)
+    unique: list[str] = []
+    for name in names:
+        other, number = name, 1
+        while other in unique or (number > 1 and other in given):
+            number += 1
+            other = f"{name} ({number})"
+        unique.append(other)
+    numbered = [new for name, new in zip(names, unique, strict=True) if name != new]
+    more = f" and {len(numbered) - 3} more" if len(numbered) > 3 else ""
+    logger.warning(
+        "--class_names=%s has names more than once, which are now %s%s: one for each class is "
+        "wanted",
+        path,
+        ", ".join(numbered[:3]),
+        more,
+    )
+    return tuple(unique)

@@ -1,1 +1,0 @@
-"""What goes into an export as it is: `example.py`, which runs without this package."""

@@ -1,0 +1,133 @@
+"""Copies of videos with their labels drawn on the frames, at the videos' own size and rate.
+
+Where a video's rate varies, its copy has an even one and lasts as long: frames that are long on
+screen are repeated. A side of an odd length gets a black line more, as MPEG-4 wants.
+"""
+
+import logging
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from jaxvid.data import video
+from jaxvid.data.video import VideoError
+from jaxvid.errors import UserError
+from jaxvid.inference.timeline import Segment
+from jaxvid.runtime import files
+
+FASTEST = 60.0  # frames per second of the copy of a video whose rate varies
+
+logger = logging.getLogger(__name__)
+
+
+def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
+    """Returns the name of each video's copy: its path below what was named, in a folder, .mp4.
+
+    Raises UserError where a name exists already or lies below a file, or two videos would have it.
+    """
+    names: dict[Path, Path] = {}
+    taken: dict[Path, Path] = {}
+    for path, below in videos.items():
+        name = folder / below.with_name(f"{below.name.removesuffix('.mp4')}.mp4")
+        if name.exists():
+            raise UserError(f"--annotate={folder}: {name} exists already; choose another folder")
+        files.check_parents(name, f"--annotate={folder}")
+        if name in taken:
+            raise UserError(f"--annotate={folder}: {taken[name]} and {path} would both be {name}")
+        taken[name] = path
+        names[path] = name
+    return names
+
+
+def annotate(
+    labelled: Iterable[tuple[Path, list[Segment]]], names: dict[Path, Path]
+) -> dict[Path, str]:
+    """Writes the copies of videos with the label of each moment; returns the reasons for those not.
+
+    A reason is also warned of. Raises OSError where a copy cannot be written whole.
+    """
+    wrong: dict[Path, str] = {}
+    for path, segments in labelled:
+        try:
+            name = names[path]
+            files.write(name, lambda file: _write(path, file, segments, name))  # noqa: B023
+            print(f"{names[path]} is {path} with its labels")
+        except VideoError as error:
+            wrong[path] = str(error)
+            logger.warning("no copy of %s: %s", path, error)
+    return wrong
+
+
+def _write(path: Path, file: Path, segments: list[Segment], name: Path) -> None:
+    facts = video.Facts()
+    for _ in video.decode(path, facts):  # whether the rate varies is known at the end
+        pass
+    fps, ends = _schedule(facts)
+    writer: cv2.VideoWriter | None = None
+    place = written = 0
+    try:
+        for i, frame in enumerate(video.decode(path)):
+            # An odd row or column would be cut off: black ones are added.
+            odd = (0, frame.shape[0] % 2, 0, frame.shape[1] % 2)
+            frame = cv2.copyMakeBorder(frame, *odd, cv2.BORDER_CONSTANT)
+            if writer is None:
+                size = (frame.shape[1], frame.shape[0])
+                writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+                if not writer.isOpened():
+                    raise VideoError(f"OpenCV cannot write {size[0]}x{size[1]} frames as mp4v")
+            while written < (i + 1 if ends is None else ends[i]):
+                while place < len(segments) - 1 and segments[place].end <= written / fps:
+                    place += 1
+                now = segments[place]
+                writer.write(drawn(frame, f"{now.label} {now.probability:.0%}"))
+                written += 1
+    finally:
+        if writer is not None:
+            writer.release()
+    if _frames(file) != written:  # the writer says nothing of a full disk
+        raise OSError(f"{name} could not be written whole: is the disk full?")
+
+
+def _schedule(facts: video.Facts) -> tuple[float, np.ndarray | None]:
+    """Returns a copy's rate and, where the video's varies, its frames up to each of the video's."""
+    fps, times = facts.clock()
+    if times is None:
+        return fps, None
+    # Quick frames are kept, up to a rate that players take; MPEG-4 wants a simple number.
+    rate = math.ceil(max(fps, min(1 / np.diff(times).min(), FASTEST)) - 0.01)
+    ends = np.append(times[1:], len(times) / fps)
+    return rate, np.ceil(ends * rate - 1e-6).astype(int)
+
+
+def _frames(file: Path) -> int:
+    """Returns how many frames a video states, 0 where it cannot be opened."""
+    facts = video.Facts()
+    try:
+        next(video.decode(file, facts))
+    except VideoError:
+        return 0
+    return facts.stated
+
+
+def drawn(frame: np.ndarray, text: str) -> np.ndarray:
+    """Returns a frame (H, W, 3) uint8 with white text on a black band in its upper left corner.
+
+    OpenCV's letters are ASCII: what else there is becomes question marks.
+    """
+    shown = text.encode("ascii", "replace").decode()
+    height, width = frame.shape[:2]
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, max(0.3, height / 480)
+    thickness = max(1, round(scale * 1.5))
+    (wide, high), below = cv2.getTextSize(shown, font, scale, thickness)
+    if wide > width - 8:  # a narrow frame gets smaller letters
+        scale *= (width - 8) / wide
+        thickness = 1
+        (wide, high), below = cv2.getTextSize(shown, font, scale, thickness)
+    copy = frame.copy()
+    cv2.rectangle(copy, (0, 0), (wide + 8, high + below + 8), (0, 0, 0), cv2.FILLED)
+    white = (255, 255, 255)
+    cv2.putText(copy, shown, (4, high + 4), font, scale, white, thickness, cv2.LINE_AA)
+    return copy

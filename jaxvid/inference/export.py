@@ -1,0 +1,116 @@
+"""Export: a workdir's network as files that run with JAX alone, without this package."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flax
+import jax
+import numpy as np
+from jax import export as jax_export
+from ml_collections import ConfigDict
+
+from jaxvid.data import loading
+from jaxvid.data.pipeline import as_clip
+from jaxvid.errors import UserError
+from jaxvid.experiment.batched import Inference
+from jaxvid.experiment.network import Network, forward, open_network
+from jaxvid.models.layers.conv import FASTEST
+from jaxvid.runtime import files
+from jaxvid.runtime.devices import compute_dtype
+
+# By what `jax.default_backend` says: the platforms that a program is for.
+PLATFORMS = {"cpu": ("cpu",), "gpu": ("cuda", "rocm"), "tpu": ("tpu",)}
+PROGRAM = "network.{}.stablehlo"
+ABOUT, WEIGHTS, EXAMPLE = "about.json", "weights.npz", "example.py"
+
+
+def run(config: ConfigDict, folder: Path, output: str) -> None:
+    """Writes a workdir's network to a new folder `output`, and prints what is there.
+
+    Raises UserError for a folder that exists, and for a workdir without a network of this config.
+    """
+    if config.model.system == "sift":
+        raise UserError("--mode=export writes a network as a program; the system sift has none")
+    if not output:
+        raise UserError("--mode=export writes to --output=FOLDER")
+    target = Path(output)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"--output={target} exists already; choose another name, or delete it")
+    trained = Inference(config, folder, wanted=("logits",))
+    weights = flax.traverse_util.flatten_dict(jax.device_get(trained.variables), sep="/")
+    for backend in PLATFORMS:
+        program = _program(config, len(trained.class_names), backend)
+        data = program.serialize()
+        path = target / PROGRAM.format(backend)
+        files.write(path, lambda file, data=data: file.write_bytes(data))
+    files.write_arrays(target / WEIGHTS, weights)
+    example = Path(__file__).with_name("export_example.py").read_text(encoding="utf-8")
+    files.write_text(target / EXAMPLE, example)
+    # Last: where it is, the folder is whole.
+    files.write_json(target / ABOUT, _about(config, trained, program))
+    print(f"the network of {folder}, step {trained.step}, is in {target}")
+    print(f"python {target / EXAMPLE} VIDEO runs it")
+
+
+def _program(config: ConfigDict, classes: int, backend: str) -> jax_export.Exported:
+    """Returns a program: weights by name and clips by stream, to outputs by name."""
+    config = ConfigDict(config.to_dict())
+    if config.model.lowering == "auto":
+        config.model.lowering = FASTEST[backend]
+    network = open_network(config, classes)
+    (b,) = jax_export.symbolic_shape("b")
+    clips = {
+        name: jax.ShapeDtypeStruct((b, *shape), dtype)
+        for name, (shape, dtype) in _inputs(network).items()
+    }
+    weights = flax.traverse_util.flatten_dict(network.shapes, sep="/")
+    jitted = jax.jit(_called(network))
+    return jax_export.export(jitted, platforms=PLATFORMS[backend])(weights, clips)
+
+
+def _called(network: Network) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]:
+    def call(weights: dict[str, Any], clips: dict[str, Any]) -> dict[str, Any]:
+        variables = {"batch_stats": {}} | flax.traverse_util.unflatten_dict(weights, sep="/")
+        one_view = as_clip({name: clip[:, None] for name, clip in clips.items()})
+        said = forward(network.model, variables, one_view)
+        return {name: said[name] for name in ("probabilities", "logits", "embedding")}
+
+    return call
+
+
+def _inputs(network: Network) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    return {
+        name: (shape, np.dtype(np.float32 if name == "skeleton" else np.uint8))
+        for name, shape in network.clip_shapes.items()
+    }
+
+
+def _about(config: ConfigDict, trained: Inference, program: jax_export.Exported) -> dict[str, Any]:
+    data, settings = config.data, loading.clip_settings(config.data)
+    inputs = {
+        name: {"shape": ["b", *shape], "dtype": dtype.name}
+        for name, (shape, dtype) in _inputs(trained.network).items()
+    }
+    outputs = jax.tree.unflatten(program.out_tree, program.out_avals)
+    return {
+        "config": config.name,
+        "step": trained.step,
+        "class_names": list(trained.class_names),
+        "inputs": inputs,
+        "outputs": {name: ["b", *value.shape[1:]] for name, value in outputs.items()},
+        "preprocessing": {
+            "frames": settings.num_frames,
+            "fps": settings.fps,  # 0: the video's own
+            "sampling": data.sampling,
+            "short_side": data.short_side,
+            "jpeg_quality": data.jpeg_quality,
+            "crop": "middle square" if settings.augment else "whole frame",
+            "image_size": settings.image_size,
+            "colours": "RGB, uint8 from 0 to 255; scaled inside the network",
+            "flow": dict(data.flow.items()) if "flow" in inputs else None,
+        },
+        "programs": {backend: PROGRAM.format(backend) for backend in PLATFORMS},
+        "computes_in": compute_dtype(config.train.dtype).name,
+        "jax": jax.__version__,
+    }

@@ -1,0 +1,1 @@
+"""Convolution, normalisation and pooling, by the lowering that is fast."""

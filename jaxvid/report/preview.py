@@ -1,0 +1,134 @@
+"""A contact sheet of training clips as the model will see them: what is wrong with them shows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from ml_collections import ConfigDict
+
+from jaxvid.data import loading, pipeline
+from jaxvid.errors import UserError
+from jaxvid.experiment.experiment import Footage
+from jaxvid.runtime import files
+from jaxvid.skeletons import SKELETONS
+
+CLIPS = 8
+FRAMES = 8  # of each clip, equally spaced over it
+SIDE = 144  # pixels of a picture of joints
+Y_IS_UP = ("ntu25",)  # metres in a room; the others are places in a picture
+COLOURS = ((214, 69, 65), (52, 120, 186), (60, 150, 80), (150, 90, 170))
+
+
+@dataclass(frozen=True)
+class _Row:
+    title: str
+    shown: np.ndarray  # which frames of the clip
+    pictures: np.ndarray  # (n, H, W, 3) uint8 RGB
+
+
+def preview(config: ConfigDict, path: Path) -> list[str]:
+    """Writes the sheet of a run's first training clips, a row for each stream of a clip.
+
+    Returns a line on each stream: the shape and type of a clip. Raises UserError for a system whose
+    clips are no sequence of frames, and where no video decodes.
+    """
+    if config.model.system == "sift":
+        raise UserError("--mode=preview shows a network's clips: sift reads whole frames")
+    dataset = loading.load(config.data, config.seed)
+    footage = Footage(config, dataset, loading.open_records(dataset, config.data))
+    clips = footage.clips("train")
+    settings = loading.clip_settings(config.data)
+    drawn = [
+        pipeline.training_example(footage.source, clips, settings, config.seed, g)
+        for g in range(min(CLIPS, len(clips)))
+    ]
+    rows: list[_Row] = []
+    said: dict[str, str] = {}
+    for clip, arrays in drawn:
+        streams = arrays if isinstance(arrays, dict) else {config.data.streams: arrays}
+        for name, frames in streams.items():
+            said[name] = f"{name:8} {'x'.join(map(str, frames.shape))} {frames.dtype} a clip"
+            shown = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
+            pictures = PICTURES[name](frames, config)[shown]
+            title = f"{dataset.class_names[clip.label]}\n{clip.id}\n{name}"
+            rows.append(_Row(title, shown, pictures))
+    files.write(path, _sheet(rows, config).savefig)
+    return list(said.values())
+
+
+def _sheet(rows: list[_Row], config: ConfigDict) -> Figure:
+    columns = max(len(row.shown) for row in rows)
+    size = (3.0 + 1.3 * columns, 0.7 + 1.55 * len(rows))
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    augmented = "augmented" if config.data.augment else "not augmented"
+    figure.suptitle(
+        f"{config.name}: the first training clips of {config.data.dataset}, {augmented}; "
+        f"{config.data.num_frames} frames each, seed {config.seed}"
+    )
+    for row, line in zip(rows, figure.subplots(len(rows), columns, squeeze=False), strict=True):
+        for axes in line:
+            axes.set_axis_off()
+        for axes, number, picture in zip(line, row.shown, row.pictures, strict=False):
+            axes.imshow(picture, interpolation="nearest")
+            axes.set_title(f"frame {number + 1}", fontsize=7, pad=2)
+        line[0].text(
+            *(-0.08, 0.5, row.title),
+            transform=line[0].transAxes,
+            ha="right",
+            va="center",
+            fontsize=8,
+            parse_math=False,
+        )
+    return figure
+
+
+def _rgb(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
+    return frames
+
+
+def _flow(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
+    """Returns stored flow (T, H, W, 2 L), its middle frame where they are stacked, in colours.
+
+    The hue is the direction, the saturation the speed up to the bound: what rests is white.
+    """
+    middle = 2 * (frames.shape[-1] // 4)
+    vectors = frames[..., middle : middle + 2].astype(np.float32) / 127.5 - 1
+    return np.stack([_colour_wheel(x, y) for x, y in np.moveaxis(vectors, -1, 1)])
+
+
+def _colour_wheel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    length, angle = cv2.cartToPolar(x, y, angleInDegrees=True)
+    # Rest lies between two of the 256 values; and motion is rarely near the bound: by its root even
+    # the weak one shows.
+    strength = np.sqrt(np.clip(length - 1 / 127.5, 0, 1))
+    hsv = np.stack([angle, strength, np.ones_like(length)], -1)
+    return np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).astype(np.uint8)
+
+
+def _skeleton(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
+    """Returns the people of a clip (T, M, V, 3) as sticks, seen from the front, in one scale."""
+    points = frames[..., :2] * (1, -1 if config.model.skeleton in Y_IS_UP else 1)
+    there = np.abs(frames).sum(-1) > 0
+    pictures = np.full((len(frames), SIDE, SIDE, 3), 255, np.uint8)
+    if not there.any():
+        return pictures
+    low, high = points[there].min(0), points[there].max(0)
+    scale = 0.9 * SIDE / max(1e-6, (high - low).max())
+    pixels = np.rint((points - (low + high) / 2) * scale + SIDE / 2).astype(int)
+    for picture, people, seen in zip(pictures, pixels, there, strict=True):
+        for person, joints, colour in zip(people, seen, COLOURS * len(people), strict=False):
+            for a, b in SKELETONS[config.model.skeleton].bones:
+                if joints[a] and joints[b]:
+                    ends = person[a].tolist(), person[b].tolist()
+                    cv2.line(picture, *ends, colour, 2, cv2.LINE_AA)
+    return pictures
+
+
+PICTURES: Mapping[str, Callable[[np.ndarray, ConfigDict], np.ndarray]] = {
+    "rgb": _rgb,
+    "flow": _flow,
+    "skeleton": _skeleton,
+}

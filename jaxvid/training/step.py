@@ -1,0 +1,136 @@
+"""The training step, a pure function from a state and a batch to the next state."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from ml_collections import ConfigDict
+
+from jaxvid.models.layers.common import keep_statistics
+from jaxvid.runtime.devices import network_input
+from jaxvid.training import losses
+
+
+class TrainState(struct.PyTreeNode):
+    """All that changes while training; randomness follows from the step and needs no place."""
+
+    step: jax.Array
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    centers: jax.Array | None = None  # of the center loss (N, E)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the model computes with, in training and after it."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+    @property
+    def trees(self) -> dict[str, Any]:
+        """What a checkpoint holds: `variables` can be restored without the rest."""
+        training = {"step": self.step, "opt_state": self.opt_state}
+        if self.centers is not None:
+            training["centers"] = self.centers
+        return {"variables": self.variables, "training": training}
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    train: ConfigDict,
+    state: TrainState,
+    batch: dict[str, jax.Array],
+    key: jax.Array,
+    frozen: bool = False,
+    whole: Callable[[Any], Any] = lambda tree: tree,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """Takes one step on a batch of `clip`, as the pipeline makes it, and `label` (B,).
+
+    `train` is the config's; `key` is the run's: each step draws its own randomness from it.
+    `frozen`: the backbone computes as in evaluation and its gradient is zero; the optimiser has to
+    leave it alone in the same steps. `whole`: what is done to parameters that devices hold in parts
+    before the model computes with them. With `train.accumulate` A the gradient is the mean over A
+    parts of the batch, one after the other, each with batch statistics of its own. Returns the next
+    state, and the batch's loss (and, with a center loss, what it is the sum of), top-1 accuracy and
+    the norm of its gradient.
+    """
+    dropout = jax.random.fold_in(key, state.step)
+
+    def gradient_on(
+        batch_stats: Any, batch: dict[str, jax.Array], key: jax.Array
+    ) -> tuple[Any, Any, dict[str, jax.Array], jax.Array]:
+        def loss_of(params: Any) -> tuple[jax.Array, Any]:
+            frozen_norms = nn.intercept_methods(keep_statistics)
+            with frozen_norms if train.freeze_batch_norm else nullcontext():
+                outputs, updated = model.apply(
+                    {"params": whole(params), "batch_stats": batch_stats},
+                    network_input(batch["clip"]),
+                    train=True,
+                    frozen=frozen,
+                    rngs={"dropout": key},
+                    mutable=["batch_stats"],
+                )
+            labels = batch["label"]
+            loss = losses.cross_entropy(outputs.logits, labels, train.label_smoothing).mean()
+            said = {"accuracy": (outputs.logits.argmax(-1) == labels).mean()}
+            if state.centers is not None:
+                said["cross_entropy"] = loss
+                said["center_loss"] = losses.center_loss(
+                    outputs.embedding, labels, state.centers
+                ).mean()
+                loss += train.center_loss * said["center_loss"]
+            said["loss"] = loss
+            return loss, (updated.get("batch_stats", {}), said, outputs.embedding)
+
+        gradient, (batch_stats, said, embedding) = jax.grad(loss_of, has_aux=True)(state.params)
+        return gradient, batch_stats, said, embedding
+
+    if train.accumulate == 1:
+        gradient, batch_stats, metrics, embedding = gradient_on(state.batch_stats, batch, dropout)
+        labels = batch["label"]
+    else:
+        gradient, batch_stats, metrics, embedding, labels = _accumulated(
+            gradient_on, train.accumulate, state, batch, dropout
+        )
+    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    metrics["grad_norm"] = optax.tree.norm(gradient)
+    params = optax.apply_updates(state.params, updates)
+    centers = state.centers
+    if centers is not None:
+        centers = losses.move_centers(centers, embedding, labels, train.center_rate)
+    return TrainState(state.step + 1, params, batch_stats, opt_state, centers), metrics
+
+
+def _accumulated(
+    gradient_on: Callable[..., Any],
+    parts: int,
+    state: TrainState,
+    batch: dict[str, jax.Array],
+    key: jax.Array,
+) -> tuple[Any, Any, dict[str, jax.Array], jax.Array, jax.Array]:
+    # Every device takes its part from the examples that it has: nothing moves between devices.
+    divided = jax.tree.map(
+        lambda array: array.reshape(-1, parts, *array.shape[1:]).swapaxes(0, 1), batch
+    )
+
+    def add_part(carry: tuple[Any, Any], taken: Any) -> tuple[tuple[Any, Any], Any]:
+        total, batch_stats = carry
+        part, number = taken
+        gradient, batch_stats, said, embedding = gradient_on(
+            batch_stats, part, jax.random.fold_in(key, number)
+        )
+        return (jax.tree.map(jnp.add, total, gradient), batch_stats), (said, embedding)
+
+    start = jax.tree.map(jnp.zeros_like, state.params), state.batch_stats
+    (total, batch_stats), (said, embedding) = jax.lax.scan(
+        add_part, start, (divided, jnp.arange(parts))
+    )
+    gradient = jax.tree.map(lambda leaf: leaf / parts, total)
+    metrics = {name: values.mean() for name, values in said.items()}
+    embedding = embedding.reshape(-1, embedding.shape[-1])
+    return gradient, batch_stats, metrics, embedding, divided["label"].reshape(-1)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.prepare import report
+
+ENTRY = {"frames": 50, "fps": 25.0, "times": False, "stated": 50, "width": 64, "height": 48}
+
+
+def entry(i: int, digest: str = "", **other) -> dict:
+    return {"id": f"{i}.avi", "bytes": 1000, "digest": digest or str(i), **ENTRY, **other}
+
+
+@pytest.fixture
+def summary() -> dict:
+    sides = [(0, "train", "a"), (0, "test", "b"), (1, "train", "c"), (1, "train", "d")]
+    sides += [(1, "test", "c"), (2, "train", "e"), (2, "test", "f"), (1, "unused", "g")]
+    clips = [Clip(Path(f"{i}.avi"), *about) for i, about in enumerate(sides)]
+    dataset = Dataset("toy", Path(), ("x", "y", "z"), tuple(clips), missing=("gone.avi",))
+    entries = [
+        entry(0, "same"),
+        entry(1, "same", frames=100, stated=100),
+        entry(2, "alike", width=48, height=64),
+        entry(3, "alike", frames=20),
+        entry(4, fps=10.0, times=True, stated=500),
+        entry(5, "alike"),
+        {"id": "6.avi", "reason": "the file is empty"},
+        entry(7, "same"),
+    ]
+    return report.summarise(dataset, "rgb", entries)
+
+
+def test_a_report_counts_what_is_there(summary):
+    assert {name: summary[name] for name in ("videos", "decoded", "failed", "missing")} == {
+        "videos": 8,
+        "decoded": 7,
+        "failed": 1,
+        "missing": 1,
+    }
+    assert summary["frames"] == 50 * 5 + 100 + 20
+    assert summary["hours"] == pytest.approx((2 * 4 + 4 + 0.8 + 5) / 3600)
+    assert summary["frames_per_video"] == {"least": 20, "median": 50, "most": 100}
+    assert summary["sizes"] == {"64x48": 6, "48x64": 1}
+    assert summary["frames_per_second"] == {"25": 6, "10": 1}
+    assert summary["classes"]["y"] == {"train": 2, "test": 1, "unused": 1, "failed": 0}
+    assert summary["classes"]["z"] == {"train": 1, "test": 0, "unused": 0, "failed": 1}
+
+
+def test_a_report_names_what_may_be_wrong(summary):
+    assert summary["failures"] == {"the file is empty": ["6.avi"]}
+    assert summary["copies"] == [["0.avi", "1.avi", "7.avi"], ["2.avi", "3.avi", "5.avi"]]
+    assert summary["copies_in_both_splits"] == [["0.avi", "1.avi", "7.avi"]]
+    assert summary["copies_of_two_classes"] == [
+        ["0.avi", "1.avi", "7.avi"],
+        ["2.avi", "3.avi", "5.avi"],
+    ]
+    assert summary["groups_in_both_splits"] == ["c"]
+    assert summary["varying_rate"] == ["4.avi"]
+    assert summary["ends_early"] == ["3.avi"]  # not the one whose header cannot know
+
+
+def test_a_report_can_be_read(summary):
+    text = report.text(summary)
+    assert "7 of 8 videos decode; 1 more are listed and not there" in text
+    assert "skipped, the file is empty: 1, 6.avi" in text
+    assert "groups in both splits: 1, c" in text
+    assert "classes without training or without test videos: 1, z" in text
+    assert text.splitlines()[-1].split() == ["z", "1", "0", "0", "1"]

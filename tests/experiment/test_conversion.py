@@ -1,0 +1,198 @@
+"""Workdirs of published weights, and runs that start from them, from the command line."""
+
+import json
+import re
+
+import jax
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict
+
+from jaxvid import main as command
+from jaxvid.data import loading
+from jaxvid.errors import UserError
+from jaxvid.evaluation.evaluate import restore
+from jaxvid.experiment import experiment as experiments
+from jaxvid.experiment.conversion import read_classes
+from jaxvid.experiment.network import open_network
+from jaxvid.training.trainer import Trainer
+from jaxvid.workdir.metrics_log import read_metrics
+
+VGG = {"model.backbone": "vgg16", "model.encoder": "none", "model.pictures": "imagenet"}
+WHOLE = {**VGG, "model.fully_connected": True}
+
+
+@pytest.fixture
+def weights(published_vgg16, tmp_path):
+    path = tmp_path / "vgg16.npz"
+    np.savez(path, **published_vgg16(32, classes=2))
+    return path
+
+
+@pytest.fixture
+def classes(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("SitDown\nStandUp\n\n")
+    return path
+
+
+@pytest.fixture
+def run(tiny_file, weights, classes):
+    """Runs --mode=convert on a folder, with other fields and flags than the usual ones."""
+
+    def convert(folder, fields=WHOLE, classes=classes, weights=weights):
+        given = {**fields, "init.source": "vgg16", "init.path": weights}
+        return command.main(
+            [
+                "jaxvid",
+                "--mode=convert",
+                f"--config={tiny_file}",
+                f"--workdir={folder}",
+                *([f"--class_names={classes}"] if classes else []),
+                *(f"--config.{field}={value}" for field, value in given.items()),
+            ]
+        )
+
+    return convert
+
+
+def test_a_converted_workdir_predicts_and_is_evaluated(
+    run, weights, published_vgg16, dataset_root, tmp_path, capsys
+):
+    folder = tmp_path / "runs" / "vgg16"
+    assert run(folder) == 0
+    assert "32 of 32 variables" in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {
+        "checkpoints",
+        "config.json",
+        "dataset.json",
+        "init.json",
+        "split.csv",
+    }
+    assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == ["vgg16"]
+    account = json.loads((folder / "init.json").read_text())
+    assert account["source"] == "vgg16" and account["path"] == str(weights)
+    assert account["tensors"].keys() == published_vgg16(32).keys() and not account["initial"]
+
+    videos = sorted((dataset_root / "UCF-101" / "StandUp").glob("*.avi"))[:2]
+    output = tmp_path / "labels.json"
+    arguments = ["jaxvid", "--mode=predict", f"--workdir={folder}", f"--output={output}"]
+    weights.unlink()  # needed no more
+    assert command.main([*arguments, *map(str, videos)]) == 0
+    labelled = json.loads(output.read_text())
+    assert [item["video"] for item in labelled] == [str(video) for video in videos]
+    assert labelled[0]["probabilities"].keys() == {"SitDown", "StandUp"}
+
+    assert command.main(["jaxvid", "--mode=eval", f"--workdir={folder}"]) == 0
+    (results,) = (folder / "evaluations").glob("*/results.json")
+    assert json.loads(results.read_text())["num_clips"] == 4
+
+    capsys.readouterr()
+    assert run(folder) == 2
+    assert f"{folder} exists already; choose another --workdir" in capsys.readouterr().err
+
+
+def test_the_checkpoint_holds_what_the_file_held(run, published_vgg16, classes, tmp_path, tiny):
+    assert run(tmp_path / "run") == 0
+    tiny.update_from_flattened_dict(WHOLE)
+    step, variables = restore(open_network(tiny, 2), tmp_path / "run")
+    assert step == 0
+    kernel = published_vgg16(32, classes=2)["classifier.6.weight"].T
+    np.testing.assert_array_equal(variables["params"]["classifier"]["kernel"], kernel)
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (
+            "a\nb\nc\n",
+            r"2 variables .* \(another number of classes: 2 in the file, 3 here\)",
+        ),
+        ("\n", "holds no name"),
+        (b"\xff\xfe\xff", "is not a text file in UTF-8"),
+    ],
+)
+def test_classes_that_do_not_fit_are_refused(text, says, run, classes, tmp_path, capsys):
+    classes.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert run(tmp_path / "run") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(says, line)
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_that_come_again_are_numbered(classes, caplog):
+    classes.write_text("crane\nmaillot\ncrane (2)\nmaillot\ncrane\ncrane\n")
+    found = read_classes(classes)
+    assert found == ("crane", "maillot", "crane (2)", "maillot (2)", "crane (3)", "crane (4)")
+    assert "which are now maillot (2), crane (3), crane (4): one for each" in caplog.text
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(classes, caplog):
+    classes.write_bytes(b"\xef\xbb\xbftench\r\ngoldfish\r\n")
+    assert read_classes(classes) == ("tench", "goldfish")
+    assert not caplog.text
+
+
+def test_what_convert_needs_is_said(run, tiny_file, tmp_path, capsys):
+    for says, arguments in (
+        ("needs --class_names=FILE", {"classes": None}),
+        ("none.txt: No such file", {"classes": tmp_path / "none.txt"}),
+        (f"--class_names={tmp_path}: Is a directory", {"classes": tmp_path}),
+        ("none.npz does not exist", {"weights": tmp_path / "none.npz"}),
+        (
+            "the published network has no such part (config.model.encoder=lstm)",
+            {"fields": {**WHOLE, "model.encoder": "lstm"}},
+        ),
+    ):
+        assert run(tmp_path / "run", **arguments) == 2
+        assert says in capsys.readouterr().err
+    bare = ["jaxvid", f"--config={tiny_file}", f"--workdir={tmp_path / 'run'}"]
+    assert command.main([*bare, "--mode=convert", "--class_names=x"]) == 2
+    assert "needs config.init.source and config.init.path" in capsys.readouterr().err
+    assert command.main([*bare, "--class_names=x"]) == 2
+    assert "--class_names is of --mode=convert" in capsys.readouterr().err
+    assert command.main([*bare, "--config.init.source=vgg16"]) == 2
+    assert "both are wanted, or neither" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_starts_from_weights_and_continues_without_them(
+    weights, published_vgg16, tiny, tmp_path, monkeypatch, capsys
+):
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
+    tiny.update_from_flattened_dict({**VGG, "train.epochs": 2.0})
+    tiny.init.source, tiny.init.path = "vgg16", str(weights)
+
+    def trainer(folder):
+        return Trainer(experiments.open_experiment(tiny), tmp_path / folder)
+
+    started = flatten_dict(trainer("run").start().params, sep="/")
+    kernel = published_vgg16(32)["features.28.weight"].transpose(2, 3, 1, 0)[None]
+    np.testing.assert_array_equal(started["backbone/conv5_3/conv/kernel"], kernel)
+    tiny.init.source = ""
+    random = flatten_dict(trainer("other").start().params, sep="/")
+    tiny.init.source = "vgg16"
+    account = json.loads((tmp_path / "run" / "init.json").read_text())
+    for name in started:  # what is not in the file starts as without it
+        same = np.array_equal(started[name], random[name])
+        assert same == (f"params/{name}" in account["initial"])
+    assert "the published one reads FC7" in capsys.readouterr().out
+
+    assert trainer("run").run(lambda: bool(read_metrics(tmp_path / "run"))) is None
+    weights.unlink()
+    assert trainer("run").run().step == 3
+    with pytest.raises(UserError, match=r"config\.init\.path=.*vgg16\.npz does not exist"):
+        trainer("new").run()
+
+
+def test_weights_that_do_not_fit_are_refused_before_anything_is_decoded(
+    weights, tiny, tiny_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(loading, "open_records", lambda *_: pytest.fail("decodes"))
+    arguments = [f"--config.{field}={value}" for field, value in VGG.items()]
+    arguments += ["--config.model.width=0.25", "--config.init.source=vgg16"]
+    arguments += [f"--config.init.path={weights}", f"--workdir={tmp_path / 'run'}"]
+    assert command.main(["jaxvid", f"--config={tiny_file}", *arguments]) == 2
+    assert "error: " in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,76 @@
+"""Evaluation, prediction, features and an exported network say the same of the same clips."""
+
+import json
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from jaxvid.data import pipeline, sampling
+from jaxvid.evaluation.evaluate import Scorer
+from jaxvid.experiment import experiment as experiments
+from jaxvid.experiment.network import forward
+from jaxvid.inference import export, features, predict, timeline
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+def softmax(logits):
+    shares = np.exp(logits - logits.max(-1, keepdims=True))
+    return shares / shares.sum(-1, keepdims=True)
+
+
+def test_all_modes_agree(each_stream, saved, tmp_path, capsys):
+    config = each_stream
+    with config.unlocked():
+        config.windows.stride = 1e-3  # a window at every frame
+    experiment = experiments.open_experiment(config)
+    workdir = tmp_path / "run"
+    variables = saved(experiment, workdir)
+    evaluated = Scorer(experiment).score(variables)
+    folder, clips = experiment.dataset.folder, evaluated.clips
+    cut = [
+        pipeline.eval_clip(experiment.source[clip.id], experiment.clip_settings, 1)
+        for clip in clips
+    ]
+    stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *cut)
+    model = jax.jit(partial(forward, experiment.model))
+    logits = np.asarray(model(variables, stacked)["logits"])
+    assert np.ptp(logits, axis=0).min() > 1e-3  # clips differ
+    np.testing.assert_allclose(softmax(logits), evaluated.probabilities, atol=1e-5)
+
+    videos = [folder / clip.id for clip in clips]
+    labels = predict.predict(config, workdir, videos)
+    np.testing.assert_allclose(labels.probabilities, evaluated.probabilities, atol=1e-5)
+
+    # Evaluation's view is the window in the middle.
+    assert features.run(config, workdir, list(map(str, videos)), str(tmp_path / "features")) == 0
+    spans = timeline.predict(config, workdir, videos[:1]).spans
+    for i, (clip, video) in enumerate(zip(clips, videos, strict=True)):
+        written = np.load(tmp_path / "features" / f"{video.name}.npz")
+        _, record = experiment.source[clip.id][0]
+        shown = len(sampling.resample(len(record.frames), record.fps, config.data.fps))
+        (start,) = sampling.view_starts(shown, config.data.num_frames, 1)
+        assert len(written["times"]) == shown - config.data.num_frames + 1 > 1
+        np.testing.assert_allclose(written["logits"][start], logits[i], atol=1e-5)
+        if video in spans:
+            shares = spans[video].probabilities
+            np.testing.assert_allclose(softmax(written["logits"]), shares, atol=1e-5)
+
+    export.run(config, workdir, str(tmp_path / "export"))
+    about = json.loads((tmp_path / "export" / "about.json").read_text())
+    program = jax.export.deserialize(
+        bytearray((tmp_path / "export" / about["programs"]["cpu"]).read_bytes())
+    )
+    weights = dict(np.load(tmp_path / "export" / "weights.npz"))
+    by_name = stacked if isinstance(stacked, dict) else {config.data.streams: stacked}
+    one_view = {name: array[:, 0] for name, array in by_name.items()}
+    assert {name: ["b", *array.shape[1:]] for name, array in one_view.items()} == {
+        name: each["shape"] for name, each in about["inputs"].items()
+    }
+    said = program.call(weights, one_view)
+    np.testing.assert_allclose(said["logits"], logits, atol=1e-5)
+    np.testing.assert_allclose(said["probabilities"], evaluated.probabilities, atol=1e-5)
+    for name, shape in about["outputs"].items():
+        assert ["b", *said[name].shape[1:]] == shape

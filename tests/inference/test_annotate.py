@@ -1,0 +1,110 @@
+import math
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from jaxvid.data import video as videos
+from jaxvid.inference import annotate
+from jaxvid.inference.timeline import Segment
+
+
+@pytest.fixture
+def video(tiny, tmp_path) -> Path:
+    source = next((Path(tiny.data.root) / "UCF-101" / "SitDown").glob("*.avi"))
+    return Path(shutil.copy(source, tmp_path / "a.avi"))
+
+
+def test_each_moment_of_a_copy_has_its_label(video, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
+    segments = [Segment(0, 0.5, "Run", 0.9), Segment(0.5, 9, "Sit", 0.875)]
+    assert annotate.annotate([(video, segments)], {video: tmp_path / "copy.mp4"}) == {}
+    half = math.ceil(videos.frames_per_second(video) / 2)
+    assert drawn[:half] == ["Run 90%"] * half
+    assert set(drawn[half:]) == {"Sit 88%"}
+
+    (tmp_path / "b.avi").write_bytes(b"")
+    wrong = annotate.annotate(
+        [(tmp_path / "b.avi", segments)], {tmp_path / "b.avi": tmp_path / "b"}
+    )
+    assert wrong == {tmp_path / "b.avi": "the file is empty"}
+
+
+def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path):
+    source, path, copy = (tmp_path / name for name in ("a.avi", "a.mp4", "copy.mp4"))
+    code = cv2.VideoWriter_fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(source), cv2.CAP_FFMPEG, code, 25, (96, 60))
+    times = [*range(25), *range(25, 125, 10)]  # in 25ths of a second: quick ones, then slow ones
+    for time in times:
+        writer.write(np.full((60, 96, 3), 2 * time, np.uint8))
+    writer.release()
+    packets = cv2.VideoCapture(str(source), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    raw = [cv2.VIDEOWRITER_PROP_RAW_VIDEO, 1]
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, 25, (96, 60), raw)
+    for time in times:
+        writer.set(cv2.VIDEOWRITER_PROP_PTS, time)
+        writer.write(packets.read()[1])
+    writer.release()
+
+    # The label changes while the frame of 2.6 s is on screen.
+    segments = [Segment(0, 2.8, "Run", 0.9), Segment(2.8, 9, "Sit", 0.9)]
+    drawn = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
+        assert annotate.annotate([(path, segments)], {path: copy}) == {}
+    facts = videos.Facts()
+    frames = list(videos.decode(copy, facts))
+    assert facts.clock() == (25, None)
+    assert drawn == ["Run 90%"] * 70 + ["Sit 90%"] * (len(frames) - 70)
+    # As long as the video, whose last frame stays for as long as the mean one.
+    assert len(frames) == pytest.approx(115 * 35 / 34, abs=1)
+    for at, frame in enumerate(frames):
+        shown = max(time for time in times if time <= at)
+        assert abs(frame.mean() - 2 * shown) < 8  # the slow ones differ by 20
+
+
+def test_odd_sides_get_a_black_line(tmp_path):
+    folder = tmp_path / "f"
+    folder.mkdir()
+    for i in range(3):
+        cv2.imwrite(str(folder / f"{i}.png"), np.full((61, 97, 3), 200, np.uint8))
+    segments = [Segment(0, 9, "Run", 0.9)]
+    assert annotate.annotate([(folder, segments)], {folder: tmp_path / "f.mp4"}) == {}
+    first, *_ = frames = list(videos.decode(tmp_path / "f.mp4"))
+    assert len(frames) == 3
+    assert first.shape == (62, 98, 3)
+    assert first[:, 97].mean() < 60 < 150 < first[:60, 90].mean()
+
+
+def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, monkeypatch):
+    real = cv2.VideoWriter
+
+    class Full:
+        def __init__(self, *arguments):
+            self._writer = real(*arguments)
+            self.isOpened, self.write = self._writer.isOpened, self._writer.write
+
+        def release(self):
+            self._writer.release()
+            file = next(tmp_path.glob(".copy.*.mp4"))
+            file.write_bytes(file.read_bytes()[:1000])  # what a full disk leaves
+
+    monkeypatch.setattr(cv2, "VideoWriter", Full)
+    with pytest.raises(OSError, match=r"copy.mp4 could not be written whole"):
+        annotate.annotate([(video, [Segment(0, 9, "Run", 1.0)])], {video: tmp_path / "copy.mp4"})
+    assert [p.name for p in tmp_path.glob("*copy*")] == []
+
+
+@pytest.mark.parametrize(("height", "width"), [(240, 320), (48, 36), (1080, 1920)])
+def test_a_label_fits_in_its_frame(height, width):
+    frame = np.full((height, width, 3), 128, np.uint8)
+    drawn = annotate.drawn(frame, "A long label 100%")
+    assert (frame == 128).all()
+    changed = np.argwhere((drawn != 128).any(axis=-1))
+    assert changed.max(axis=0)[1] < width - 1 or width < 50
+    assert changed.max(axis=0)[0] < height / 3
+    assert (drawn > 128).any()
+    assert cv2.countNonZero(drawn[..., 0]) < height * width  # the band is black

@@ -1,0 +1,228 @@
+import re
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from jaxvid import main as command
+from jaxvid.data.windows import Cutter
+from jaxvid.errors import UserError
+from jaxvid.experiment import experiment as experiments
+from jaxvid.inference import feature_files
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+def run(*arguments) -> int:
+    return command.main(["jaxvid", "--mode=features", *map(str, arguments)])
+
+
+@pytest.fixture
+def workdir(tiny, saved, tmp_path) -> Path:
+    saved(experiments.open_experiment(tiny), tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def videos(tiny, tmp_path) -> Path:
+    """Three videos, one of them in a folder of its own, and a file that does not decode."""
+    source = sorted((Path(tiny.data.root) / "UCF-101" / "SitDown").glob("*.avi"))
+    folder = tmp_path / "videos"
+    (folder / "inside").mkdir(parents=True)
+    for video, name in zip(source, ("a.avi", "b.avi", "inside/a.avi"), strict=False):
+        shutil.copy(video, folder / name)
+    (folder / "c.mp4").write_bytes(b"\0" * 5000)
+    return folder
+
+
+def test_every_video_gets_a_file_and_what_is_done_is_skipped(workdir, videos, tmp_path, capsys):
+    output = tmp_path / "features"
+    given = (f"--workdir={workdir}", f"--output={output}", videos, "--config.windows.length=0.5")
+    given += ("--config.windows.stride=0.2", "--config.eval.batch_size=16")
+    assert run(*given) == 1
+    printed = capsys.readouterr()
+    assert f"skipped {videos / 'c.mp4'}: not a video" in printed.err
+    assert f"features of 3 videos are new in {output}, of 0 were there" in printed.out
+    assert {p.relative_to(output).as_posix() for p in output.rglob("*") if p.is_file()} == {
+        "features.json",
+        "a.avi.npz",
+        "b.avi.npz",
+        "inside/a.avi.npz",
+    }
+    made_by = feature_files.about(output)["made_by"]
+    for path in feature_files.find(output):
+        with np.load(path) as there:
+            fps, count = float(there["fps"]), len(there["times"])
+            length, stride = round(0.5 * fps), round(0.2 * fps)
+            np.testing.assert_allclose(there["times"][:-1, 0], np.arange(count - 1) * stride / fps)
+            np.testing.assert_allclose(np.ptp(there["times"], axis=1), length / fps)
+            assert there["embedding"].shape == (count, 16)
+            assert there["sequence"].shape[:1] + there["sequence"].shape[2:] == (count, 16)
+            assert there["logits"].shape == (count, 2)
+            assert {there[n].dtype.name for n in ("embedding", "sequence", "logits")} == {"float32"}
+            # The mean over time is what the classifier reads; windows differ.
+            pooled = there["sequence"].mean(axis=1)
+            np.testing.assert_allclose(there["embedding"], pooled, atol=1e-5)
+            assert np.ptp(there["embedding"], axis=0).max() > 1e-4
+            assert (str(there["made_by"]), int(there["step"])) == (made_by, 3)
+            assert there["class_names"].tolist() == ["SitDown", "StandUp"]
+            assert str(there["video"]) == str(videos / path.relative_to(output).with_suffix(""))
+
+    before = {path: path.stat().st_mtime_ns for path in feature_files.find(output)}
+    (output / "a.avi.npz").write_bytes(b"PK damaged")
+    shutil.copy(videos / "a.avi", videos / "b.avi")  # another video by the same name
+    assert run(*given) == 1
+    assert "features of 2 videos are new" in capsys.readouterr().out
+    again = {path: path.stat().st_mtime_ns for path in feature_files.find(output)}
+    assert [path.name for path in before if before[path] == again[path]] == ["a.avi.npz"]
+    with np.load(output / "a.avi.npz") as a, np.load(output / "b.avi.npz") as b:
+        np.testing.assert_allclose(a["logits"], b["logits"], atol=1e-5)
+
+    assert run(*given, "--config.windows.stride=0.3") == 2
+    assert "features of another model, or of other windows" in capsys.readouterr().err
+    assert run(f"--workdir={workdir}", videos, f"--output={videos}") == 2
+    assert "holds other files" in capsys.readouterr().err
+
+
+def test_processes_share_the_videos(workdir, videos, tmp_path, capsys):
+    (videos / "c.mp4").unlink()
+    given = (f"--workdir={workdir}", f"--output={tmp_path / 'features'}", videos)
+    assert run(*given, "--config.data.shard=2/2") == 0
+    assert [p.name for p in feature_files.find(tmp_path / "features")] == ["b.avi.npz"]
+    assert run(*given, "--config.data.shard=1/2") == 0
+    assert len(feature_files.find(tmp_path / "features")) == 3
+    capsys.readouterr()
+    assert run(*given, "--config.data.shard=4/5") == 0
+    printed = capsys.readouterr().out
+    assert "part 4 of 5 is empty: there are 3 videos" in printed
+    assert "are new" not in printed
+
+
+def test_a_changed_frame_of_a_folder_makes_its_features_anew(workdir, tmp_path, capsys):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for i in range(9):
+        cv2.imwrite(str(frames / f"{i}.png"), np.full((48, 64, 3), 20 * i, np.uint8))
+    given = (f"--workdir={workdir}", f"--output={tmp_path / 'features'}", frames)
+    counts = []
+    for change in (False, False, True):
+        if change:
+            folder = frames.stat().st_mtime_ns
+            (frames / "4.png").write_bytes((frames / "8.png").read_bytes())
+            assert frames.stat().st_mtime_ns == folder
+        assert run(*given) == 0
+        counts.append(re.search(r"of (\d) videos are new", capsys.readouterr().out)[1])
+    assert counts == ["1", "0", "1"]
+
+
+def test_features_of_another_folder_are_not_overwritten(tmp_path):
+    there = tmp_path / "out" / "1.avi.npz"
+    there.parent.mkdir()
+    source = feature_files.Source(tmp_path / "la" / "1.avi", "state")
+    assert not feature_files.is_whole(there, source, "model")
+    np.savez(there, made_by="model", video=str(source.path), video_state="state")
+    assert feature_files.is_whole(there, source, "model")
+    (tmp_path / "link").symlink_to(tmp_path / "la")  # another name of the same video
+    linked = feature_files.Source(tmp_path / "link" / "1.avi", "state")
+    (tmp_path / "la").mkdir()
+    assert feature_files.is_whole(there, linked, "model")
+    other = feature_files.Source(tmp_path / "lb" / "1.avi", "state")
+    with pytest.raises(UserError, match=r"of .*/la/1\.avi, .* of .*/lb/1\.avi: choose another"):
+        feature_files.is_whole(there, other, "model")
+    assert not feature_files.is_whole(there, other, "another model")
+
+
+@pytest.mark.parametrize("change", ["appended", "deleted"])
+def test_a_video_that_changes_while_it_is_read_is_noted_as_before(
+    workdir, videos, tmp_path, monkeypatch, capsys, change
+):
+    of_file = Cutter.of_file
+
+    def changing(self, path, streams):
+        yield from of_file(self, path, streams)
+        if change == "deleted":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes() + b"more")
+
+    output = tmp_path / "features"
+    given = (f"--workdir={workdir}", f"--output={output}", videos / "a.avi")
+    with monkeypatch.context() as patch:
+        patch.setattr(Cutter, "of_file", changing)
+        assert run(*given) == 0
+    assert len(feature_files.find(output)) == 1
+    if change == "appended":
+        capsys.readouterr()
+        assert run(*given) == 0
+        assert "features of 1 videos are new" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "--mode=features writes to --output=FOLDER"),
+        (["--output={videos}/a.avi"], "is a file: a folder is wanted"),
+        (["--output={new}", "{videos}/a.avi", "{videos}/inside"], "would both be .*/a.avi.npz"),
+        (["--output={new}", "--config.eval.shuffle_frames=true"], "keeps frames in order"),
+        (["--output={new}", "/nowhere"], "/nowhere: it does not exist"),
+        (["--output={new}", "/nowhere", "--config.data.shard=3/2"], "data.shard='3/2'"),
+    ],
+)
+def test_wrong_input_is_one_line(tiny, workdir, videos, tmp_path, capsys, given, message):
+    new = tmp_path / "new"
+    given = [each.format(videos=videos, new=new) for each in given]
+    assert run(f"--workdir={workdir}", *given) == 2
+    (said,) = capsys.readouterr().err.strip().splitlines()
+    assert re.search(message, said)
+    assert not new.exists()
+
+
+def test_rows_are_saved_as_numpy_would(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = feature_files.Rows(tmp_path)
+    shapes = {"times": (2,), "embedding": (3,), "sequence": (4, 5), "logits": (6,)}
+    added = [{name: rng.normal(size=s) for name, s in shapes.items()} for _ in range(3)]
+    for row in added:
+        rows.append(row)
+    rows.save(tmp_path / "x.npz", {"fps": 25.0})
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+    with np.load(tmp_path / "x.npz") as there:
+        assert there["fps"] == 25.0
+        for name in shapes:
+            np.testing.assert_allclose(there[name], [row[name] for row in added], rtol=1e-6)
+    with pytest.raises(UserError, match=r"holds no features\.json"):
+        feature_files.find(tmp_path)
+
+
+def test_files_that_are_no_features_are_named(tmp_path):
+    path = tmp_path / "x.npz"
+    whole = {"made_by": "model", "video": "x", "embedding": np.ones((2, 3), np.float32)}
+    np.savez(path, **whole)
+    video, embedding = feature_files.read(path, "model")
+    assert (video, embedding.tolist()) == ("x", [[1.0] * 3] * 2)
+    with pytest.raises(UserError, match=r"x\.npz is of another model"):
+        feature_files.read(path, "another")
+    content = path.read_bytes()
+    for damaged in (b"", b"PK damaged", content[:-30], content.replace(b"\0\0\x80?", b"\0\0\1?")):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"x\.npz is damaged, or no file of features"):
+            feature_files.read(path, "model")
+    np.savez(path, clips=np.ones(3))
+    with pytest.raises(UserError, match=r"x\.npz is damaged, or no file of features"):
+        feature_files.read(path, "model")
+    np.save(tmp_path / "x.npy", np.ones(3))
+    (tmp_path / "x.npy").rename(path)
+    with pytest.raises(UserError, match=r"x\.npz is damaged, or no file of features"):
+        feature_files.read(path, "model")
+    np.savez(path, **{**whole, "embedding": np.ones(3)})
+    with pytest.raises(UserError, match=r"x\.npz: its embedding"):
+        feature_files.read(path, "model")
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"made_by": "m", "fields": {}}'])
+def test_a_damaged_features_json_is_named(tmp_path, text):
+    (tmp_path / "features.json").write_text(text)
+    with pytest.raises(UserError, match=r"features\.json is missing or damaged"):
+        feature_files.about(tmp_path)

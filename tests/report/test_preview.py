@@ -1,0 +1,77 @@
+import cv2
+import numpy as np
+import pytest
+
+from jaxvid import config as configs
+from jaxvid import main as command
+from jaxvid.data import flow, loading, pipeline
+from jaxvid.report import preview
+from jaxvid.skeletons import SKELETONS
+
+
+def test_the_sheet_is_of_the_first_training_clips(tiny_file, tiny, tmp_path, monkeypatch, capsys):
+    drawn = {}
+    monkeypatch.setitem(
+        preview.PICTURES, "rgb", lambda frames, _: drawn.setdefault(len(drawn), frames)
+    )
+    workdir = tmp_path / "run"
+    arguments = ["jaxvid", f"--config={tiny_file}", f"--workdir={workdir}", "--mode=preview"]
+    assert command.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "rgb      8x32x32x3 uint8 a clip" in printed
+    assert f"shown in {workdir / 'preview.png'}" in printed
+    sheet = cv2.imread(str(workdir / "preview.png"))
+    assert sheet.shape[0] > 8 * 100 and sheet.shape[1] > 8 * 100
+
+    dataset = loading.load(tiny.data)
+    source = loading.open_records(dataset, tiny.data)
+    settings = loading.clip_settings(tiny.data)
+    stream = pipeline.train_stream(
+        source, dataset.split("train"), settings, 8, tiny.seed, 0, 1, pipeline.Reading(1)
+    )
+    np.testing.assert_array_equal(next(stream)["clip"], [drawn[i] for i in range(8)])
+
+
+def test_sift_has_no_clips_to_show(tmp_path, capsys):
+    arguments = ["jaxvid", "--config=sift", "--mode=preview", f"--workdir={tmp_path / 'run'}"]
+    assert command.main(arguments) == 2
+    assert "sift reads whole frames" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "expected"),
+    [
+        (0, 0, (255, 255, 255)),
+        (5, 0, (255, 0, 0)),
+        (-5, 0, (0, 255, 255)),
+        (0, 5, (128, 255, 0)),
+    ],
+)
+def test_directions_of_flow_are_hues_and_rest_is_white(x, y, expected):
+    vectors = np.zeros((2, 3, 3, 6), np.float32)
+    vectors[..., 2:4] = x, y  # the middle one of three that are stacked
+    vectors[..., :2], vectors[..., 4:] = 9, -9
+    [picture, _] = preview.PICTURES["flow"](flow.quantise(vectors, 5), configs.default())
+    np.testing.assert_allclose(picture[1, 1], expected, atol=3)
+
+
+@pytest.mark.parametrize(("skeleton", "y_is_up"), [("figure18", False), ("ntu25", True)])
+def test_people_stand_upright(skeleton, y_is_up):
+    config = configs.default()
+    config.model.skeleton = skeleton
+    joints = SKELETONS[skeleton].joints
+    frames = np.zeros((1, 2, len(joints), 3), np.float32)
+    bone = next(b for b in SKELETONS[skeleton].bones if {joints[i] for i in b} == {"neck", "head"})
+    low, high = sorted(bone, key=lambda joint: joints[joint] == "head")
+    frames[0, 0, low], frames[0, 0, high] = (0.5, 0.1, 1), (0.1, 0.9, 1)
+    [picture] = preview.PICTURES["skeleton"](frames, config)
+    dark = np.argwhere(picture.min(-1) < 200)
+    top, bottom = dark[dark[:, 0].argmin()], dark[dark[:, 0].argmax()]
+    # The head is on the left. Metres of a room grow upwards, pixels of a picture downwards.
+    assert (top[1] < bottom[1]) == y_is_up
+
+
+def test_joints_that_are_not_there_are_not_drawn():
+    frames = np.zeros((2, 2, len(SKELETONS["figure18"].joints), 3), np.float32)
+    frames[1, 0, 0] = 0.5, 0.5, 1
+    assert (preview.PICTURES["skeleton"](frames, configs.default()) == 255).all()

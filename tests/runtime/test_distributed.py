@@ -1,0 +1,221 @@
+"""Several processes do the work of one: same batches, same losses, same results."""
+
+import csv
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from jobs import Job
+
+from jaxvid.config import files as config_files
+from jaxvid.data import pipeline
+from jaxvid.data.pipeline import Reading
+from jaxvid.errors import UserError
+from jaxvid.evaluation.evaluate import restore
+from jaxvid.experiment import experiment as experiments
+from jaxvid.runtime import distributed
+
+ONE = "--xla_backend_optimization_level=1 --xla_force_host_platform_device_count=1"
+LOCAL = Path(__file__).parents[1] / "launch" / "local.py"
+STEPS = 24
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def arguments(cache, dataset_root) -> list[str]:
+    """Some steps of a tiny network. Plain gradient descent: Adam follows rounding errors."""
+    return [
+        "--config=configs/li3d_bilstm.py:ucf101,split=1,scale=small",
+        f"--config.data.root={dataset_root}",
+        f"--config.data.cache={cache}",
+        "--config.data.short_side=40",
+        "--config.data.num_frames=8",
+        "--config.data.image_size=32",
+        "--config.data.workers=1",
+        "--config.model.backbone=c3d",  # starts sooner than the others
+        "--config.model.width=0.0625",
+        "--config.model.backbone_dropout=0.5",
+        "--config.model.hidden=8",
+        "--config.train.optimizer=sgd",
+        "--config.train.learning_rate=0.003",
+        f"--config.train.batch_size={BATCH}",
+        f"--config.train.epochs={STEPS * BATCH / 12}",
+        "--config.train.log_every=1",
+        "--config.train.eval_every=8.0",
+        "--config.eval.batch_size=4",
+        "--config.checkpoint.every=2.0",
+    ]
+
+
+@pytest.fixture(scope="module")
+def whole(arguments, tmp_path_factory) -> Job:
+    """A run in one process, from start to end."""
+    workdir = tmp_path_factory.mktemp("whole") / "run"
+    job = Job([*arguments, f"--workdir={workdir}"], workdir)
+    job.finish()
+    assert len(job.losses()) == STEPS
+    return job
+
+
+@pytest.fixture
+def one_device(monkeypatch) -> None:
+    """One of the eight simulated devices, as on a plain machine."""
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
+
+
+def predictions(workdir: Path) -> tuple[list[str], np.ndarray]:
+    with (workdir / "predictions.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    return [header[:4], *(row[:4] for row in rows)], np.array([r[4:] for r in rows], float)
+
+
+def results(workdir: Path) -> dict:
+    found = json.loads((workdir / "results.json").read_text())
+    return {name: value for name, value in found.items() if name != "seconds_per_clip"}
+
+
+def parameters(workdir: Path) -> dict:
+    experiment = experiments.open_experiment(config_files.read(workdir / "config.json"))
+    return restore(experiment, workdir)[1]["params"]
+
+
+def test_two_local_processes_do_what_one_does(whole, arguments, tmp_path, one_device):
+    workdir = tmp_path / "two"
+    command = [sys.executable, str(LOCAL), "2", "--cpu", *arguments, f"--workdir={workdir}"]
+    environment = os.environ | {"XLA_FLAGS": ONE}  # a device each
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert Job((), workdir).losses() == pytest.approx(whole.losses(), rel=1e-4, abs=1e-5)
+    labels, probabilities = predictions(workdir)
+    expected_labels, expected = predictions(whole.workdir)
+    assert labels == expected_labels
+    np.testing.assert_allclose(probabilities, expected, atol=5e-6)
+    assert results(workdir) == results(whole.workdir)
+    # One process reads what two have written, and another one has told nothing.
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
+        parameters(workdir),
+        parameters(whole.workdir),
+    )
+    said = [line for line in ended.stdout.splitlines() if line.startswith("[1] ")]
+    assert not [line for line in said if "Gloo" not in line]
+    assert "2 x cpu in 2 process(es)" in ended.stdout
+
+
+def test_on_one_two_four_and_one_again_a_run_is_the_same(whole, arguments, tmp_path):
+    """Each is asked to leave after some steps; parameters are divided over devices meanwhile."""
+    workdir = tmp_path / "run"
+    command = [*arguments, f"--workdir={workdir}"]
+    for count, step, divided in ((1, 4, []), (2, 10, ["--config.train.shards=2"]), (4, 16, [])):
+        job = Job([*command, *divided], workdir, count)
+        statuses, printed = job.strike(signal.SIGTERM, job.reached(step), victims=[count - 1])
+        assert statuses == [128 + signal.SIGTERM] * count, printed
+        assert "stopped and saved" in printed
+        assert "Traceback" not in printed
+        assert step <= max(job.losses()) < STEPS
+    last = Job(command, workdir)
+    assert "continues after step" in last.finish()
+    assert last.losses() == pytest.approx(whole.losses(), rel=1e-3, abs=1e-4)
+    assert predictions(workdir)[0] == predictions(whole.workdir)[0]
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_processes_read_the_batches_of_one(whole, count, one_device):
+    experiment = experiments.open_experiment(config_files.read(whole.workdir / "config.json"))
+    clips = experiment.clips("train")
+
+    def batches(reading: Reading) -> list[dict[str, np.ndarray]]:
+        stream = pipeline.train_stream(
+            *(experiment.source, clips, experiment.clip_settings, BATCH, 0, 20, 26, reading)
+        )
+        return list(stream)
+
+    def digests(parts: list[list[dict[str, np.ndarray]]]) -> list[str]:
+        together = [
+            {name: np.concatenate([part[name] for part in batch]) for name in batch[0]}
+            for batch in zip(*parts, strict=True)
+        ]
+        return [
+            hashlib.sha256(b["clip"].tobytes() + b["label"].tobytes()).hexdigest() for b in together
+        ]
+
+    one = digests([batches(Reading(threads=1))])
+    assert len({*one}) == 6
+    parts = [batches(Reading(1, 4, index, count)) for index in range(count)]
+    assert digests(parts) == one
+
+
+@pytest.mark.parametrize(
+    ("environment", "wrong"),
+    [
+        ({"JAX_PROCESS_ID": "2", "JAX_NUM_PROCESSES": "2"}, "JAX_PROCESS_ID=2"),
+        ({"JAX_PROCESS_ID": "0", "JAX_NUM_PROCESSES": "two"}, "JAX_NUM_PROCESSES=two"),
+        ({"JAX_PROCESS_ID": "0"}, "only some are set"),
+        ({"JAX_COORDINATOR_ADDRESS": "node1"}, "HOST:PORT is wanted"),
+        (
+            dict.fromkeys(distributed.VARIABLES, ""),
+            "no launcher has started this process",
+        ),
+    ],
+)
+def test_what_no_launcher_says_is_refused(environment, wrong, monkeypatch):
+    right = {"JAX_COORDINATOR_ADDRESS": "node1:1234"}
+    if environment.get("JAX_PROCESS_ID") != "0" or "JAX_NUM_PROCESSES" in environment:
+        right |= {"JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "1"}
+    for name in distributed.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (right | environment).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=re.escape(wrong)):
+        distributed.place()
+
+
+def test_a_launcher_s_variables_say_which_process_this_is(monkeypatch):
+    for name, value in zip(distributed.VARIABLES, ("node1:1234", "4", "3"), strict=True):
+        monkeypatch.setenv(name, value)
+    assert distributed.place() == (3, 4, "node1:1234", None)
+
+
+def test_srun_s_variables_do_too(monkeypatch):
+    for name in distributed.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    slurm = {
+        "SLURM_JOB_ID": "77",
+        "SLURM_STEP_NODELIST": "node[004-007]",
+        "SLURM_NTASKS": "8",
+        "SLURM_PROCID": "5",
+        "SLURM_LOCALID": "1",
+    }
+    for name, value in slurm.items():
+        monkeypatch.setenv(name, value)
+    place = distributed.place()
+    assert (place.index, place.count, place.device_ids) == (5, 8, [1])
+    assert place.address.startswith("node004:")
+
+
+def test_alone_nothing_is_waited_for():
+    assert distributed.count() == 1
+    assert distributed.is_first()
+    distributed.wait_for_all()
+    assert distributed.from_first(lambda: [1, "a"]) == [1, "a"]
+    assert distributed.first_before_others(lambda: 5) == 5
+    asked = distributed.Agreement(lambda: 15)
+    assert (asked(), asked.now()) == (15, 15)
+
+
+@pytest.mark.parametrize("mode", ["predict", "report", "search", "preview"])
+def test_work_of_one_process_is_not_divided(mode, tmp_path):
+    arguments = [f"--mode={mode}", "--distributed", "--config=configs/li3d_bilstm.py"]
+    job = Job([*arguments, f"--workdir={tmp_path}"], tmp_path / "run")
+    started = job.start()
+    assert started.wait() == [2]
+    assert f"--mode={mode} is the work of one process" in started.printed

@@ -1,0 +1,59 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxvid.errors import UserError
+from jaxvid.experiment import experiment as experiments
+from jaxvid.training import cluster_init
+from jaxvid.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+@pytest.fixture
+def soft(tiny, monkeypatch):
+    """`tiny` with a soft concatenation of four clusters, on one device."""
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
+    tiny.model.pooling = "soft_concat"
+    tiny.model.clusters = 4
+    tiny.model.aggregated = 8
+    return tiny
+
+
+def test_clusters_are_fitted_once(soft, tmp_path, monkeypatch):
+    experiment = experiments.open_experiment(soft)
+    first = Trainer(experiment, tmp_path).start()
+    monkeypatch.setattr(cluster_init, "fit", lambda *_: pytest.fail("fitted again"))
+    again = Trainer(experiment, tmp_path).start()
+    jax.tree.map(np.testing.assert_array_equal, first.params, again.params)
+    np.savez(tmp_path / "clusters.npz", weights=np.zeros(3))
+    with pytest.raises(UserError, match=r"clusters\.npz holds the clusters of another model"):
+        Trainer(experiment, tmp_path).start()
+
+
+def test_clusters_start_from_the_features_of_training_clips(soft, tmp_path):
+    experiment = experiments.open_experiment(soft)
+    trainer = Trainer(experiment, tmp_path)
+    state = trainer.start()
+    pooling = jax.device_get(state.params["pooling"])
+    centres, weights = pooling["vlad"]["centres"], pooling["vlad"]["weights"]
+    np.testing.assert_allclose(weights, 2 * centres, rtol=1e-6)
+    # k-means centres are means of features: an LSTM's lie well inside (-1, 1).
+    assert np.abs(centres).max() < 1
+    again = jax.device_get(Trainer(experiment, tmp_path).start().params)
+    jax.tree.map(np.testing.assert_array_equal, again, jax.device_get(state.params))
+    soft.model.cluster_start = "random"
+    random = Trainer(experiment, tmp_path).start().params["pooling"]["vlad"]["centres"]
+    assert not np.allclose(random, centres)
+
+
+def test_too_few_clips_for_the_clusters_are_said(soft, tmp_path):
+    soft.model.clusters = 500
+    experiment = experiments.open_experiment(soft)
+    with pytest.raises(UserError, match=r"model.clusters=500: \d+ different features are too few"):
+        Trainer(experiment, tmp_path).start()
+
+
+def test_other_poolings_have_none(tiny):
+    assert not cluster_init.are_fitted(tiny.model)

@@ -1,0 +1,76 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jaxvid import config as configs
+from jaxvid.config import files as config_files
+from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.errors import UserError
+from jaxvid.workdir import layout as workdirs
+
+
+def test_the_split_is_written_once(tmp_path):
+    clips = (
+        Clip(Path("a/1.mp4"), 0, "train", "P1"),
+        Clip(Path("a/2, new.mp4"), 0, "test", "P2"),
+        Clip(Path("b/1.mp4"), 1, "train", "P1"),
+    )
+    dataset = Dataset("folder", tmp_path, ("left", "追い越す"), clips)
+    config = configs.for_dataset("folder")
+    config.data.root = "mine"
+    usable = [clip for clip in clips if clip.split == "train"]
+    for _ in range(2):
+        workdirs.claim(tmp_path, config, dataset, usable)
+        assert (tmp_path / workdirs.SPLIT).read_text(encoding="utf-8") == (
+            "clip,label,split,group\n"
+            "a/1.mp4,left,train,P1\n"
+            '"a/2, new.mp4",left,test,P2\n'
+            "b/1.mp4,追い越す,train,P1\n"
+        )
+    assert config_files.read(tmp_path / workdirs.CONFIG).data.root == str(Path.cwd() / "mine")
+    other = replace(dataset, clips=clips[:2])
+    with pytest.raises(UserError, match=r"clips or their split have changed since .*--mode=eval"):
+        workdirs.claim(tmp_path, config, other, usable)
+    with pytest.raises(UserError, match=r"have changed since .* began \(2 then, 1 now\)"):
+        workdirs.claim(tmp_path, config, dataset, usable[:1])
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A dataset of two classes, and a workdir of a run on it."""
+    clips = tuple(
+        Clip(Path(f"{name}/{i}.mp4"), label, "train" if i else "test", f"{name}{i}")
+        for label, name in enumerate("ab")
+        for i in range(3)
+    )
+    dataset = Dataset("folder", tmp_path, ("a", "b"), clips)
+    folder = tmp_path / "run"
+    workdirs.claim(folder, configs.for_dataset("folder"), dataset, dataset.split("train"))
+    return dataset, folder
+
+
+def test_other_classes_than_the_models_are_not_scored(trained):
+    dataset, folder = trained
+    workdirs.check_evaluated(folder, dataset, dataset.split("test"), "test")
+    turned = replace(dataset, class_names=("b", "a"))
+    with pytest.raises(UserError, match=r"has the classes b, a, and the model in .* knows a, b"):
+        workdirs.check_evaluated(folder, turned, turned.split("test"), "test")
+
+
+def test_clips_that_were_trained_on_are_no_test(trained):
+    dataset, folder = trained
+    with pytest.raises(UserError, match=r"trained on 4 of these 6 test clips, a/1.mp4 among them"):
+        workdirs.check_evaluated(folder, dataset, list(dataset.clips), "test")
+    workdirs.check_evaluated(folder, dataset, dataset.split("train"), "train")
+
+
+def test_results_of_other_clips_get_a_folder_of_their_own(trained):
+    dataset, folder = trained
+    config, test = configs.for_dataset("folder"), dataset.split("test")
+    assert workdirs.evaluation_folder(folder, config, test) == folder
+    assert workdirs.evaluation_folder(folder, config, test[:1]) == folder
+    others = [replace(test[0], path=Path("a/new.mp4"))]
+    elsewhere = workdirs.evaluation_folder(folder, config, others)
+    assert elsewhere.parent == folder / "evaluations"
+    assert elsewhere.name.startswith("clips=")
