@@ -30,7 +30,7 @@ def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: DATASET[,fusion=concat|sum][,KEY=VALUE ...]."""
     config, chosen = configs.with_options(argument, recipes.hybrid, fusion=("concat", "sum"))
     config.name = "two_stream"
-    config.data.streams = "rgb+flow"
+    config.data.modality = "rgb+flow"
     config.model.backbone = "two_stream"
     config.model.rgb_backbone = "inception2d"
     config.model.flow_backbone = "inception2d"

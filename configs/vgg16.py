@@ -38,7 +38,7 @@ def get_config(argument: str = "") -> ConfigDict:
     """Returns the config; `argument`: DATASET[,stream=rgb|flow][,KEY=VALUE ...]."""
     config, chosen = configs.with_options(argument, recipes.deep_fusion, stream=("rgb", "flow"))
     config.name = f"vgg16_{chosen['stream']}"
-    config.data.streams = chosen["stream"]
+    config.data.modality = chosen["stream"]
     config.model.backbone = "vgg16"
     config.model.encoder = "none"
     return config

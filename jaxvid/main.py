@@ -184,6 +184,8 @@ def _joined(argv: list[str]) -> list[str]:
             joined[-1] = f"--{before.lstrip('-')}={argument}"
         else:
             joined.append(re.sub(r"^--?(?=(mode|workdir|config)\b)", "--", argument))
+    for old, new in config_files.RENAMED.items():
+        joined = [re.sub(rf"^--config\.{re.escape(old)}(?==)", f"--config.{new}", a) for a in joined]
     return joined
 
 

@@ -28,7 +28,7 @@ from jaxvid.workdir import checkpoints
 from jaxvid.workdir import layout as workdirs
 
 CLASSES = ("SitDown", "StandUp")
-STREAMS = {
+MODALITIES = {
     "rgb": {},
     "rgb+flow": {
         "model.backbone": "two_stream",
@@ -129,11 +129,11 @@ def tiny_file(tiny: ConfigDict, tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture(params=list(STREAMS))
+@pytest.fixture(params=list(MODALITIES))
 def each_stream(request: pytest.FixtureRequest, tiny: ConfigDict) -> ConfigDict:
     """`tiny`, or a system as small on two streams or on skeletons."""
-    tiny.data.streams = request.param
-    tiny.update_from_flattened_dict(STREAMS[request.param])
+    tiny.data.modality = request.param
+    tiny.update_from_flattened_dict(MODALITIES[request.param])
     return tiny
 
 

@@ -53,8 +53,8 @@ def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys)
     assert "train.epochs: 2.0 there, 3.0 now" in capsys.readouterr().err
     assert run("--mode=eval", "--workdir", str(workdir), "--config.model.pooling=last") == 2
     assert "model.pooling: 'mean' there, 'last' now" in capsys.readouterr().err
-    assert run("--mode=eval", "--workdir", str(workdir), "--config.data.streams=flow") == 2
-    assert "data.streams: 'rgb' there, 'flow' now" in capsys.readouterr().err
+    assert run("--mode=eval", "--workdir", str(workdir), "--config.data.modality=flow") == 2
+    assert "data.modality: 'rgb' there, 'flow' now" in capsys.readouterr().err
 
     about = json.loads((workdir / "dataset.json").read_text())
     assert about["class_names"] == ["SitDown", "StandUp"]
@@ -167,17 +167,20 @@ def test_prepare_says_where(arguments, capsys):
         (["--config.data.split=9"], "data.split=9: .* has the splits 1, 2, 3"),
         (["--config.model.backbone=i4d"], "unknown backbone 'i4d': one of i3d, li3d"),
         (["--config.model.temporal_stride=3"], "unknown temporal_stride 3"),
-        (["--config.data.streams=flow+rgb"], "data.streams='flow.rgb': one of rgb, flow, rgb.flow"),
+        (
+            ["--config.data.modality=flow+rgb"],
+            "modality='flow.rgb': one of rgb, flow, rgb.flow",
+        ),
         (
             ["--config.model.backbone=two_stream"],
             "two_stream reads rgb.flow, not what .*=rgb gives",
         ),
         (
-            ["--config.data.streams=skeleton", "--config.model.backbone=st_gcn"],
+            ["--config.data.modality=skeleton", "--config.model.backbone=st_gcn"],
             "ucf101 has no skeletons; config.data.dataset=embedded, ntu60, kinetics_skeleton have",
         ),
         (
-            ["--config.data.streams=flow", "--config.data.flow.method=tvl1"],
+            ["--config.data.modality=flow", "--config.data.flow.method=tvl1"],
             "method=tvl1 needs OpenCV's contrib modules",
         ),
         (["--config.data.intervals=(3,2)"], "data.intervals=.*LEAST, MOST"),

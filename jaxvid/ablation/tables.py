@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 EMBEDDED = "embedded"
 NAMES = {"ucf101": "UCF101", "hmdb51": "HMDB51", "ucf11": "UCF11", "ucfsports": "UCFSports"}
 # The config field that an option behind a config's colon sets.
-OPTION_FIELDS = {"augment": "data.augment", "stream": "data.streams"}
+OPTION_FIELDS = {"augment": "data.augment", "stream": "data.modality"}
 
 ACCURACY, PRECISION, RECALL = "accuracy", "precision", "recall"
 PARAMETERS, TIME = "parameters", "test time"

@@ -12,7 +12,7 @@ from jaxvid.classical.encodings import Encoding
 from jaxvid.classical.experiment import SiftExperiment, Stages, describe, whole_frames
 from jaxvid.classical.svm import LinearSVM
 from jaxvid.data.datasets import Clip
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
 from jaxvid.evaluation import evaluate as evaluation
@@ -23,14 +23,14 @@ from jaxvid.runtime.progress import Bar
 
 def labeller(
     config: ConfigDict, workdir: Path, classes: int
-) -> Callable[[list[tuple[Stream, Record]]], np.ndarray]:
-    """Returns what scores a video's streams with a workdir's saved stages, (N,), N = `classes`.
+) -> Callable[[list[tuple[Modality, Record]]], np.ndarray]:
+    """Returns what scores a video's modalities with a workdir's saved stages, (N,), N = `classes`.
 
     Raises UserError where a stage is missing, or the SVM has another number of classes.
     """
     codebook, svm = _load(config, workdir, classes)
 
-    def score_one(video: list[tuple[Stream, Record]]) -> np.ndarray:
+    def score_one(video: list[tuple[Modality, Record]]) -> np.ndarray:
         encoding = codebook.encode(describe(whole_frames(video, config.sift), config.sift))
         return svm.probabilities(encoding[None])[0]
 

@@ -19,14 +19,14 @@ from jaxvid.config.fields import get
 from jaxvid.data import loading
 from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Clip
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
 from jaxvid.experiment.experiment import Footage
 from jaxvid.runtime import files, process_pool
 
 _CLIPS_AHEAD = 8  # of each thread
-_FIXED = {"data.streams": "rgb", "eval.views": 1, "eval.checkpoint": "last"}
+_FIXED = {"data.modality": "rgb", "eval.views": 1, "eval.checkpoint": "last"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SiftExperiment(Footage):
                 yield from pool.map(function, clips[start : start + some])
 
 
-def whole_frames(video: list[tuple[Stream, Record]], sift: ConfigDict) -> np.ndarray:
+def whole_frames(video: list[tuple[Modality, Record]], sift: ConfigDict) -> np.ndarray:
     """Returns the whole frames that stand for a video, (T, H, W, 3) uint8 RGB."""
     [(rgb, record)] = video
     return record.read(rgb, descriptors.frame_indices(len(record.frames), sift.frames))

@@ -28,11 +28,11 @@ def _part_of(command: Command) -> ConfigDict:
     """Returns the config under which this process does its part, where there are several."""
     if not command.distributed:
         return command.config
-    if command.config.data.shard:
-        raise UserError("config.data.shard: with --distributed every process knows its part")
+    if command.config.data.part:
+        raise UserError("config.data.part: with --distributed every process knows its part")
     here = distributed.place()
     config = command.config.copy_and_resolve_references()
-    config.data.shard = f"{here.index + 1}/{here.count}"
+    config.data.part = f"{here.index + 1}/{here.count}"
     return config
 
 

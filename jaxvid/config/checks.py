@@ -36,7 +36,7 @@ def check(config: ConfigDict) -> None:
     one_of = {
         "data.dataset": DATASETS,
         "data.embedded.level": ("easy", "hard"),
-        "data.streams": ("rgb", "flow", "rgb+flow", "skeleton"),
+        "data.modality": ("rgb", "flow", "rgb+flow", "skeleton"),
         "data.sampling": ("consecutive", "interval"),
         "data.flow.method": ("dis", "farneback", "tvl1"),
         "model.skeleton": tuple(SKELETONS),
@@ -122,7 +122,7 @@ def check(config: ConfigDict) -> None:
         or not 1 <= limits[0] <= limits[1]
     ):
         raise UserError(f"config.data.intervals={limits}: (LEAST, MOST) in frames is wanted")
-    part(config.data.shard)
+    part(config.data.part)
     profiled_steps(config.train.profile_steps)
     if config.data.jpeg_quality > 100:
         raise UserError(f"config.data.jpeg_quality={config.data.jpeg_quality}: at most 100")
@@ -131,14 +131,14 @@ def check(config: ConfigDict) -> None:
 
 
 def part(shard: str) -> tuple[int, int]:
-    """Returns which part of how many `data.shard` names, 1 of 1 where it is empty.
+    """Returns which part of how many `data.part` names, 1 of 1 where it is empty.
 
     Raises UserError where it names none.
     """
     number, slash, parts = (shard or "1/1").partition("/")
     if not (slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
         raise UserError(
-            f"config.data.shard='{shard}': i/n with i from 1 to n is wanted, such as 2/8"
+            f"config.data.part='{shard}': i/n with i from 1 to n is wanted, such as 2/8"
         )
     return int(number), int(parts)
 
@@ -161,7 +161,7 @@ def profiled_steps(steps: str) -> range:
 
 def check_undivided(config: ConfigDict) -> None:
     """Raises UserError for fields with which a mode would do less than it is for."""
-    for field in ("data.shard", "data.check_only"):
+    for field in ("data.part", "data.check_only"):
         if get(config, field):
             raise UserError(
                 f"config.{field}={get(config, field)}: training and evaluation take all videos; "

@@ -31,7 +31,7 @@ def default() -> ConfigDict:
     data.split = 1  # which of the official train/test splits, or of the random ones, from 1
     data.classes = ()  # names of the classes to use; empty: all
     data.clips_per_class = 0  # to train on, drawn by the seed; 0: all there are
-    data.streams = "rgb"  # what a clip shows: rgb, flow (optical), rgb+flow or skeleton
+    data.modality = "rgb"  # what a clip shows: rgb, flow (optical), rgb+flow or skeleton
     data.short_side = 256  # pixels of the short side of stored frames; smaller videos keep theirs
     data.jpeg_quality = 90  # of stored frames
     data.fps = 0.0  # frames per second to resample to before sampling; 0: the video's own
@@ -43,7 +43,7 @@ def default() -> ConfigDict:
     data.intervals = (2, 10)  # sampling=interval: range of the training clips' interval, frames
     data.people = 2  # M, people read from a frame's skeletons
     data.workers = 0  # processes that prepare videos; 0: one per core
-    data.shard = ""  # i/n: this process does the i-th of n parts; empty: all
+    data.part = ""  # i/n: this process does the i-th of n parts; empty: all
     data.check_only = False  # mode=prepare: decode all videos and report, and write no records
     data.threads = 0  # threads that decode clips while training; 0: one per core
     data.prefetch = 4  # batches decoded ahead
@@ -77,7 +77,9 @@ def default() -> ConfigDict:
     model.fuse_fc = False  # conv_fusion at the fully connected layer too (paper C, figure 3, right)
     model.fully_connected = False  # vgg16: FC6 and FC7 of each frame, not the mean over space
     model.authors_code = False  # st_gcn: a first unit without a shortcut, biases, as in its code
-    model.pictures = "centred"  # what vgg16, c3d and conv_fusion see of RGB: centred (in [-1, 1]),
+    model.image_norm = (
+        "centred"  # what vgg16, c3d and conv_fusion see of RGB: centred (in [-1, 1]),
+    )
     # imagenet (torchvision's means and deviations) or sports1m (blue first, less their means)
     model.padding = "same"  # at strides of inception2d, c3d and st_gcn: same (TensorFlow's), torch
     model.encoder = "bilstm"  # none, lstm, bilstm, gru, ln_lstm or transformer

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxvid.config.fields import default, flatten
+from jaxvid.config.fields import default, flatten, get
 from jaxvid.errors import UserError
 
 # What may differ between the run that wrote a checkpoint and the one that continues it.
@@ -15,11 +15,10 @@ FREE_TO_CHANGE = (
     "data.root",
     "data.cache",
     "data.workers",
-    "data.shard",
+    "data.part",
     "data.check_only",
     "data.threads",
     "data.prefetch",
-    "data.shard",
     "eval",
     "windows",
     "checkpoint",
@@ -28,6 +27,13 @@ FREE_TO_CHANGE = (
     "train.log_every",
     "train.profile_steps",
 )
+
+# Names that fields had, for workdirs, config files and command lines of earlier versions.
+RENAMED = {
+    "data.streams": "data.modality",
+    "data.shard": "data.part",
+    "model.pictures": "model.image_norm",
+}
 
 
 def differences(old: ConfigDict, new: ConfigDict) -> dict[str, tuple[Any, Any]]:
@@ -60,6 +66,16 @@ def read(path: Path) -> ConfigDict:
             config.update(_tuples(values))
     except (AttributeError, TypeError, ValueError) as error:
         raise UserError(f"{path} is not a config: {error}") from None
+    return _known(config, path)
+
+
+def _known(config: ConfigDict, path: Path) -> ConfigDict:
+    """Returns a config locked, under today's names. Raises UserError for fields there are not."""
+    flat = flatten(config)
+    for old in RENAMED.keys() & flat.keys():
+        section, _, name = old.rpartition(".")
+        get(config, section)[RENAMED[old].rpartition(".")[2]] = flat[old]
+        del get(config, section)[name]
     unknown = flatten(config).keys() - flatten(default()).keys()
     if unknown:
         raise UserError(f"{path}: unknown fields {', '.join(sorted(unknown))}")
@@ -82,7 +98,7 @@ def load(name: str) -> ConfigDict:
     spec.loader.exec_module(module)
     if not hasattr(module, "get_config"):
         raise UserError(f"config file {path} has no function get_config")
-    return module.get_config(argument).lock()
+    return _known(module.get_config(argument), path)
 
 
 def find(name: str) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import cv2
 import numpy as np
 
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.video import DEFAULT_FPS, UNEVEN
 from jaxvid.errors import UserError
 
@@ -59,9 +59,9 @@ class Camera:
         """The seconds of frames that wait to be taken."""
         return self._queue.qsize() / self.fps
 
-    def frames(self, streams: list[Stream]) -> Iterator[tuple[bytes, ...]]:
-        """Yields the frames as they are stored, one piece of bytes per stream, until the end."""
-        threading.Thread(target=self._read, args=(streams,), daemon=True).start()
+    def frames(self, modalities: list[Modality]) -> Iterator[tuple[bytes, ...]]:
+        """Yields the frames as they are stored, one piece of bytes per modality, until the end."""
+        threading.Thread(target=self._read, args=(modalities,), daemon=True).start()
         count = 0
         while True:
             try:
@@ -77,15 +77,15 @@ class Camera:
         if not count:
             raise UserError(f"{self.name} gives no frames")
 
-    def _read(self, streams: list[Stream]) -> None:
+    def _read(self, modalities: list[Modality]) -> None:
         try:
             frames: Iterable[np.ndarray] = self._decoded()
             if self._by_clock:
                 frames = evenly(frames, self.fps)
             elif self.name.startswith("file:"):
                 frames = evenly(frames, self.fps, Times(self._seconds, self.fps), holds=True)
-            copies = itertools.tee(frames, len(streams))
-            stored = (s.encode_frames(c) for s, c in zip(streams, copies, strict=True))
+            copies = itertools.tee(frames, len(modalities))
+            stored = (s.encode_frames(c) for s, c in zip(modalities, copies, strict=True))
             for pieces in zip(*stored, strict=True):
                 self._put(pieces)
             self._put(None)

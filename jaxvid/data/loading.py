@@ -26,7 +26,7 @@ from jaxvid.data.datasets import (
     ucf101,
     ucfsports,
 )
-from jaxvid.data.modalities import Flow, Rgb, Skeletons, Stream
+from jaxvid.data.modalities import Flow, Modality, Rgb, Skeletons
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
 from jaxvid.data.records import RecordSource, Videos
@@ -98,21 +98,21 @@ def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:
 
 
 def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
-    """Prepares the streams of a dataset's videos where that is still to be done, and opens them.
+    """Prepares the modalities of a dataset's videos where that is still to be done, and opens them.
 
-    Raises UserError where the dataset or this installation does not have a stream.
+    Raises UserError where the dataset or this installation does not have a modality.
     """
     sources = []
-    for stream in streams(dataset, data):
-        folder = preparation.prepare(dataset, stream, records_folder(data), data.workers)
-        sources.append(RecordSource(folder, stream))
+    for modality in modalities(dataset, data):
+        folder = preparation.prepare(dataset, modality, records_folder(data), data.workers)
+        sources.append(RecordSource(folder, modality))
     return Videos(sources)
 
 
 def prepare_part(dataset: Dataset, data: ConfigDict, part: tuple[int, int]) -> None:
     """Prepares the i-th of n parts, `part` being (i, n), of what `open_records` opens."""
-    for stream in streams(dataset, data):
-        preparation.prepare_part(dataset, stream, records_folder(data), part, data.workers)
+    for modality in modalities(dataset, data):
+        preparation.prepare_part(dataset, modality, records_folder(data), part, data.workers)
 
 
 def records_folder(data: ConfigDict) -> Path:
@@ -120,17 +120,17 @@ def records_folder(data: ConfigDict) -> Path:
     return cache_folder(data) / "records"
 
 
-def streams(dataset: Dataset, data: ConfigDict) -> list[Stream]:
-    """Returns the streams that a config's clips have.
+def modalities(dataset: Dataset, data: ConfigDict) -> list[Modality]:
+    """Returns the modalities that a config's clips have.
 
     Raises UserError where the dataset or this installation does not have one.
     """
-    return [STREAMS[name](dataset, data) for name in stream_names(data)]
+    return [MODALITIES[name](dataset, data) for name in modality_names(data)]
 
 
-def stream_names(data: ConfigDict) -> list[str]:
-    """Returns the names of the streams that a config's clips have."""
-    return data.streams.split("+")
+def modality_names(data: ConfigDict) -> list[str]:
+    """Returns the names of the modalities that a config's clips have."""
+    return data.modality.split("+")
 
 
 def _rgb(dataset: Dataset, data: ConfigDict) -> Rgb:
@@ -147,7 +147,7 @@ def _flow(dataset: Dataset, data: ConfigDict) -> Flow:
 def _skeleton(dataset: Dataset, data: ConfigDict) -> Skeletons:
     if not dataset.skeletons:
         raise UserError(
-            f"config.data.streams=skeleton: {dataset.name} has no skeletons; "
+            f"config.data.modality=skeleton: {dataset.name} has no skeletons; "
             f"config.data.dataset={', '.join(FORMATS)} have"
         )
     return Skeletons(dataset.skeletons, data.people)
@@ -156,12 +156,12 @@ def _skeleton(dataset: Dataset, data: ConfigDict) -> Skeletons:
 def _check_videos(dataset: Dataset, data: ConfigDict) -> None:
     if dataset.skeletons and not FORMATS[dataset.skeletons].suffix:
         raise UserError(
-            f"config.data.streams={data.streams}: {dataset.name} has joints and no videos; "
+            f"config.data.modality={data.modality}: {dataset.name} has joints and no videos; "
             f"--config=configs/st_gcn.py:{dataset.name} reads them"
         )
 
 
-STREAMS: dict[str, Callable[[Dataset, ConfigDict], Stream]] = {
+MODALITIES: dict[str, Callable[[Dataset, ConfigDict], Modality]] = {
     "rgb": _rgb,
     "flow": _flow,
     "skeleton": _skeleton,
@@ -182,12 +182,12 @@ def clip_settings(data: ConfigDict) -> ClipSettings:
 
 
 def clip_shapes(data: ConfigDict, skeleton: str) -> dict[str, tuple[int, ...]]:
-    """Returns the shape of each stream of a clip, without the axis of the batch."""
+    """Returns the shape of each modality of a clip, without the axis of the batch."""
     picture = (data.num_frames, data.image_size, data.image_size)
     shapes = {"rgb": (*picture, 3), "flow": (*picture, 2 * data.flow.stack)}
-    if "skeleton" in stream_names(data):
+    if "skeleton" in modality_names(data):
         shapes["skeleton"] = (data.num_frames, data.people, len(SKELETONS[skeleton].joints), 3)
-    return {name: shapes[name] for name in stream_names(data)}
+    return {name: shapes[name] for name in modality_names(data)}
 
 
 def _embedded_root(data: ConfigDict, classes: tuple[str, ...]) -> Path:

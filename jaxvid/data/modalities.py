@@ -1,7 +1,7 @@
-"""The streams of a clip: what is stored of each, and how clips are cut from what is stored.
+"""The modalities of a clip: what is stored of each, and how clips are cut from what is stored.
 
-A stream turns a video into one piece of bytes per frame (`encode`, while preparing), and those
-pieces into the network's input (`read`, `cut` and `mirror`, while training). A new stream is a
+A modality turns a video into one piece of bytes per frame (`encode`, while preparing), and those
+pieces into the network's input (`read`, `cut` and `mirror`, while training). A new modality is a
 class here, an entry and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
@@ -22,10 +22,10 @@ Cut = Callable[[np.ndarray], np.ndarray]
 Choose = Callable[[int, int], augment.Crop]
 
 
-class Stream(Protocol):
-    """What preparation and the pipeline ask of a stream.
+class Modality(Protocol):
+    """What preparation and the pipeline ask of a modality.
 
-    A stream's fields are its settings: they determine what is stored.
+    A modality's fields are its settings: they determine what is stored.
     """
 
     name: ClassVar[str]
@@ -53,16 +53,16 @@ class Stream(Protocol):
     def cut(self, frame: np.ndarray, choose: Choose, size: int) -> np.ndarray:
         """Returns the crop that `choose` has for a frame's (height, width), at the network's size.
 
-        `size` in pixels. Where a stream has no pictures, `choose` is not called.
+        `size` in pixels. Where a modality has no pictures, `choose` is not called.
         """
 
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         """Returns the frames as a mirror shows them."""
 
 
-def settings(stream: Stream) -> dict[str, Any]:
-    """Returns a stream's name and settings, as a manifest holds them."""
-    return {"stream": stream.name, **asdict(stream)}
+def settings(modality: Modality) -> dict[str, Any]:
+    """Returns a modality's name and settings, as a manifest holds them."""
+    return {"stream": modality.name, **asdict(modality)}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from jaxvid.data import augment, sampling
 from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Clip
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record, Videos
 from jaxvid.runtime import process_pool
 
@@ -122,9 +122,9 @@ def eval_stream(
 
 
 def train_clip(
-    video: list[tuple[Stream, Record]], settings: ClipSettings, rng: np.random.Generator
+    video: list[tuple[Modality, Record]], settings: ClipSettings, rng: np.random.Generator
 ) -> Arrays:
-    """Returns a training clip of a video's streams, without the axis of the batch.
+    """Returns a training clip of a video's modalities, without the axis of the batch.
 
     With augmentation: random frames, one of the three crops, and a mirror if `settings` say so;
     without: what evaluation sees.
@@ -145,8 +145,8 @@ def train_clip(
     return _cut(video, times, chosen, settings, crop, mirrored)
 
 
-def eval_clip(video: list[tuple[Stream, Record]], settings: ClipSettings, views: int) -> Arrays:
-    """Returns equally spaced views of a video's streams, with an axis of them in front.
+def eval_clip(video: list[tuple[Modality, Record]], settings: ClipSettings, views: int) -> Arrays:
+    """Returns equally spaced views of a video's modalities, with an axis of them in front.
 
     The middle square where training augments, else the whole frame scaled: what training sees most.
     """
@@ -154,7 +154,7 @@ def eval_clip(video: list[tuple[Stream, Record]], settings: ClipSettings, views:
 
 
 def window_clip(
-    video: list[tuple[Stream, Record]], settings: ClipSettings, start: int, length: int
+    video: list[tuple[Modality, Record]], settings: ClipSettings, start: int, length: int
 ) -> Arrays:
     """Returns what `eval_clip` cuts as one view of a video that is a window of this one.
 
@@ -169,7 +169,7 @@ def window_clip(
 
 
 def _views(
-    video: list[tuple[Stream, Record]], times: np.ndarray, settings: ClipSettings, views: int
+    video: list[tuple[Modality, Record]], times: np.ndarray, settings: ClipSettings, views: int
 ) -> Arrays:
     need = settings.num_frames
 
@@ -188,24 +188,24 @@ def _views(
 
 
 def as_clip(arrays: dict[str, Any]) -> Any:
-    """Returns the streams' arrays as networks take them: a single one itself, or all by name."""
+    """Returns the modalities' arrays as networks take them: a single one itself, or all by name."""
     return arrays if len(arrays) > 1 else next(iter(arrays.values()))
 
 
-def _times(video: list[tuple[Stream, Record]], settings: ClipSettings) -> np.ndarray:
+def _times(video: list[tuple[Modality, Record]], settings: ClipSettings) -> np.ndarray:
     _, record = video[0]
     return sampling.resample(len(record.frames), record.fps, settings.fps, record.times)
 
 
 def _cut(
-    video: list[tuple[Stream, Record]],
+    video: list[tuple[Modality, Record]],
     times: np.ndarray,
     chosen: np.ndarray,
     settings: ClipSettings,
     choose: Callable[[int, int], augment.Crop],
     mirrored: bool = False,
 ) -> Arrays:
-    """Returns the frames `times[chosen]` of each stream, under one crop for all of them."""
+    """Returns the frames `times[chosen]` of each modality, under one crop for all of them."""
     crop: augment.Crop | None = None
 
     def choose_once(height: int, width: int) -> augment.Crop:
@@ -214,20 +214,20 @@ def _cut(
         return crop
 
     arrays: dict[str, np.ndarray] = {}
-    for stream, record in video:
-        stack = settings.flow_stack if stream.name == "flow" else 1
+    for modality, record in video:
+        stack = settings.flow_stack if modality.name == "flow" else 1
         around = times[chosen][:, None] + np.arange(stack) - stack // 2
         around = np.clip(around, 0, len(record.frames) - 1)
         distinct, places = np.unique(around, return_inverse=True)
-        cut = functools.partial(stream.cut, choose=choose_once, size=settings.image_size)
-        frames = record.read(stream, distinct, cut)
-        frames = stream.mirror(frames) if mirrored else frames
+        cut = functools.partial(modality.cut, choose=choose_once, size=settings.image_size)
+        frames = record.read(modality, distinct, cut)
+        frames = modality.mirror(frames) if mirrored else frames
         if stack == 1:
             in_order = np.array_equal(places[:, 0], np.arange(len(frames)))
-            arrays[stream.name] = frames if in_order else frames[places[:, 0]]
+            arrays[modality.name] = frames if in_order else frames[places[:, 0]]
         else:  # (T, L, H, W, 2) to (T, H, W, 2 L)
             stacked = np.moveaxis(frames[places], 1, 3)
-            arrays[stream.name] = stacked.reshape(*stacked.shape[:3], -1)
+            arrays[modality.name] = stacked.reshape(*stacked.shape[:3], -1)
     return as_clip(arrays)
 
 

@@ -1,4 +1,4 @@
-"""Prepared videos: ArrayRecord shards of a stream's frames, with a manifest of what is where.
+"""Prepared videos: ArrayRecord shards of a modality's frames, with a manifest of what is where.
 
 A video is one record or, where it is long, several that follow each other: what a clip shows is
 read without the rest. A record is a msgpack map of `id` and `frames`, a list with the bytes of each
@@ -21,7 +21,7 @@ import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
 from jaxvid.data import damage
-from jaxvid.data.modalities import Cut, Stream, settings
+from jaxvid.data.modalities import Cut, Modality, settings
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
@@ -34,7 +34,7 @@ SEGMENT = 2**20  # bytes of frames up to which a video is one record
 
 @dataclass(frozen=True)
 class Record:
-    """A stream of one prepared video: `frames` are its frames' bytes, `fps` frames per second.
+    """A modality of one prepared video: `frames` are its frames' bytes, `fps` frames per second.
 
     `times` (T,): when each frame appears, seconds from 0, where their rate varies around `fps`.
     `shard`: the file it is read from, if it is.
@@ -46,13 +46,13 @@ class Record:
     times: np.ndarray | None = None
     shard: Path | None = None
 
-    def read(self, stream: Stream, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
-        """Returns frames as their stream reads them, (n, ...), each as `cut` leaves it.
+    def read(self, modality: Modality, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
+        """Returns frames as their modality reads them, (n, ...), each as `cut` leaves it.
 
         Raises UserError where a shard holds something else in their place.
         """
         try:
-            return stream.read(self.frames, indices, cut)
+            return modality.read(self.frames, indices, cut)
         except (VideoError, ValueError, cv2.error) as error:
             if self.shard is None or isinstance(error, UserError):
                 raise
@@ -185,14 +185,14 @@ class _Instruction:
 
 
 class RecordSource:
-    """Random access to one prepared stream of a dataset's videos, by clip id.
+    """Random access to one prepared modality of a dataset's videos, by clip id.
 
-    `folder` holds the manifest. Raises UserError where it is of another stream or of other
+    `folder` holds the manifest. Raises UserError where it is of another modality or of other
     settings, or names shards that are not there.
     """
 
-    def __init__(self, folder: Path, stream: Stream):
-        self.folder, self.stream = folder, stream
+    def __init__(self, folder: Path, modality: Modality):
+        self.folder, self.modality = folder, modality
         self.manifest = files.read_json(folder / MANIFEST)
         self._check_settings()
         instructions, start = [], 0
@@ -213,7 +213,7 @@ class RecordSource:
         self._source = ArrayRecordDataSource(instructions) if instructions else []
 
     def _check_settings(self) -> None:
-        there, wanted = self.manifest["settings"], settings(self.stream)
+        there, wanted = self.manifest["settings"], settings(self.modality)
         changed = [name for name in {**wanted, **there} if there.get(name) != wanted.get(name)]
         if changed:
             raise UserError(
@@ -250,9 +250,9 @@ class RecordSource:
 
 
 class Videos:
-    """The prepared streams of videos side by side, by clip id.
+    """The prepared modalities of videos side by side, by clip id.
 
-    It holds those videos that have all the streams.
+    It holds those videos that have all the modalities.
     """
 
     def __init__(self, sources: Sequence[RecordSource]):
@@ -261,6 +261,6 @@ class Videos:
     def __contains__(self, clip_id: str) -> bool:
         return all(clip_id in source.position for source in self.sources)
 
-    def __getitem__(self, clip_id: str) -> list[tuple[Stream, Record]]:
-        """Returns each stream with its record of a video."""
-        return [(source.stream, source[clip_id]) for source in self.sources]
+    def __getitem__(self, clip_id: str) -> list[tuple[Modality, Record]]:
+        """Returns each modality with its record of a video."""
+        return [(source.modality, source[clip_id]) for source in self.sources]

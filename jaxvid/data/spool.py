@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.prepare import shards
 from jaxvid.data.records import Record
 from jaxvid.data.video import Facts
@@ -14,10 +14,10 @@ from jaxvid.data.video import Facts
 IN_MEMORY = 2**26  # bytes of frames; with more, they go to a temporary file
 
 
-def record(path: Path, stream: Stream) -> Record:
-    """Decodes a video and returns the record of a stream of it. Raises VideoError."""
+def record(path: Path, modality: Modality) -> Record:
+    """Decodes a video and returns the record of a modality of it. Raises VideoError."""
     facts = Facts()
-    frames = Spooled(shards.decoded(stream.encode(path, facts)))
+    frames = Spooled(shards.decoded(modality.encode(path, facts)))
     fps, times = facts.clock()
     return Record(str(path), fps, frames, times)
 

@@ -15,7 +15,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.data import pipeline, sampling
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import shards
 from jaxvid.data.records import Record
@@ -65,33 +65,33 @@ class Cutter:
         """Returns the rate of the clips of a video, frames per second."""
         return min(self.settings.fps or fps, fps)
 
-    def of_file(self, path: Path, streams: list[Stream]) -> Iterator[tuple[Window, Any]]:
+    def of_file(self, path: Path, modalities: list[Modality]) -> Iterator[tuple[Window, Any]]:
         """Yields the windows of a video file, as `cut` does. Raises VideoError.
 
         The file is decoded twice: whether its frames come at an even rate is known at its end.
         """
         facts = Facts()
-        for _ in shards.decoded(streams[0].check(path, facts)):
+        for _ in shards.decoded(modalities[0].check(path, facts)):
             pass
         fps, times = facts.clock()
-        frames = zip(*(shards.decoded(s.encode(path)) for s in streams), strict=True)
-        yield from self.cut(frames, streams, fps, times)
+        frames = zip(*(shards.decoded(s.encode(path)) for s in modalities), strict=True)
+        yield from self.cut(frames, modalities, fps, times)
 
     def cut(
         self,
         frames: Iterable[Sequence[bytes]],
-        streams: list[Stream],
+        modalities: list[Modality],
         fps: float,
         times: np.ndarray | None = None,
     ) -> Iterator[tuple[Window, Any]]:
         """Yields each window of a video with its clip, which has an axis of one view in front.
 
-        `frames`: the video as it comes, one piece of bytes per stream and frame. `times`: when each
-        of them appears, seconds from 0, where their rate varies around `fps`. Where every frame is
-        kept, a window's times are those.
+        `frames`: the video as it comes, one piece of bytes per modality and frame. `times`: when
+        each of them appears, seconds from 0, where their rate varies around `fps`. Where every
+        frame is kept, a window's times are those.
         """
-        held = [_Held() for _ in streams]
-        video = [(s, Record("", fps, h, times)) for s, h in zip(streams, held, strict=True)]
+        held = [_Held() for _ in modalities]
+        video = [(s, Record("", fps, h, times)) for s, h in zip(modalities, held, strict=True)]
         (length, stride), rate, target = self.frames(fps), self.rate(fps), self.settings.fps
         around = self.settings.flow_stack
         start = previous_end = 0

@@ -130,7 +130,7 @@ def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = Fal
             config.model.temporal_stride,
         )
     dataset = distributed.first_before_others(lambda: loading.load(config.data, config.seed))
-    if config.data.streams == "skeleton" and dataset.skeletons:
+    if config.data.modality == "skeleton" and dataset.skeletons:
         joints = FORMATS[dataset.skeletons].joints
         if SKELETONS[joints].joints != SKELETONS[config.model.skeleton].joints:
             raise UserError(

@@ -137,11 +137,11 @@ def describe(config: ConfigDict, workdir: Path, num_classes: int | None = None) 
         raise UserError("config.model.system=sift: --mode=count counts networks, and it has none")
     count, source = (num_classes, "--num_classes") if num_classes else _classes(config, workdir)
     network = open_network(config, count)
-    streams = [f"{name} {'x'.join(map(str, s))}" for name, s in network.clip_shapes.items()]
+    modalities = [f"{name} {'x'.join(map(str, s))}" for name, s in network.clip_shapes.items()]
     return {
         "config": config.name or config.model.backbone,
         "classes": f"{count} ({source})",
-        "clip": " and ".join(streams),
+        "clip": " and ".join(modalities),
         **{name.replace("_", " "): _size(size) for name, size in network.parameters.items()},
         "forward pass": f"{forward_flops(network) / 1e9:,.4g} GFLOP a clip",
         "training step": f"{training_flops(network) / 1e9:,.4g} GFLOP a clip, forward and backward",

@@ -32,7 +32,7 @@ class Network:
 
     @property
     def clip_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of each stream of a clip, without the axis of the batch."""
+        """The shape of each modality of a clip, without the axis of the batch."""
         return loading.clip_shapes(self.config.data, self.config.model.skeleton)
 
     def init(self, key: jax.Array) -> Any:
@@ -55,7 +55,7 @@ class Network:
 
 
 def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Network:
-    """Builds the model. Raises UserError for parts or streams that do not fit each other.
+    """Builds the model. Raises UserError for parts or modalities that do not fit each other.
 
     `shards`: devices that hold one copy of the parameters between them.
     """
@@ -67,11 +67,11 @@ def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Netwo
     except ValueError as error:
         raise UserError(f"config.model: {error}") from None
     network = Network(config, model, devices)
-    if config.data.streams not in models.streams(config.model):
+    if config.data.modality not in models.modalities(config.model):
         raise UserError(
             f"config.model.backbone={config.model.backbone} reads "
-            f"{' or '.join(models.streams(config.model))}, not what config.data.streams="
-            f"{config.data.streams} gives"
+            f"{' or '.join(models.modalities(config.model))}, not what config.data.modality="
+            f"{config.data.modality} gives"
         )
     try:
         _ = network.shapes  # parts that do not fit say so when their shapes are computed
@@ -83,7 +83,7 @@ def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Netwo
 def forward(model: nn.Module, variables: Any, clips: Any) -> dict[str, jax.Array]:
     """Returns what a model says of clips as they are cut: the pass that every mode has in common.
 
-    Shapes: clips (B, V, ...), a map of them for several streams, V views of each, uint8 pictures
+    Shapes: clips (B, V, ...), a map of them for several modalities, V views of each, uint8 pictures
     and float32 joints; probabilities (B, N), logits (B, N), embedding (B, E), sequence (B, τ, D)
     and, where the model weighs its steps, attention (B, τ), float32, means over a clip's views.
     """

@@ -54,7 +54,7 @@ def run(config: ConfigDict, folder: Path, output: str) -> None:
 
 
 def _program(config: ConfigDict, classes: int, backend: str) -> jax_export.Exported:
-    """Returns a program: weights by name and clips by stream, to outputs by name."""
+    """Returns a program: weights by name and clips by modality, to outputs by name."""
     config = ConfigDict(config.to_dict())
     if config.model.lowering == "auto":
         config.model.lowering = FASTEST[backend]

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.prepare import shards
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
@@ -46,9 +46,9 @@ class Source:
     state: str
 
     @classmethod
-    def of(cls, path: Path, streams: Sequence[Stream]) -> "Source":
-        """Returns a video as it is now: all files of it that `streams` read."""
-        states = [shards.source(path.name, path, stream).state for stream in streams]
+    def of(cls, path: Path, modalities: Sequence[Modality]) -> "Source":
+        """Returns a video as it is now: all files of it that `modalities` read."""
+        states = [shards.source(path.name, path, modality).state for modality in modalities]
         return cls(path.absolute(), files.fingerprint(states))
 
 

@@ -56,10 +56,10 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
     names = _names(found.videos, target)
     network, about = opened(config, folder)
     feature_files.claim(target, about)
-    streams = video_files.streams_of(config, network.class_names)
+    modalities = video_files.modalities_of(config, network.class_names)
     skipped = dict(found.wrong)
     todo: list[Path] = []
-    number, parts = config_checks.part(config.data.shard)
+    number, parts = config_checks.part(config.data.part)
     videos = list(found.videos)[number - 1 :: parts]
     if not videos:
         video_files.tell(skipped, len(found.videos))
@@ -69,7 +69,7 @@ def run(config: ConfigDict, folder: Path, paths: list[str], output: str) -> int:
         )
         return len(skipped)
     for path in videos:
-        if not feature_files.is_whole(names[path], Source.of(path, streams), about["made_by"]):
+        if not feature_files.is_whole(names[path], Source.of(path, modalities), about["made_by"]):
             todo.append(path)
     with progress.Bar("features", len(videos), len(videos) - len(todo)) as bar:
         for path, reason in write(config, network, todo, names, about):
@@ -138,15 +138,15 @@ def write(
 
     `names`: the file of each video. `network`, `about`: what `opened` returns.
     """
-    streams = video_files.streams_of(config, network.class_names)
+    modalities = video_files.modalities_of(config, network.class_names)
     cutter = Cutter.of(config.windows, loading.clip_settings(config.data))
 
     sources: dict[Path, Source] = {}
 
     def cut(path: Path) -> Iterator[tuple[Window, Any]]:
         # Before it is read: one that changes meanwhile is then read again the next time.
-        sources[path] = Source.of(path, streams)
-        yield from cutter.of_file(path, streams)
+        sources[path] = Source.of(path, modalities)
+        yield from cutter.of_file(path, modalities)
 
     rows: dict[Path, Rows] = {}
     rates: dict[Path, float] = {}

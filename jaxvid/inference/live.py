@@ -34,7 +34,7 @@ def run(config: ConfigDict, folder: Path, name: str, file: Path | None, top: int
     """
     if config.model.system == "sift":
         raise UserError(f"{name} is labelled by a network; the system sift has none")
-    if "skeleton" in config.data.streams:
+    if "skeleton" in config.data.modality:
         raise UserError(f"the model in {folder} reads joints, and {name} shows pictures")
     process_pool.set_up_opencv()
     with Camera(name) as camera, ExitStack() as stack:
@@ -62,10 +62,10 @@ def run(config: ConfigDict, folder: Path, name: str, file: Path | None, top: int
 def _scored(
     camera: Camera, config: ConfigDict, network: Inference
 ) -> Iterator[tuple[Window, np.ndarray]]:
-    streams = video_files.streams_of(config, network.class_names)
+    modalities = video_files.modalities_of(config, network.class_names)
     cutter = Cutter.of(config.windows, loading.clip_settings(config.data))
     _, stride = cutter.frames(camera.fps)
-    for window, clip in cutter.cut(camera.frames(streams), streams, camera.fps):
+    for window, clip in cutter.cut(camera.frames(modalities), modalities, camera.fps):
         if camera.waits or camera.behind <= stride / cutter.rate(camera.fps):
             ((_, said),) = network([(window, clip)])
             yield window, said["probabilities"]

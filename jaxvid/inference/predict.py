@@ -13,7 +13,7 @@ from rich.text import Text
 
 from jaxvid.data import loading, pipeline, spool
 from jaxvid.data.live_source import is_source
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
 from jaxvid.experiment.batched import Inference
@@ -127,12 +127,12 @@ def predict(config: ConfigDict, folder: Path, paths: list[Path]) -> Labels:
 def _with_network(
     config: ConfigDict, folder: Path, class_names: tuple[str, ...], paths: list[Path]
 ) -> Iterator[Item]:
-    streams = video_files.streams_of(config, class_names)
+    modalities = video_files.modalities_of(config, class_names)
     network = Inference(config, folder, wanted=("probabilities",))
     settings = loading.clip_settings(config.data)
 
     def clip(path: Path) -> Iterator[Any]:
-        yield pipeline.eval_clip(_video(path, streams), settings, config.eval.views)
+        yield pipeline.eval_clip(_video(path, modalities), settings, config.eval.views)
 
     for (path, end), said in network(video_files.clips(video_files.read(paths, clip, config))):
         yield path, end or said["probabilities"]
@@ -145,18 +145,18 @@ def _with_sift(
     from jaxvid.classical.experiment import check, no_inner_threads
 
     check(config)
-    streams = video_files.streams_of(config, class_names)
+    modalities = video_files.modalities_of(config, class_names)
     score = labeller(config, folder, len(class_names))
 
     def scored(path: Path) -> Iterator[np.ndarray]:
-        yield score(_video(path, streams))
+        yield score(_video(path, modalities))
 
     with no_inner_threads():
         yield from video_files.read(paths, scored, config)
 
 
-def _video(path: Path, streams: list[Stream]) -> list[tuple[Stream, Record]]:
-    return [(stream, spool.record(path, stream)) for stream in streams]
+def _video(path: Path, modalities: list[Modality]) -> list[tuple[Modality, Record]]:
+    return [(modality, spool.record(path, modality)) for modality in modalities]
 
 
 def write(labels: Labels, file: Path, top: int) -> None:

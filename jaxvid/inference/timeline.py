@@ -98,12 +98,12 @@ def predict(config: ConfigDict, folder: Path, paths: list[Path]) -> Timelines:
     if config.model.system == "sift":
         raise UserError("--timeline labels windows with a network; the system sift has none")
     network = Inference(config, folder, wanted=("probabilities",))
-    streams = video_files.streams_of(config, network.class_names)
+    modalities = video_files.modalities_of(config, network.class_names)
     cutter = Cutter.of(config.windows, loading.clip_settings(config.data))
     rows: dict[Path, list[tuple[np.ndarray, np.ndarray]]] = {path: [] for path in paths}
     skipped: dict[Path, str] = {}
     with progress.Bar("labelling", len(paths)) as bar:
-        read = video_files.read(paths, lambda path: cutter.of_file(path, streams), config)
+        read = video_files.read(paths, lambda path: cutter.of_file(path, modalities), config)
         for (path, item), said in network(video_files.windows(read)):
             if not isinstance(item, video_files.End):
                 rows[path].append((item.times, said["probabilities"]))

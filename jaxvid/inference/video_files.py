@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.data import loading
 from jaxvid.data.datasets import layout
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import IMAGE_SUFFIXES, VideoError
 from jaxvid.errors import UserError
@@ -66,7 +66,7 @@ def _last_name(path: Path) -> str:
 
 def _joints_suffix(config: ConfigDict) -> str:
     """Returns what the clips' files end in where the model reads joints without videos, or ""."""
-    if config.data.streams != "skeleton" or config.data.dataset not in FORMATS:
+    if config.data.modality != "skeleton" or config.data.dataset not in FORMATS:
         return ""
     return FORMATS[config.data.dataset].clip_suffix
 
@@ -138,6 +138,6 @@ def tell(skipped: dict[Path, str], answered: int) -> None:
         raise UserError(f"none of the {len(skipped)} videos can be read: all are skipped")
 
 
-def streams_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Stream]:
-    """Returns the streams that a config's model reads, where its dataset is not at hand."""
-    return loading.streams(loading.without_videos(config.data, class_names), config.data)
+def modalities_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Modality]:
+    """Returns the modalities that a config's model reads, where its dataset is not at hand."""
+    return loading.modalities(loading.without_videos(config.data, class_names), config.data)

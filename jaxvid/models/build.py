@@ -32,7 +32,7 @@ from jaxvid.models import (
 from jaxvid.models.recognizer import Outputs, Recognizer
 from jaxvid.skeletons import SKELETONS
 
-__all__ = ["Outputs", "Recognizer", "build", "count_parameters", "sequence_length", "streams"]
+__all__ = ["Outputs", "Recognizer", "build", "count_parameters", "modalities", "sequence_length"]
 
 Part = Callable[[Any, DTypeLike], nn.Module | None]
 
@@ -91,7 +91,7 @@ BACKBONES: Mapping[str, Part] = {
         width=model.width,
         temporal_stride=model.temporal_stride,
         dropout=model.backbone_dropout,
-        pictures=model.pictures,
+        image_norm=model.image_norm,
         padding=model.padding,
         lowering=model.lowering,
         dtype=dtype,
@@ -100,7 +100,7 @@ BACKBONES: Mapping[str, Part] = {
         width=model.width,
         fully_connected=model.fully_connected,
         dropout=model.backbone_dropout,
-        pictures=model.pictures,
+        image_norm=model.image_norm,
         lowering=model.lowering,
         dtype=dtype,
     ),
@@ -118,14 +118,14 @@ BACKBONES: Mapping[str, Part] = {
         fc_features=model.fc_features,
         dropout=model.backbone_dropout,
         fuse_fc=model.fuse_fc,
-        pictures=model.pictures,
+        image_norm=model.image_norm,
         lowering=model.lowering,
         dtype=dtype,
     ),
     "st_gcn": _st_gcn,
 }
 
-# What the backbones read that do not read one stream of pictures, whichever it is.
+# What the backbones read that do not read one modality of pictures, whichever it is.
 READS: Mapping[str, str] = {
     "two_stream": "rgb+flow",
     "conv_fusion": "rgb+flow",
@@ -197,8 +197,8 @@ def _deep_fusion(model: Any, num_classes: int, dtype: DTypeLike) -> deep_fusion.
     )
 
 
-def streams(model: Any) -> tuple[str, ...]:
-    """Returns the values of `data.streams` that a model config's backbone can read."""
+def modalities(model: Any) -> tuple[str, ...]:
+    """Returns the values of `data.modality` that a model config's backbone can read."""
     return (READS[model.backbone],) if model.backbone in READS else ("rgb", "flow")
 
 

@@ -5,7 +5,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import PICTURES, ConvReLU, as_shown, check_choices, scale_channels
+from jaxvid.models.layers.common import (
+    IMAGE_NORMS,
+    ConvReLU,
+    as_shown,
+    check_choices,
+    scale_channels,
+)
 from jaxvid.models.layers.conv import LOWERINGS
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.layers.padding import PADDINGS
@@ -36,7 +42,7 @@ class C3D(nn.Module):
     - temporal_stride: 16, or 8, 4, 2, 1 so that short clips keep a sequence; the latest poolings
       lose their extent in time first.
     - dropout: in training, from the random stream "dropout".
-    - pictures: what the convolutions see: "centred", or "sports1m" as the published weights.
+    - image_norm: what the convolutions see: "centred", or "sports1m" as the published weights.
     - padding: where the last pooling pads maps of 7x7: at the end ("same"), or on both sides
       ("torch"), as the PyTorch port of the published weights.
 
@@ -48,7 +54,7 @@ class C3D(nn.Module):
     width: float = 1.0
     temporal_stride: int = 16
     dropout: float = 0.5
-    pictures: str = "centred"
+    image_norm: str = "centred"
     padding: str = "same"
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
@@ -57,7 +63,7 @@ class C3D(nn.Module):
         check_choices(
             self,
             temporal_stride=TEMPORAL_STRIDES,
-            pictures=PICTURES,
+            image_norm=IMAGE_NORMS,
             padding=PADDINGS,
             lowering=LOWERINGS,
         )
@@ -65,7 +71,7 @@ class C3D(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = as_shown(x, self.pictures)
+        x = as_shown(x, self.image_norm)
         strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
         for stage, (widths, stride) in enumerate(zip(STAGES, strides, strict=True), start=1):
             for letter, published in zip("ab", widths, strict=False):

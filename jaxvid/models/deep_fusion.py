@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import PICTURES, ConvReLU, check_choices, scale_channels
+from jaxvid.models.layers.common import IMAGE_NORMS, ConvReLU, check_choices, scale_channels
 from jaxvid.models.layers.conv import LOWERINGS
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.ln_lstm import LNLSTM
@@ -37,7 +37,7 @@ class ConvFusion(nn.Module):
     - fc_features: units of each fully connected layer at width 1.
     - dropout: on the output of each FC6 in training, from the random stream "dropout".
     - fuse_fc: fuse at the fully connected layer too.
-    - pictures: what the spatial tower sees, as VGG16's.
+    - image_norm: what the spatial tower sees, as VGG16's.
 
     Parameters: `spatial` and `temporal`, each those of VGG16, `fusion`, `fc6`, and with `fuse_fc`
     `spatial_fc6` and `fc_fusion`. Raises ValueError for an unknown lowering, or where the maps of
@@ -57,12 +57,12 @@ class ConvFusion(nn.Module):
     fc_features: int = 4096
     dropout: float = 0.5
     fuse_fc: bool = False
-    pictures: str = "centred"
+    image_norm: str = "centred"
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        check_choices(self, pictures=PICTURES, lowering=LOWERINGS)
+        check_choices(self, image_norm=IMAGE_NORMS, lowering=LOWERINGS)
         super().__post_init__()
 
     def __call__(self, clips: Mapping[str, jax.Array], train: bool) -> jax.Array:
@@ -73,7 +73,7 @@ class ConvFusion(nn.Module):
     def maps(self, clips: Mapping[str, jax.Array], train: bool) -> tuple[jax.Array, jax.Array]:
         """Computes x_conv (B,T,H/16,W/16,D), the fused maps, and x_fc (B,T,F), in `dtype`."""
         tower = {"width": self.width, "lowering": self.lowering, "dtype": self.dtype}
-        spatial = VGG16(**tower, pictures=self.pictures, name="spatial").maps(clips["rgb"])
+        spatial = VGG16(**tower, image_norm=self.image_norm, name="spatial").maps(clips["rgb"])
         temporal = VGG16(**tower, name="temporal").maps(clips["flow"])
         x_conv = ConvReLU(spatial.shape[-1], (3, 3, 3), self.lowering, self.dtype, name="fusion")(
             interleave(spatial, temporal)

@@ -5,7 +5,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import PICTURES, ConvReLU, as_shown, check_choices, scale_channels
+from jaxvid.models.layers.common import (
+    IMAGE_NORMS,
+    ConvReLU,
+    as_shown,
+    check_choices,
+    scale_channels,
+)
 from jaxvid.models.layers.conv import LOWERINGS
 from jaxvid.models.layers.max_pool import max_pool
 
@@ -24,7 +30,7 @@ class VGG16(nn.Module):
       dropout, instead of the average: C' is 4096 at width 1, and the frame size stays that of the
       initialisation.
     - dropout: of these in training, from the random stream "dropout".
-    - pictures: what the convolutions see: "centred", or "imagenet" as the published weights.
+    - image_norm: what the convolutions see: "centred", or "imagenet" as the published weights.
 
     Parameters: `conv1_1`, `conv1_2`, `conv2_1` to `conv5_3`, each with `conv/kernel` (1,3,3,C,D)
     and `conv/bias`, with `fully_connected` `fc6` and `fc7`. Flax's `capture_intermediates` reaches
@@ -35,12 +41,12 @@ class VGG16(nn.Module):
     width: float = 1.0
     fully_connected: bool = False
     dropout: float = 0.5
-    pictures: str = "centred"
+    image_norm: str = "centred"
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
-        check_choices(self, pictures=PICTURES, lowering=LOWERINGS)
+        check_choices(self, image_norm=IMAGE_NORMS, lowering=LOWERINGS)
         super().__post_init__()
 
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -53,7 +59,7 @@ class VGG16(nn.Module):
 
     @nn.compact
     def _layers(self, x: jax.Array, train: bool, fully_connected: bool) -> jax.Array:
-        x = as_shown(x, self.pictures)
+        x = as_shown(x, self.image_norm)
         for stage, (count, published) in enumerate(STAGES, start=1):
             if stage > 1:
                 x = max_pool(x, (1, 2, 2), (1, 2, 2))

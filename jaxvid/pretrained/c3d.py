@@ -1,6 +1,6 @@
 """Sports-1M's C3D from the state dictionary of its common PyTorch port.
 
-The weights were trained in Caffe: blue, green and red less their means (config.model.pictures=
+The weights were trained in Caffe: blue, green and red less their means (config.model.image_norm=
 sports1m; the mean of each channel for the mean of each pixel), and a last pooling that pads 7x7
 maps at their end (config.model.padding=same). The port pads on both sides (padding=torch).
 """
@@ -25,9 +25,9 @@ CONVOLUTIONS = {
 
 def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
     """Reads the file into the model. Raises UserError."""
-    if config.data.streams != "rgb":
+    if config.data.modality != "rgb":
         raise UserError(
-            f"{path} reads RGB, and config.data.streams={config.data.streams}: rgb is wanted"
+            f"{path} reads RGB, and config.data.modality={config.data.modality}: rgb is wanted"
         )
     file = WeightFile(path, tensor_files.read(path))
     transfer = Transfer(shapes, file)
@@ -41,9 +41,9 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
         transfer.keep("classifier", "fc7 before it is not from the file")
         file.drop(("fc8.weight", "fc8.bias"), "fc7 before it does not fit")
     transfer.keep_rest(config.model)
-    if config.model.pictures != "sports1m":
+    if config.model.image_norm != "sports1m":
         transfer.notes.append(
             "these weights were trained on blue, green and red less their means: "
-            "config.model.pictures=sports1m"
+            "config.model.image_norm=sports1m"
         )
     return transfer.loaded()

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from jaxvid.pretrained import tensor_files
 from jaxvid.pretrained.inception_layers import STEM, Layer, layer_names, placement
 from jaxvid.pretrained.loaded import Loaded
-from jaxvid.pretrained.transfer import RANDOM_STEM, Transfer, WeightFile, streams
+from jaxvid.pretrained.transfer import RANDOM_STEM, Transfer, WeightFile, modalities
 
 BRANCHES = {
     "branch_0": "branch1",
@@ -37,11 +37,11 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
         file.drop_under(head, "an auxiliary classifier, which only GoogLeNet's training had")
     transfer = Transfer(shapes, file)
     model = config.model
-    for path_, backbone, stream in streams(config):
+    for path_, backbone, modality in modalities(config):
         units = placement(transfer, file, path_, config)
         for name in layer_names():
             layer = _layer(file, name)
-            if name == STEM and stream == "flow":
+            if name == STEM and modality == "flow":
                 if config.init.flow_stem == "random":
                     transfer.keep(f"{path_}/{STEM}", RANDOM_STEM)
                     file.drop(layer.names.values(), RANDOM_STEM)

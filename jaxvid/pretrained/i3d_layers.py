@@ -1,4 +1,4 @@
-"""The Kinetics I3D weights, wherever they come from, into I3D and LI3D, one stream or two."""
+"""The Kinetics I3D weights, wherever they come from, into I3D and LI3D, one modality or two."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from jaxvid.errors import UserError
 from jaxvid.pretrained.inception_layers import Layer, layer_names, placement
 from jaxvid.pretrained.loaded import Loaded
-from jaxvid.pretrained.transfer import Transfer, WeightFile, streams
+from jaxvid.pretrained.transfer import Transfer, WeightFile, modalities
 
 STREAM_OF = {3: "rgb", 2: "flow"}
 
@@ -25,24 +25,24 @@ def place(
     classifier: ClassifierNames,
     inputs_first: bool = False,
 ) -> Loaded:
-    """Sets the backbones of a model from a file for each, the first one's stream first.
+    """Sets the backbones of a model from a file for each, the first one's modality first.
 
     `layer` reads the layer of one of our units from a file; `classifier` names the tensors of the
     classifier, `inputs_first` as Transfer.classifier's. Without a file the second of two streams
     keeps its initial values.
 
-    Raises UserError for the weights of another stream, and for what does not fit.
+    Raises UserError for the weights of another modality, and for what does not fit.
     """
     transfer = Transfer(shapes, *weight_files)
-    parts = streams(config)
-    for (path, _, stream), file in zip(parts, weight_files, strict=False):
+    parts = modalities(config)
+    for (path, _, modality), file in zip(parts, weight_files, strict=False):
         units = placement(transfer, file, path, config)
         stem = layer(file, layer_names()[0])
         found, wanted = stem.kernel.shape[3], units.stem_channels()
         if found != wanted:
             raise UserError(
-                f"{file.path} holds the weights of the {STREAM_OF.get(found, found)} stream: its "
-                f"first layer reads {found} channels; the model's {stream} stream has {wanted}"
+                f"{file.path} holds the weights of the {STREAM_OF.get(found, found)} modality: its "
+                f"first layer reads {found} channels; the model's {modality} modality has {wanted}"
             )
         for name in layer_names():
             units.put(name, layer(file, name))

@@ -190,12 +190,12 @@ class Transfer:
         return {"all": float(np.sqrt(missed / whole)), **each}
 
 
-def streams(config: Any) -> list[tuple[str, str, str]]:
-    """Returns the path of each backbone in a model, its name and the stream that it reads."""
+def modalities(config: Any) -> list[tuple[str, str, str]]:
+    """Returns the path of each backbone in a model, its name and the modality that it reads."""
     model = config.model
     if model.backbone == "two_stream":
         return [
             ("backbone/rgb", model.rgb_backbone, "rgb"),
             ("backbone/flow", model.flow_backbone, "flow"),
         ]
-    return [("backbone", model.backbone, config.data.streams)]
+    return [("backbone", model.backbone, config.data.modality)]

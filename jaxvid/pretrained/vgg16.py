@@ -13,7 +13,7 @@ from jaxvid.models.vgg import STAGES
 from jaxvid.pretrained import tensor_files
 from jaxvid.pretrained.convolutions import put_convolution, put_fully_connected
 from jaxvid.pretrained.loaded import Loaded
-from jaxvid.pretrained.transfer import RANDOM_STEM, Transfer, WeightFile, streams
+from jaxvid.pretrained.transfer import RANDOM_STEM, Transfer, WeightFile, modalities
 
 # torchvision numbers the convolutions among their ReLUs and poolings.
 _PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
@@ -28,11 +28,11 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
     file = WeightFile(path, tensor_files.read(path))
     transfer = Transfer(shapes, file)
     model = config.model
-    towers = streams(config)
+    towers = modalities(config)
     if model.backbone == "conv_fusion":
         towers = [("backbone/spatial", "vgg16", "rgb"), ("backbone/temporal", "vgg16", "flow")]
-    for tower, _, stream in towers:
-        _put_tower(transfer, file, tower, stream, config)
+    for tower, _, modality in towers:
+        _put_tower(transfer, file, tower, modality, config)
 
     if model.backbone == "conv_fusion":
         _put_fusion(transfer, file)
@@ -48,20 +48,20 @@ def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
     left = {name for name in file.tensors if name.startswith("classifier.")} - file.went.keys()
     file.drop(left, "the model has no such fully connected layer")
     transfer.keep_rest(model)
-    if model.pictures != "imagenet" and any(stream == "rgb" for _, _, stream in towers):
+    if model.image_norm != "imagenet" and any(modality == "rgb" for _, _, modality in towers):
         transfer.notes.append(
             "these weights were trained on pictures with ImageNet's mean and deviation: "
-            "config.model.pictures=imagenet"
+            "config.model.image_norm=imagenet"
         )
     return transfer.loaded()
 
 
 def _put_tower(
-    transfer: Transfer, file: WeightFile, tower: str, stream: str, config: ConfigDict
+    transfer: Transfer, file: WeightFile, tower: str, modality: str, config: ConfigDict
 ) -> None:
     for name, original in CONVOLUTIONS.items():
         kernel = file.take(f"{original}.weight", 4).transpose(2, 3, 1, 0)[None]
-        if name == "conv1_1" and stream == "flow":
+        if name == "conv1_1" and modality == "flow":
             if config.init.flow_stem == "random":
                 transfer.keep(f"{tower}/{name}", RANDOM_STEM)
                 file.drop((f"{original}.weight", f"{original}.bias"), RANDOM_STEM)

@@ -23,7 +23,7 @@ from jaxvid.workdir import layout as workdirs
 logger = logging.getLogger(__name__)
 
 # Fields of `model` that change what the same backbone computes from the same variables.
-OF_THE_COMPUTATION = ("kernel_order", "temporal_stride", "pictures", "padding")
+OF_THE_COMPUTATION = ("kernel_order", "temporal_stride", "image_norm", "padding")
 
 
 def check(path: Path, config: ConfigDict) -> None:
@@ -33,10 +33,10 @@ def check(path: Path, config: ConfigDict) -> None:
     there = config_files.read(path / workdirs.CONFIG)
     if there.model.system == "sift":
         raise UserError(f"{path} holds a run of the system sift: a network's is wanted")
-    if there.data.streams != config.data.streams:
+    if there.data.modality != config.data.modality:
         raise UserError(
-            f"the network in {path} reads {there.data.streams}, and config.data.streams="
-            f"{config.data.streams} gives another stream"
+            f"the network in {path} reads {there.data.modality}, and config.data.modality="
+            f"{config.data.modality} gives another modality"
         )
     kinds = [_kinds(c)["backbone"] for c in (there, config)]
     if kinds[0] != kinds[1]:

@@ -10,14 +10,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.data import loading, sampling
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.experiment.experiment import Footage
 from jaxvid.report.preview import PICTURES
 
 FRAMES = 16  # of a moving clip on the page, at most
 HEIGHT = 96  # pixels, at most; smaller ones are enlarged by the browser
-SHOWN_FIRST = ("rgb", "skeleton", "flow")  # of a clip's streams, the one that is shown
+SHOWN_FIRST = ("rgb", "skeleton", "flow")  # of a clip's modalities, the one that is shown
 _QUALITY = 50
 
 
@@ -50,9 +50,9 @@ def pictures(footage: Footage, clip_id: str, count: int = FRAMES) -> Pictures:
     video = footage.source[clip_id]
     times, chosen, seconds = _seen(video, footage.config)
     places = np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))
-    stream, record = min(video, key=lambda each: SHOWN_FIRST.index(each[0].name))
+    modality, record = min(video, key=lambda each: SHOWN_FIRST.index(each[0].name))
     indices = np.minimum(times[chosen[places]], len(record.frames) - 1)
-    frames = PICTURES[stream.name](record.read(stream, indices), footage.config)
+    frames = PICTURES[modality.name](record.read(modality, indices), footage.config)
     return Pictures(frames, places, len(chosen), seconds)
 
 
@@ -70,7 +70,7 @@ def sprites(footage: Footage, clip_ids: list[str], count: int = FRAMES) -> Itera
 
 
 def _seen(
-    video: list[tuple[Stream, Record]], config: ConfigDict
+    video: list[tuple[Modality, Record]], config: ConfigDict
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Returns a video's frames at the config's rate, those of the centred view, its seconds."""
     _, record = video[0]

@@ -35,7 +35,7 @@ def compute(
 ) -> list[Maps]:
     """Returns maps of a frame from the `wanted` convolutions, counted from 1, of a model's first.
 
-    `clip` is one clip as networks take a batch of them, (1, T, H, W, C) uint8 or a map of streams.
+    `clip` is one clip as networks take a batch of them, (1, T, H, W, C) uint8 or a map of them.
     Of two towers, the RGB one is taken. The maps are those after the ReLU. Where the model has no
     convolutions of pictures, such as on skeletons, the list is empty.
     """

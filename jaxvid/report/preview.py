@@ -30,10 +30,10 @@ class _Row:
 
 
 def preview(config: ConfigDict, path: Path) -> list[str]:
-    """Writes the sheet of a run's first training clips, a row for each stream of a clip.
+    """Writes the sheet of a run's first training clips, a row for each modality of a clip.
 
-    Returns a line on each stream: the shape and type of a clip. Raises UserError for a system whose
-    clips are no sequence of frames, and where no video decodes.
+    Returns a line on each modality: the shape and type of a clip. Raises UserError for a system
+    whose clips are no sequence of frames, and where no video decodes.
     """
     if config.model.system == "sift":
         raise UserError("--mode=preview shows a network's clips: sift reads whole frames")
@@ -48,8 +48,8 @@ def preview(config: ConfigDict, path: Path) -> list[str]:
     rows: list[_Row] = []
     said: dict[str, str] = {}
     for clip, arrays in drawn:
-        streams = arrays if isinstance(arrays, dict) else {config.data.streams: arrays}
-        for name, frames in streams.items():
+        modalities = arrays if isinstance(arrays, dict) else {config.data.modality: arrays}
+        for name, frames in modalities.items():
             said[name] = f"{name:8} {'x'.join(map(str, frames.shape))} {frames.dtype} a clip"
             shown = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
             pictures = PICTURES[name](frames, config)[shown]

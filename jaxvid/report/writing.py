@@ -228,7 +228,7 @@ def _smoothing(runs: list[Run]) -> str:
 
 def _picture(views: Any, frame: int, config: ConfigDict) -> np.ndarray:
     """Returns a frame of a clip's first view as it can be shown: RGB, or flow as colours."""
-    name = "rgb" if isinstance(views, dict) else config.data.streams
+    name = "rgb" if isinstance(views, dict) else config.data.modality
     arrays = views["rgb"] if isinstance(views, dict) else views
     [shown] = PICTURES[name](np.asarray(arrays)[0, frame : frame + 1], config)
     return shown

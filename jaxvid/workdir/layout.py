@@ -18,7 +18,7 @@ CONFIG = "config.json"
 DATASET = "dataset.json"
 SPLIT = "split.csv"
 # What a model was made for: its parts, and what it reads.
-OF_THE_MODEL = ("model.", "sift.", "data.streams", "data.people", "data.flow.stack")
+OF_THE_MODEL = ("model.", "sift.", "data.modality", "data.people", "data.flow.stack")
 SECONDS_TO_APPEAR = 60.0  # on a network file system, which may keep what a folder held
 SPLIT_COLUMNS = ("clip", "label", "split", "group")
 

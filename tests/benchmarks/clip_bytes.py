@@ -50,8 +50,8 @@ def main() -> None:
 
 def measure(path: Path, data: config.ConfigDict, rounds: int, rng: np.random.Generator) -> list:
     """Returns a row of the table."""
-    stream = modalities.Rgb(data.short_side, data.jpeg_quality)
-    frames = list(stream.encode(path))
+    modality = modalities.Rgb(data.short_side, data.jpeg_quality)
+    frames = list(modality.encode(path))
     whole = sum(map(len, frames))
     record = _records(frames)
     settings = pipeline.ClipSettings(data.num_frames, data.image_size)
@@ -63,8 +63,8 @@ def measure(path: Path, data: config.ConfigDict, rounds: int, rng: np.random.Gen
         crop = functools.cache(
             lambda height, width: augment.any_crop(height, width, settings.image_size, rng)
         )
-        cut = functools.partial(stream.cut, choose=crop, size=settings.image_size)
-        stream.read(frames, places, cut)
+        cut = functools.partial(modality.cut, choose=crop, size=settings.image_size)
+        modality.read(frames, places, cut)
         seconds.append(time.process_time() - start)
         touched = np.isin(record, record[places])
         read.append(sum(len(frame) for frame, of_it in zip(frames, touched, strict=True) if of_it))

@@ -1,6 +1,7 @@
 """Peak memory of --mode=features over a short and a long video: the longer may take no more.
 
-    python tests/benchmarks/features_memory.py [--streams=rgb] [--scale=embedded] [--seconds=10,600]
+    python tests/benchmarks/features_memory.py [--modalities=rgb] [--scale=embedded]
+        [--seconds=10,600]
 
 Each video is rendered noise on a gradient, 320x240 at 30 frames per second, and is read in a
 process of its own by an untrained LI3D-BiLSTM (two-stream: a VGG-16 for each). --scale=ucf101 is
@@ -32,7 +33,7 @@ FPS, WIDTH, HEIGHT = 30, 320, 240
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--streams", default="rgb", choices=("rgb", "flow", "rgb+flow"))
+    parser.add_argument("--modalities", default="rgb", choices=("rgb", "flow", "rgb+flow"))
     parser.add_argument("--scale", default="embedded", choices=("embedded", "ucf101"))
     parser.add_argument("--seconds", default="10,600")
     parser.add_argument("--stride", default="1.0")
@@ -42,7 +43,7 @@ def main() -> None:
         return one(*arguments.one.split("|"))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        workdir(folder / "run", arguments.streams, arguments.scale)
+        workdir(folder / "run", arguments.modalities, arguments.scale)
         peaks = []
         for seconds in map(int, arguments.seconds.split(",")):
             video = folder / f"{seconds}.mp4"
@@ -74,12 +75,12 @@ def one(workdir: str, video: str, output: str, stride: str) -> None:
     sys.exit(status)
 
 
-def workdir(folder: Path, streams: str, scale: str) -> None:
+def workdir(folder: Path, modalities: str, scale: str) -> None:
     """Makes a workdir with an untrained network."""
     config = config_files.load(f"li3d_bilstm:{scale}")
     with config.unlocked():
-        config.data.streams = streams
-        if streams == "rgb+flow":
+        config.data.modality = modalities
+        if modalities == "rgb+flow":
             config.model.backbone = "two_stream"
             config.model.rgb_backbone = config.model.flow_backbone = "vgg16"
         if scale == "ucf101":

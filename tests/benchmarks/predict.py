@@ -114,11 +114,11 @@ def _files(arguments: argparse.Namespace, folder: Path) -> None:
     videos = [folder / f"{number}.mp4" for number in range(arguments.batch)]
     for video in videos:
         features_memory.render(video, 3 if small else 10)
-    streams = video_files.streams_of(config, CLASSES)
+    modalities = video_files.modalities_of(config, CLASSES)
     settings = loading.clip_settings(config.data)
 
     def cut(path: Path) -> Iterator[Any]:
-        video = [(stream, spool.record(path, stream)) for stream in streams]
+        video = [(modality, spool.record(path, modality)) for modality in modalities]
         yield pipeline.eval_clip(video, settings, config.eval.views)
 
     def read(paths: list[Path]) -> list[Any]:

@@ -1,7 +1,7 @@
 """Frames prepared a second, with one worker process and with one per core, with and without flow.
 
     python tests/benchmarks/prepare.py [--config=li3d_bilstm] [--clips=500] [--repeat=3]
-        [--streams=rgb,flow] [--root=FOLDER]
+        [--modalities=rgb,flow] [--root=FOLDER]
 
 The videos of a config's dataset, by default the embedded one, are prepared again and again into a
 temporary folder, by turns. Of each, the best time counts: others may be at work on the machine, and
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--config", default="li3d_bilstm")
     parser.add_argument("--clips", type=int, default=500)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--streams", default="rgb,flow")
+    parser.add_argument("--modalities", default="rgb,flow")
     parser.add_argument("--root", default="")
     arguments = parser.parse_args()
     data = config_files.load(arguments.config).data.copy_and_resolve_references()
@@ -43,12 +43,12 @@ def main() -> None:
     crews = (1, process_pool.cores())
     print(f"{len(dataset.clips)} clips of {dataset.name}, {crews[1]} cores")
     print(
-        "| stream | workers | seconds | CPU seconds | frames/s | of one worker | peak of a worker |"
+        "| modality | workers | seconds | CPU seconds | frames/s | of one worker | peak a worker |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name in arguments.streams.split(","):
-        data.streams = name
-        [stream] = loading.streams(dataset, data)
+    for name in arguments.modalities.split(","):
+        data.modality = name
+        [modality] = loading.modalities(dataset, data)
         seconds: dict[int, list[float]] = {workers: [] for workers in crews}
         used: dict[int, list[float]] = {workers: [] for workers in crews}
         highest: dict[int, list[float]] = {}
@@ -56,7 +56,7 @@ def main() -> None:
             for workers in crews:
                 with tempfile.TemporaryDirectory() as folder, peak_of_workers() as peaks:
                     start, before = time.perf_counter(), cpu_seconds()
-                    prepared = preparation.prepare(dataset, stream, Path(folder), workers)
+                    prepared = preparation.prepare(dataset, modality, Path(folder), workers)
                     seconds[workers].append(time.perf_counter() - start)
                     used[workers].append(cpu_seconds() - before)
                     highest[workers] = peaks

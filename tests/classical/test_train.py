@@ -86,7 +86,7 @@ def test_command_trains_resumes_and_evaluates(arguments, tmp_path, capsys):
         (["--mode=eval", "--config.sift.frames=3"], "the model in .* is another one"),
         (["--config.eval.views=2"], "config.eval.views=2: sift has 1 alone"),
         (["--config.eval.checkpoint=best"], "config.eval.checkpoint=best: sift has last alone"),
-        (["--mode=eval", "--config.data.streams=flow"], "data.streams: 'rgb' there, 'flow' now"),
+        (["--mode=eval", "--config.data.modality=flow"], "data.modality: 'rgb' there, 'flow' now"),
     ):
         assert command.main([*arguments, *given]) == 2
         assert message.split(".*")[-1] in capsys.readouterr().err

@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_the_shards_before(tiny, tiny_file, tmp_path):
     cache = tmp_path / "cache"
     prepare = Run(tiny_file, tmp_path / "run", "--mode=prepare", f"--config.data.cache={cache}")
     before = prepared(tiny).parent
-    prepare.finish("--config.data.shard=1/2")
+    prepare.finish("--config.data.part=1/2")
     [folder] = cache.glob("records/ucf101-*")
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.arrayrecord")}
     assert kept

@@ -76,23 +76,23 @@ def test_checking_writes_nothing_but_the_report_that_is_asked_for(arguments, tmp
 
 
 def test_parts_are_done_one_by_one(arguments, capsys):
-    assert command.main([*arguments, "--config.data.shard=2/2"]) == 0
+    assert command.main([*arguments, "--config.data.part=2/2"]) == 0
     assert "part 2/2 of rgb is prepared in" in capsys.readouterr().out
-    assert command.main([*arguments, "--config.data.shard=1/2"]) == 0
+    assert command.main([*arguments, "--config.data.part=1/2"]) == 0
     assert "8 of 10 videos decode" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--config.data.shard=3/2"], "data.shard='3/2': i/n with i from 1 to n is wanted"),
-        (["--config.data.shard=2"], "data.shard='2': i/n"),
-        (["--config.data.shard=a/b"], "data.shard='a/b': i/n"),
-        (["--config.data.shard=1/2", "--config.data.check_only=true"], "parts.*are of preparing"),
+        (["--config.data.part=3/2"], "data.part='3/2': i/n with i from 1 to n is wanted"),
+        (["--config.data.part=2"], "data.part='2': i/n"),
+        (["--config.data.part=a/b"], "data.part='a/b': i/n"),
+        (["--config.data.part=1/2", "--config.data.check_only=true"], "parts.*are of preparing"),
         (["--output=report.csv"], "report.csv: a name that ends in .json or .txt"),
         (["--output=tests"], "a name that ends in"),
         (
-            ["--mode=train", "--config.data.shard=1/2"],
+            ["--mode=train", "--config.data.part=1/2"],
             "shard=1/2: training and evaluation take all",
         ),
         (
@@ -137,7 +137,7 @@ def test_stopped_it_leaves_nothing_half_written(arguments, videos, tmp_path, num
     for copy in range(60):  # enough to be met at work
         shutil.copy(videos / "a" / "0.avi", videos / "a" / f"copy{copy}.avi")
     process = subprocess.Popen(
-        [sys.executable, "-m", "jaxvid.main", *arguments[1:], "--config.data.streams=flow"],
+        [sys.executable, "-m", "jaxvid.main", *arguments[1:], "--config.data.modality=flow"],
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -16,7 +16,7 @@ from jaxvid.errors import UserError
         ("data.jpeg_quality", 101, "at most 100"),
         ("eval.views", 0, "at least 1"),
         ("train.schedule", "step", "step_epochs is empty"),
-        ("data.streams", "rgb+skeleton", r"one of rgb, flow, rgb\+flow, skeleton"),
+        ("data.modality", "rgb+skeleton", r"one of rgb, flow, rgb\+flow, skeleton"),
         ("data.flow.bound", 0.0, "more than 0"),
         ("data.intervals", (3, 2), r"\(LEAST, MOST\) in frames"),
         ("train.center_loss", -1.0, "at least 0"),

@@ -52,10 +52,10 @@ def test_a_dataset_of_the_users_own_is_loaded(tmp_path):
     assert len({tuple(d.split("train")) for d in few}) > 1
 
 
-@pytest.mark.parametrize("streams", ["rgb", "flow", "rgb+flow"])
-def test_joints_alone_have_no_pictures(streams, tmp_path):
+@pytest.mark.parametrize("modalities", ["rgb", "flow", "rgb+flow"])
+def test_joints_alone_have_no_pictures(modalities, tmp_path):
     config = configs.for_dataset("ntu60")
-    config.data.streams = streams
+    config.data.modality = modalities
     dataset = Dataset("ntu60", tmp_path, ("one",), (), skeletons="ntu60")
     with pytest.raises(UserError, match=r"ntu60 has joints and no videos; .*st_gcn.py:ntu60 reads"):
         loading.open_records(dataset, config.data)

@@ -22,7 +22,7 @@ def clip(dataset_root) -> Path:
 
 
 def test_flow_is_stored_frame_for_frame(clip):
-    rgb, stored = (list(stream.encode(clip)) for stream in (Rgb(40, 95), FLOW))
+    rgb, stored = (list(modality.encode(clip)) for modality in (Rgb(40, 95), FLOW))
     assert len(stored) == len(rgb)
     read = FLOW.read(stored, np.array([0, 5, len(rgb) - 1]))
     assert read.shape == (3, *Rgb(40, 95).read(rgb, np.array([0])).shape[1:3], 2)
@@ -33,8 +33,8 @@ def test_flow_is_stored_frame_for_frame(clip):
 
 
 @pytest.mark.parametrize("stream", [Rgb(40, 95), FLOW, SKELETONS])
-def test_frames_that_are_cut_as_they_are_read_are_those_cut_afterwards(clip, stream):
-    stored = list(stream.encode(clip))
+def test_frames_that_are_cut_as_they_are_read_are_those_cut_afterwards(clip, modality):
+    stored = list(modality.encode(clip))
     chosen, seen = np.array([2, 0, 7]), []
 
     def choose(height, width):
@@ -42,21 +42,21 @@ def test_frames_that_are_cut_as_they_are_read_are_those_cut_afterwards(clip, str
         return Crop(3, 1, 24, 30)
 
     def cut(frame):
-        return stream.cut(frame, choose, 16)
+        return modality.cut(frame, choose, 16)
 
-    whole = stream.read(stored, chosen)
-    read = stream.read(stored, chosen, cut)
-    if stream is SKELETONS:
+    whole = modality.read(stored, chosen)
+    read = modality.read(stored, chosen, cut)
+    if modality is SKELETONS:
         assert not seen
         np.testing.assert_array_equal(read, whole)
         return
     assert seen == [whole.shape[1:3]] * 3
     area = [cv2.resize(f[3:27, 1:31], (16, 16), interpolation=cv2.INTER_AREA) for f in whole]
     expected = np.stack(area)
-    if stream is FLOW:  # as many pixels a frame in the smaller picture's pixels
+    if modality is FLOW:  # as many pixels a frame in the smaller picture's pixels
         vectors = (expected - 127.5) * np.array([16 / 30, 16 / 24]) + 127.5
         expected = np.rint(vectors).astype(np.uint8)
-    np.testing.assert_allclose(read.astype(int), expected.astype(int), atol=stream is FLOW)
+    np.testing.assert_allclose(read.astype(int), expected.astype(int), atol=modality is FLOW)
 
 
 def test_frames_of_two_sizes_are_refused():

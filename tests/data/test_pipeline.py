@@ -31,10 +31,10 @@ CLIPS = [Clip(Path(f"v{v}"), label=v, split="train", group="g") for v in range(7
 
 
 def batches(first, last, seed=0, size=4, **reading):
-    stream = pipeline.train_stream(
+    modality = pipeline.train_stream(
         SOURCE, CLIPS, SETTINGS, size, seed, first, last, Reading(2, 2, **reading)
     )
-    return list(stream)
+    return list(modality)
 
 
 def assert_same(left, right):
@@ -72,8 +72,8 @@ def test_seeds_give_other_batches():
 
 
 def test_evaluation_sees_each_clip_once_and_fills_up():
-    stream = pipeline.eval_stream(SOURCE, CLIPS, SETTINGS, 4, 2, Reading(2, 2))
-    clips = np.concatenate([b["clip"] for b in stream])
+    modality = pipeline.eval_stream(SOURCE, CLIPS, SETTINGS, 4, 2, Reading(2, 2))
+    clips = np.concatenate([b["clip"] for b in modality])
     assert clips.shape == (8, 2, 8, 16, 16, 3)
     # The first frame of the first view: frame 0 of each video; the last video fills the batch up.
     shades = clips[:, 0, 0, 8, 8, 0].astype(int)
@@ -85,8 +85,8 @@ def test_evaluation_sees_each_clip_once_and_fills_up():
 
 def test_shuffling_keeps_the_frames_and_changes_their_order():
     def shades(seed):
-        stream = pipeline.eval_stream(SOURCE, CLIPS, SETTINGS, 7, 1, Reading(2, 2), seed)
-        return next(iter(stream))["clip"][:, 0, :, 8, 8, 0]
+        modality = pipeline.eval_stream(SOURCE, CLIPS, SETTINGS, 7, 1, Reading(2, 2), seed)
+        return next(iter(modality))["clip"][:, 0, :, 8, 8, 0]
 
     plain, shuffled = shades(None), shades(0)
     assert (plain != shuffled).any()
@@ -117,11 +117,11 @@ def test_a_varying_rate_is_sampled_by_the_clock():
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_threads_change_nothing(threads):
-    stream = pipeline.train_stream(SOURCE, CLIPS, SETTINGS, 4, 0, 0, 3, Reading(threads, 3))
-    assert_same(list(itertools.islice(stream, 3)), batches(0, 3))
+    modality = pipeline.train_stream(SOURCE, CLIPS, SETTINGS, 4, 0, 0, 3, Reading(threads, 3))
+    assert_same(list(itertools.islice(modality, 3)), batches(0, 3))
 
 
-# Three streams of one video: shades as above, a flow of (2, 1) everywhere, joints that move right.
+# Three modalities of one video: shades as above, a flow of (2, 1) everywhere, joints moving right.
 FLOW = Flow(20, 95, "dis", 4.0)
 SKELETONS = Skeletons("embedded", people=1)
 
@@ -191,7 +191,7 @@ def test_a_mirror_turns_all_streams_together():
 
 
 class Dying(Rgb):
-    """A stream whose reading dies of something."""
+    """A modality whose reading dies of something."""
 
     def __init__(self, error: Exception):
         super().__init__(20, 95)

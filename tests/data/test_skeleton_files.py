@@ -132,15 +132,17 @@ def test_files_of_joints_are_prepared_as_clips(tmp_path, caplog):
         (tmp_path / f"{name}.skeleton").write_text(text)
     clips = tuple(Clip(Path(f"{name}.skeleton"), 0, "train", "P") for name in "ab")
     dataset = Dataset("toy", tmp_path, ("one",), clips, skeletons="ntu60")
-    stream = Skeletons("ntu60", people=2)
-    source = records.RecordSource(preparation.prepare(dataset, stream, tmp_path / "c", 1), stream)
+    modality = Skeletons("ntu60", people=2)
+    source = records.RecordSource(
+        preparation.prepare(dataset, modality, tmp_path / "c", 1), modality
+    )
     record = source["a.skeleton"]
     assert record.fps == 30
-    frames = stream.read(record.frames, np.array([1]))
+    frames = modality.read(record.frames, np.array([1]))
     assert frames.shape == (1, 2, 25, 3)
     np.testing.assert_allclose(frames[0, 0], joints(0.25), rtol=1e-6)
     left, right = (SKELETONS["ntu25"].joints.index(f"{side}_thumb") for side in ("left", "right"))
-    turned = stream.mirror(frames)
+    turned = modality.mirror(frames)
     np.testing.assert_allclose(turned[0, 0, left], frames[0, 0, right] * [-1, 1, 1])
     assert "skipped b.skeleton: not a whole .skeleton file: frame 0" in caplog.text
 

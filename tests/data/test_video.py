@@ -64,7 +64,7 @@ def test_decoding_equals_a_sequential_read(codec, suffix, tmp_path):
 
 @pytest.mark.parametrize("length", [1, 2])
 def test_short_and_odd_videos(length, tmp_path):
-    path = tmp_path / "a.avi"  # as a stream of pictures: OpenCV writes even sizes alone
+    path = tmp_path / "a.avi"  # as a modality of pictures: OpenCV writes even sizes alone
     pictures = [cv2.imencode(".jpg", frame(t, (97, 61)))[1].tobytes() for t in range(length)]
     path.write_bytes(b"".join(pictures))
     assert [f.shape for f in video.decode(path)] == [(61, 97, 3)] * length

@@ -7,7 +7,7 @@ from jaxvid.data.windows import Cutter
 
 
 class Numbers:
-    """A stream whose frames are their own numbers."""
+    """A modality whose frames are their own numbers."""
 
     def __init__(self, name):
         self.name = name

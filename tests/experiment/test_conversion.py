@@ -18,7 +18,7 @@ from jaxvid.experiment.network import open_network
 from jaxvid.training.trainer import Trainer
 from jaxvid.workdir.metrics_log import read_metrics
 
-VGG = {"model.backbone": "vgg16", "model.encoder": "none", "model.pictures": "imagenet"}
+VGG = {"model.backbone": "vgg16", "model.encoder": "none", "model.image_norm": "imagenet"}
 WHOLE = {**VGG, "model.fully_connected": True}
 
 

@@ -64,7 +64,7 @@ def test_all_modes_agree(each_stream, saved, tmp_path, capsys):
         bytearray((tmp_path / "export" / about["programs"]["cpu"]).read_bytes())
     )
     weights = dict(np.load(tmp_path / "export" / "weights.npz"))
-    by_name = stacked if isinstance(stacked, dict) else {config.data.streams: stacked}
+    by_name = stacked if isinstance(stacked, dict) else {config.data.modality: stacked}
     one_view = {name: array[:, 0] for name, array in by_name.items()}
     assert {name: ["b", *array.shape[1:]] for name, array in one_view.items()} == {
         name: each["shape"] for name, each in about["inputs"].items()

@@ -64,8 +64,8 @@ def test_the_exported_example_runs_without_the_package(tiny, saved, tmp_path):
             augment=rule["crop"] == "middle square",
             intervals=(1, 2) if rule["sampling"] == "interval" else None,
         )
-        stream = Rgb(rule["short_side"], rule["jpeg_quality"])
-        clip = pipeline.eval_clip([(stream, spool.record(video, stream))], settings, views=1)
+        modality = Rgb(rule["short_side"], rule["jpeg_quality"])
+        clip = pipeline.eval_clip([(modality, spool.record(video, modality))], settings, views=1)
         np.testing.assert_array_equal(module["read"](video), clip)
     # It takes the frames that the package takes, at the header's rate, another and a varying one.
     for seconds in (

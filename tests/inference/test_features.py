@@ -89,12 +89,12 @@ def test_every_video_gets_a_file_and_what_is_done_is_skipped(workdir, videos, tm
 def test_processes_share_the_videos(workdir, videos, tmp_path, capsys):
     (videos / "c.mp4").unlink()
     given = (f"--workdir={workdir}", f"--output={tmp_path / 'features'}", videos)
-    assert run(*given, "--config.data.shard=2/2") == 0
+    assert run(*given, "--config.data.part=2/2") == 0
     assert [p.name for p in feature_files.find(tmp_path / "features")] == ["b.avi.npz"]
-    assert run(*given, "--config.data.shard=1/2") == 0
+    assert run(*given, "--config.data.part=1/2") == 0
     assert len(feature_files.find(tmp_path / "features")) == 3
     capsys.readouterr()
-    assert run(*given, "--config.data.shard=4/5") == 0
+    assert run(*given, "--config.data.part=4/5") == 0
     printed = capsys.readouterr().out
     assert "part 4 of 5 is empty: there are 3 videos" in printed
     assert "are new" not in printed
@@ -140,8 +140,8 @@ def test_a_video_that_changes_while_it_is_read_is_noted_as_before(
 ):
     of_file = Cutter.of_file
 
-    def changing(self, path, streams):
-        yield from of_file(self, path, streams)
+    def changing(self, path, modalities):
+        yield from of_file(self, path, modalities)
         if change == "deleted":
             path.unlink()
         else:
@@ -167,7 +167,7 @@ def test_a_video_that_changes_while_it_is_read_is_noted_as_before(
         (["--output={new}", "{videos}/a.avi", "{videos}/inside"], "would both be .*/a.avi.npz"),
         (["--output={new}", "--config.eval.shuffle_frames=true"], "keeps frames in order"),
         (["--output={new}", "/nowhere"], "/nowhere: it does not exist"),
-        (["--output={new}", "/nowhere", "--config.data.shard=3/2"], "data.shard='3/2'"),
+        (["--output={new}", "/nowhere", "--config.data.part=3/2"], "data.part='3/2'"),
     ],
 )
 def test_wrong_input_is_one_line(tiny, workdir, videos, tmp_path, capsys, given, message):

@@ -162,7 +162,7 @@ def test_a_workdir_says_its_classes_or_what_is_wrong(tmp_path):
 
 def test_a_stream_that_other_videos_cannot_have_is_said(tiny):
     with tiny.unlocked():
-        tiny.data.streams = "skeleton"
+        tiny.data.modality = "skeleton"
     known = loading.without_videos(tiny.data, ("SitDown", "StandUp"))
     with pytest.raises(UserError, match="ucf101 has no skeletons"):
-        loading.streams(known, tiny.data)
+        loading.modalities(known, tiny.data)

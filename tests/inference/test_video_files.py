@@ -47,7 +47,7 @@ def test_what_is_wrong_stands_beside_what_is_found(tiny, folder):
 
 def test_a_model_of_joints_reads_files_of_joints(tiny, folder):
     with tiny.unlocked():
-        tiny.data.streams, tiny.data.dataset = "skeleton", "ntu60"
+        tiny.data.modality, tiny.data.dataset = "skeleton", "ntu60"
     found = video_files.find([str(folder), str(folder / "b.avi")], tiny)
     assert list(found.videos) == [folder / "inside" / "n.skeleton"]
     assert (

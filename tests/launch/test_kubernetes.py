@@ -129,5 +129,5 @@ def test_the_pods_of_a_preparation_take_a_part_each(stand_in, tmp_path):
         assert words[:2] == ["-m", "jaxvid.main"]
         parsed = command._parse(["jaxvid", *words[2:]])
         assert parsed.mode == "prepare"
-        shards.append(parsed.config.data.shard)
+        shards.append(parsed.config.data.part)
     assert shards == [f"{number}/8" for number in range(1, 9)]

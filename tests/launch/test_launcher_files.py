@@ -19,7 +19,7 @@ FILES = sorted(file for file in LAUNCH.iterdir() if file.is_file())
 LAUNCHERS = {
     "launch/local.py": ["--distributed"],
     "launch/slurm_train.sbatch": ["--distributed"],
-    "launch/slurm_prepare.sbatch": ["--mode=prepare", "--config.data.shard=1/8"],
+    "launch/slurm_prepare.sbatch": ["--mode=prepare", "--config.data.part=1/8"],
     "launch/cloud_tpu.sh": ["--distributed"],
 }
 SHOWN = re.compile(

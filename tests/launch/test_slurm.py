@@ -160,7 +160,7 @@ def test_each_task_of_the_array_prepares_its_part(run, tmp_path, monkeypatch, en
     arguments = json.loads((tmp_path / "srun").read_text())
     assert arguments[2:4] == ["python", "launch/slurm_task.py"]
     parsed = command._parse(["jaxvid", *arguments[4:]])
-    assert (parsed.mode, parsed.config.data.shard) == ("prepare", shard)
+    assert (parsed.mode, parsed.config.data.part) == ("prepare", shard)
 
 
 @pytest.mark.parametrize(

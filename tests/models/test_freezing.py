@@ -13,9 +13,9 @@ from jaxvid import models
 from jaxvid.models.layers.common import keep_statistics
 
 pytestmark = pytest.mark.usefixtures("shallow")
-PICTURES = (2, 8, 32, 32, 3)
+IMAGE_NORMS = (2, 8, 32, 32, 3)
 CASES = {
-    "inception2d": PICTURES,
+    "inception2d": IMAGE_NORMS,
     "st_gcn": (2, 8, 2, 18, 3),
 }
 
@@ -53,7 +53,7 @@ def test_fixed_statistics_are_those_of_evaluation(backbone, drawn):
 @pytest.mark.parametrize("system", ["recognizer", "deep_fusion"])
 def test_a_frozen_backbone_is_a_fixed_function_of_the_clip(system, drawn):
     """As in evaluation, without dropout; the head's gradient is the one on fixed features."""
-    clips = randoms(PICTURES, 0)
+    clips = randoms(IMAGE_NORMS, 0)
     if system == "deep_fusion":
         parts = {"backbone": "conv_fusion", "encoder": "ln_lstm", "pooling": "last"}
         clips = {"rgb": clips, "flow": clips[..., :2]}

@@ -38,7 +38,7 @@ def test_i3d(stream, frames, size, torch_networks, make_config, start, tmp_path)
     channels = {"rgb": 3, "flow": 2}[stream]
     theirs = torch_networks.randomise(torch_networks.I3D(7, channels, WIDTH))
     init = {"init__source": "i3d_pytorch", "init__path": save(theirs, tmp_path)}
-    ours = start(make_config(model__backbone="i3d", data__streams=stream, **init), 7)
+    ours = start(make_config(model__backbone="i3d", data__modality=stream, **init), 7)
     assert not ours.loaded.initial
     x = clips(2, frames, size, size + 2, channels)
     features, logits = run(theirs, x.transpose(0, 4, 1, 2, 3))
@@ -69,7 +69,7 @@ def imagenet(x):
 def test_vgg16(size, torch_networks, make_config, start, tmp_path):
     theirs = torch_networks.randomise(torch_networks.VGG16(7, size, WIDTH))
     init = {"init__source": "vgg16", "init__path": save(theirs, tmp_path)}
-    fields = {"model__backbone": "vgg16", "model__pictures": "imagenet", "data__image_size": size}
+    fields = {"model__backbone": "vgg16", "model__image_norm": "imagenet", "data__image_size": size}
     x = clips(2, 1, size, size, 3)
     maps, fc7, logits = run(theirs, imagenet(x[:, 0]).transpose(0, 3, 1, 2))
     outputs = start(make_config(**fields, **init), 7)(x)
@@ -87,7 +87,7 @@ def test_c3d(size, torch_networks, make_config, start, tmp_path):
     ours = start(
         make_config(
             model__backbone="c3d",
-            model__pictures="sports1m",
+            model__image_norm="sports1m",
             model__padding="torch",
             model__temporal_stride=16,
             data__num_frames=16,
@@ -120,7 +120,7 @@ def test_st_gcn(skeleton, frames, torch_networks, make_config, start, tmp_path):
             model__authors_code=True,
             model__padding="torch",
             model__temporal_stride=4,
-            data__streams="skeleton",
+            data__modality="skeleton",
             init__source="st_gcn",
             init__path=save(theirs, tmp_path),
         ),

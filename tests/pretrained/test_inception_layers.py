@@ -168,7 +168,7 @@ LOST = "batch norm between LI3D's two factors is the identity in evaluation alon
                 "model__backbone": "two_stream",
                 "model__rgb_backbone": "i3d",
                 "model__flow_backbone": "li3d",
-                "data__streams": "rgb+flow",
+                "data__modality": "rgb+flow",
             },
             True,
         ),

@@ -12,11 +12,11 @@ from jaxvid.pretrained.googlenet import with_channels
 from jaxvid.pretrained.inception_layers import Layer
 from jaxvid.skeletons import SKELETONS
 
-VGG = {"model__backbone": "vgg16", "model__pictures": "imagenet", "init__source": "vgg16"}
+VGG = {"model__backbone": "vgg16", "model__image_norm": "imagenet", "init__source": "vgg16"}
 FUSION = {
     "model__backbone": "conv_fusion",
-    "model__pictures": "imagenet",
-    "data__streams": "rgb+flow",
+    "model__image_norm": "imagenet",
+    "data__modality": "rgb+flow",
     "data__flow__stack": 4,
     "init__source": "vgg16",
 }
@@ -95,14 +95,14 @@ def test_vgg16_in_conv_fusion_and_two_streams(vgg16, make_config, start):
     fusion = start(make_config(**FUSION, **vgg16()), 7)
     explained(fusion.loaded, fusion.network)
     assert "nowhere" in fusion.loaded.tensors["classifier.0.weight"]
-    two = {"model__backbone": "two_stream", "data__streams": "rgb+flow", "init__source": "vgg16"}
+    two = {"model__backbone": "two_stream", "data__modality": "rgb+flow", "init__source": "vgg16"}
     parts = {"model__rgb_backbone": "vgg16", "model__flow_backbone": "vgg16"}
     ours = start(make_config(**two, **parts, **vgg16()), 7)
     explained(ours.loaded, ours.network)
     assert ours.loaded.tensors["features.2.bias"] == (
         "params/backbone/rgb/conv1_2/conv/bias, params/backbone/flow/conv1_2/conv/bias"
     )
-    assert any("config.model.pictures=imagenet" in note for note in ours.loaded.notes)
+    assert any("config.model.image_norm=imagenet" in note for note in ours.loaded.notes)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_c3d_reads_pictures_alone(make_config, start, tmp_path):
     np.savez(tmp_path / "c3d.npz", a=np.zeros(1))
     config = make_config(
         model__backbone="c3d",
-        data__streams="flow",
+        data__modality="flow",
         init__source="c3d",
         init__path=str(tmp_path / "c3d.npz"),
     )
@@ -188,7 +188,7 @@ def test_a_first_layer_for_other_channels_reads_each_with_the_mean_kernel():
 
 GRAPH = {
     "model__backbone": "st_gcn",
-    "data__streams": "skeleton",
+    "data__modality": "skeleton",
     "init__source": "st_gcn",
     "model__temporal_stride": 4,
 }

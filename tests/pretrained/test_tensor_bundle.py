@@ -196,7 +196,7 @@ def test_deepminds_checkpoint_into_i3d(make_config, start, tmp_path, published_i
     write(tmp_path / "model.ckpt", tensors | step)
     fields = {"model__backbone": "i3d", "init__source": "i3d_tensorflow"}
     path = {"init__path": str(tmp_path / "model.ckpt")}
-    ours = start(make_config(data__streams="flow", **fields, **path), 7)
+    ours = start(make_config(data__modality="flow", **fields, **path), 7)
     assert not ours.loaded.initial and ours.loaded.tensors.keys() == (tensors | step).keys()
     assert ours.loaded.tensors["global_step"] == "nowhere: of type int64"
     variables = ours.variables
@@ -221,4 +221,4 @@ def test_deepminds_checkpoint_into_i3d(make_config, start, tmp_path, published_i
     name = "Flow/inception_i3d/Mixed_4b/Branch_0/Conv3d_0a_1x1/batch_norm/beta"
     write(tmp_path / "model.ckpt", tensors | {name: tensors[name].astype(np.int64)})
     with pytest.raises(UserError, match=f"{name} is of type int64: float32 is wanted"):
-        start(make_config(data__streams="flow", **fields, **path), 7)
+        start(make_config(data__modality="flow", **fields, **path), 7)

@@ -117,7 +117,7 @@ def test_a_variable_of_another_shape_stays_and_is_named(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"data__streams": "flow"}, "reads rgb, and config.data.streams=flow gives another"),
+        ({"data__modality": "flow"}, "reads rgb, and config.data.modality=flow gives another"),
         ({"model__backbone": "i3d"}, "has the backbone li3d, and config.model asks for i3d"),
     ],
 )
@@ -128,7 +128,7 @@ def test_runs_on_something_else_are_refused(tiny, tmp_path, fields, message):
 
 
 def test_the_graph_of_another_skeleton_is_refused_and_other_bones_are_noted(tiny, tmp_path):
-    graph = {"model__backbone": "st_gcn", "data__streams": "skeleton", "model__encoder": "none"}
+    graph = {"model__backbone": "st_gcn", "data__modality": "skeleton", "model__encoder": "none"}
     run = changed(tiny, **graph, model__skeleton="ntu25")
     run_in(tmp_path, run)
     other = changed(run, model__skeleton="openpose18")
@@ -143,7 +143,7 @@ def test_the_graph_of_another_skeleton_is_refused_and_other_bones_are_noted(tiny
 
 
 def test_as_many_joints_of_another_skeleton_are_refused(tiny, tmp_path):
-    run = changed(tiny, model__backbone="st_gcn", data__streams="skeleton")
+    run = changed(tiny, model__backbone="st_gcn", data__modality="skeleton")
     files.write_text(tmp_path / "config.json", config_files.to_json(run))
     message = "reads the joints of figure18, and config.model.skeleton=openpose18 has others"
     with pytest.raises(UserError, match=message):

@@ -24,9 +24,9 @@ def test_the_frames_are_those_that_an_evaluation_reads(tiny, fields):
     assert (len(shown.frames), shown.total) == (5, tiny.data.num_frames)
     settings = loading.clip_settings(tiny.data)
     [read] = pipeline.eval_clip(source.source[clip], settings, views=1)
-    [(stream, record)] = source.source[clip]
+    [(modality, record)] = source.source[clip]
     crop = augment.center_crop(*shown.frames.shape[1:3], settings.image_size)
-    cut = [stream.cut(frame, lambda *_: crop, settings.image_size) for frame in shown.frames]
+    cut = [modality.cut(frame, lambda *_: crop, settings.image_size) for frame in shown.frames]
     np.testing.assert_array_equal(cut, read[shown.places])
     if not fields:
         assert shown.seconds == pytest.approx(tiny.data.num_frames / record.fps)
@@ -65,10 +65,10 @@ def test_of_several_streams_the_one_that_people_read_is_shown(each_stream):
     source = footage(each_stream)
     clip = source.clips("test")[0].id
     shown = clips.pictures(source, clip, count=3)
-    stream, record = source.source[clip][0]
-    frames = stream.read(record.frames, np.arange(len(record.frames)))
+    modality, record = source.source[clip][0]
+    frames = modality.read(record.frames, np.arange(len(record.frames)))
     assert frames.any()
-    if each_stream.data.streams == "skeleton":
+    if each_stream.data.modality == "skeleton":
         assert shown.frames.shape == (3, preview.SIDE, preview.SIDE, 3)
         assert (shown.frames != 255).any(axis=(1, 2, 3)).all()
     else:
@@ -76,7 +76,7 @@ def test_of_several_streams_the_one_that_people_read_is_shown(each_stream):
 
 
 def test_flow_alone_is_shown_in_colours(tiny):
-    tiny.data.streams = "flow"
+    tiny.data.modality = "flow"
     source = footage(tiny)
     [picture, *_] = clips.pictures(source, source.clips("test")[0].id, count=3).frames
     assert picture.shape[-1] == 3

@@ -1,10 +1,10 @@
-"""From video files to records: decode every video once, and store a stream of it.
+"""From video files to records: decode every video once, and store a modality of it.
 
     CACHE/NAME-STREAM-SETTINGS/shard-*.arrayrecord, .json    the shards, each with its note
     CACHE/NAME-STREAM-SETTINGS/DATASET/manifest.json         where the videos of a dataset are
     CACHE/NAME-STREAM-SETTINGS/DATASET/report.json, .txt     what is in them, and what is wrong
 
-The first folder is named by the stream's settings, and for a user's own videos by where they are:
+The first folder is named by the modality's settings, and for a user's own videos by where they are:
 all splits and choices of classes of a dataset share its shards. The second one is named by the
 dataset as it was asked for.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from jaxvid.data import records
 from jaxvid.data.datasets import Dataset
-from jaxvid.data.modalities import Stream, settings
+from jaxvid.data.modalities import Modality, settings
 from jaxvid.data.prepare import report, shards
 from jaxvid.data.prepare.shards import Shard, Source
 from jaxvid.data.video import Facts
@@ -38,26 +38,26 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Job:
-    """A stream of a dataset's videos, and where it is prepared."""
+    """A modality of a dataset's videos, and where it is prepared."""
 
     dataset: Dataset
-    stream: Stream
+    modality: Modality
     cache: Path
     retry: bool = False  # videos that failed for a reason that may lie outside them
 
     @cached_property
     def folder(self) -> Path:
         """The folder of the shards."""
-        about: list = [records.FORMAT, settings(self.stream)]
+        about: list = [records.FORMAT, settings(self.modality)]
         if self.dataset.name in OWN:
             about.append(files.utf8(str(self.dataset.folder.resolve())))
         content = files.fingerprint(about)
-        return self.cache / f"{self.dataset.name}-{self.stream.name}-{content}"
+        return self.cache / f"{self.dataset.name}-{self.modality.name}-{content}"
 
     @cached_property
     def sources(self) -> list[Source]:
         ids = sorted({clip.id for clip in self.dataset.clips})
-        return [shards.source(i, self.dataset.folder / i, self.stream) for i in ids]
+        return [shards.source(i, self.dataset.folder / i, self.modality) for i in ids]
 
     @cached_property
     def view(self) -> Path:
@@ -81,14 +81,14 @@ class _Job:
 
 def prepare(
     dataset: Dataset,
-    stream: Stream,
+    modality: Modality,
     cache: Path,
     workers: int = 0,
     clips_per_shard: int = 0,
     patience: float = PATIENCE,
     retry: bool = False,
 ) -> Path:
-    """Writes a stream of a dataset's clips as records, unless they are there; returns their folder.
+    """Writes a modality of a dataset's clips as records if they are not there; returns the folder.
 
     Videos that do not decode, and those whose decoder crashes or gives no frame for `patience`
     seconds, are skipped, warned of, and listed with their reason in the manifest. Shards that
@@ -96,7 +96,7 @@ def prepare(
     one per core. `retry`: tries videos again that failed for a reason that may lie outside them: a
     disk that was gone, too little memory. Raises UserError where no video decodes.
     """
-    job = _Job(dataset, stream, cache, retry)
+    job = _Job(dataset, modality, cache, retry)
     if not job.is_done():
         # So that two commands on one machine do not do the same work; what keeps them from harming
         # each other is that files appear whole.
@@ -110,7 +110,7 @@ def prepare(
 
 def prepare_part(
     dataset: Dataset,
-    stream: Stream,
+    modality: Modality,
     cache: Path,
     part: tuple[int, int],
     workers: int = 0,
@@ -123,7 +123,7 @@ def prepare_part(
     Any number of processes may do so at a time, on machines that share the folder. Returns the
     folder, and how many videos wait for other parts: with none, everything is there.
     """
-    job = _Job(dataset, stream, cache, retry)
+    job = _Job(dataset, modality, cache, retry)
     waiting = 0 if job.is_done() else _prepare(job, part, workers, clips_per_shard, patience)
     if not waiting:
         _warn(job)
@@ -131,16 +131,16 @@ def prepare_part(
 
 
 def check(
-    dataset: Dataset, stream: Stream, workers: int = 0, patience: float = PATIENCE
+    dataset: Dataset, modality: Modality, workers: int = 0, patience: float = PATIENCE
 ) -> dict[str, dict]:
     """Decodes every video whole and writes nothing; returns the report.
 
     Frames are decoded, and no flow is estimated from them. Raises UserError where none decodes.
     """
-    sources = _Job(dataset, stream, Path()).sources
+    sources = _Job(dataset, modality, Path()).sources
     entries = []
     with progress.Bar("checking", len(sources)) as bar:
-        tasks = [(source, stream) for source in sources]
+        tasks = [(source, modality) for source in sources]
         with closing(process_pool.each(_look, tasks, workers, patience)) as looked:
             for (source, _), entry in looked:
                 if isinstance(entry, process_pool.Failure):
@@ -149,17 +149,17 @@ def check(
                 bar.advance(shown=source.id)
     entries.sort(key=lambda entry: entry["id"])
     _check_some([entry for entry in entries if "reason" in entry], len(sources), dataset)
-    return report.summarise(dataset, stream.name, entries)
+    return report.summarise(dataset, modality.name, entries)
 
 
-def _look(task: tuple[Source, Stream]) -> Iterator[str]:
+def _look(task: tuple[Source, Modality]) -> Iterator[str]:
     return shards.look(*task)
 
 
-def encode(clip_id: str, path: Path, stream: Stream) -> records.Record:
-    """Decodes a video and returns the record of a stream of it, in memory. Raises VideoError."""
+def encode(clip_id: str, path: Path, modality: Modality) -> records.Record:
+    """Decodes a video and returns the record of a modality of it, in memory. Raises VideoError."""
     facts = Facts()
-    frames = list(shards.decoded(stream.encode(path, facts)))
+    frames = list(shards.decoded(modality.encode(path, facts)))
     fps, times = facts.clock()
     return records.Record(clip_id, fps, frames, times)
 
@@ -180,7 +180,7 @@ def _prepare(
             tries[key] += 1
         else:
             there.add(key)
-    planned = shards.plan(job.sources, there, job.folder, job.stream, clips_per_shard, tries)
+    planned = shards.plan(job.sources, there, job.folder, job.modality, clips_per_shard, tries)
     number, parts = part
     todo = [shard for shard in planned[number - 1 :: parts] if shard is not None]
     # Machines that prepare the same at the same time meet as late as may be.
@@ -206,7 +206,7 @@ def _entries(note: dict) -> list[dict]:
 
 def _write(todo: list[Shard], job: _Job, workers: int, patience: float) -> None:
     total = sum(len(shard.sources) for shard in todo)
-    with progress.Bar(f"preparing {job.stream.name}", total) as bar:
+    with progress.Bar(f"preparing {job.modality.name}", total) as bar:
 
         def tell(at: str) -> None:
             bar.advance(0, shown=at)
@@ -249,11 +249,11 @@ def _finish(job: _Job, found: list[tuple[dict, dict]]) -> None:
     about = {
         "format": records.FORMAT,
         "dataset": job.dataset.name,
-        "settings": settings(job.stream),
+        "settings": settings(job.modality),
         "shards": [listed[name] for name in sorted(listed)],
         "failures": [{name: f[name] for name in ("id", "reason", "outside")} for f in failures],
     }
-    summary = report.summarise(job.dataset, job.stream.name, entries)
+    summary = report.summarise(job.dataset, job.modality.name, entries)
     files.write_json(job.view / report.JSON, summary)
     files.write_text(job.view / report.TEXT, report.text(summary))
     files.write_json(job.view / records.MANIFEST, about)

@@ -17,7 +17,7 @@ SIDES = ("train", "test", "unused", "failed")  # that a class's videos are count
 ENDS_EARLY = 0.9  # of the frames that the header states
 
 
-def summarise(dataset: Dataset, stream: str, entries: Iterable[Mapping[str, Any]]) -> dict:
+def summarise(dataset: Dataset, modality: str, entries: Iterable[Mapping[str, Any]]) -> dict:
     """Returns the report, as its JSON file holds it.
 
     `entries`: of each of the dataset's clips, as `shards` notes it; one that does not decode has a
@@ -36,7 +36,7 @@ def summarise(dataset: Dataset, stream: str, entries: Iterable[Mapping[str, Any]
     copies = _copies(clips, good)
     return {
         "dataset": dataset.name,
-        "stream": stream,
+        "stream": modality,
         "videos": len(of),
         "decoded": len(good),
         "failed": len(failed),

@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 
 from jaxvid.data import records
-from jaxvid.data.modalities import Stream
+from jaxvid.data.modalities import Modality
 from jaxvid.data.video import Facts, VideoError
 from jaxvid.runtime import files
 from jaxvid.runtime.process_pool import Failure
@@ -50,10 +50,10 @@ class Source:
         return self.id, self.state
 
 
-def source(clip_id: str, path: Path, stream: Stream) -> Source:
-    """Returns a video as a stream's preparation sees it; one that is not there has no bytes."""
+def source(clip_id: str, path: Path, modality: Modality) -> Source:
+    """Returns a video as a modality's preparation sees it; one that is not there has no bytes."""
     try:
-        states = [_state(file) for file in stream.files(path)]
+        states = [_state(file) for file in modality.files(path)]
     except OSError:  # a folder that may not be read
         states = [None]
     return Source(clip_id, path, files.fingerprint(states), sum(s[0] for s in states if s))
@@ -77,7 +77,7 @@ class Shard:
 
     path: Path
     temporary: Path
-    stream: Stream
+    modality: Modality
     sources: tuple[Source, ...]
     refused: dict[str, Failure] = field(default_factory=dict)
     suspects: frozenset[str] = frozenset()
@@ -97,18 +97,18 @@ def broken(failure: Failure) -> VideoError:
     return VideoError(f"its decoder {failure.reason}", failure.killed or failure.hung)
 
 
-def shard(sources: tuple[Source, ...], folder: Path, stream: Stream, tries: int = 0) -> Shard:
+def shard(sources: tuple[Source, ...], folder: Path, modality: Modality, tries: int = 0) -> Shard:
     """Returns the shard that holds some videos, in a folder; `tries`: that failed before."""
     content = [(source.id, source.state) for source in sources] + [tries] * (tries > 0)
     path = folder / f"shard-{files.fingerprint(content)}.arrayrecord"
-    return Shard(path, files.temporary_name(path), stream, sources)
+    return Shard(path, files.temporary_name(path), modality, sources)
 
 
 def plan(
     sources: Sequence[Source],
     there: set[Key],
     folder: Path,
-    stream: Stream,
+    modality: Modality,
     clips: int = 0,
     tries: Mapping[Key, int] = MappingProxyType({}),
 ) -> list[Shard | None]:
@@ -131,7 +131,7 @@ def plan(
     for run in runs:
         wanted = tuple(source for source in run if source.key not in there)
         tried = sum(tries.get(source.key, 0) for source in wanted)
-        planned.append(shard(wanted, folder, stream, tried) if wanted else None)
+        planned.append(shard(wanted, folder, modality, tried) if wanted else None)
     return planned
 
 
@@ -152,7 +152,7 @@ def write(shard: Shard) -> Iterator[str]:
                 try:
                     if source.id in shard.refused:
                         raise broken(shard.refused[source.id])
-                    clips.append(key | (yield from _store(source, shard.stream, writer)))
+                    clips.append(key | (yield from _store(source, shard.modality, writer)))
                 except VideoError as error:
                     failures.append(key | failed(error))
         # A writer that meets a full disk does not always say so.
@@ -168,16 +168,16 @@ def write(shard: Shard) -> Iterator[str]:
     files.write_json(_note_path(shard.path), note)
 
 
-def look(source: Source, stream: Stream) -> Iterator[str]:
+def look(source: Source, modality: Modality) -> Iterator[str]:
     """Decodes a video whole and stores nothing; yields its id, returns its entry of a note."""
     yield source.id
     facts, frames = Facts(), 0
     key = {"id": source.id, "state": source.state}
     try:
-        for _ in decoded(stream.check(source.path, facts)):
+        for _ in decoded(modality.check(source.path, facts)):
             frames += 1
             yield source.id
-        digest = yield from _digest(source, stream)
+        digest = yield from _digest(source, modality)
     except VideoError as error:
         return key | failed(error)
     fps, times = facts.clock()
@@ -190,7 +190,7 @@ def failed(error: VideoError) -> dict[str, Any]:
 
 
 def decoded(frames: Iterator[Any]) -> Iterator[Any]:
-    """Yields what a stream makes of a video. Raises VideoError for all that a video can cause."""
+    """Yields what a modality makes of a video. Raises VideoError for all that a video can cause."""
     count = 0
     while True:
         try:
@@ -209,13 +209,13 @@ def decoded(frames: Iterator[Any]) -> Iterator[Any]:
         raise VideoError("no frame could be decoded")
 
 
-def _store(source: Source, stream: Stream, writer: records.ShardWriter) -> Iterator[str]:
+def _store(source: Source, modality: Modality, writer: records.ShardWriter) -> Iterator[str]:
     facts, first = Facts(), writer.count
     writer.begin(source.id)
-    for frame in decoded(stream.encode(source.path, facts)):
+    for frame in decoded(modality.encode(source.path, facts)):
         writer.add(frame)
         yield source.id
-    digest = yield from _digest(source, stream)
+    digest = yield from _digest(source, modality)
     fps, times = facts.clock()
     counts = writer.end(times)
     entry = _entry(source, facts, digest, fps, sum(counts), times is not None)
@@ -237,11 +237,11 @@ def _entry(
     }
 
 
-def _digest(source: Source, stream: Stream) -> Iterator[str]:
+def _digest(source: Source, modality: Modality) -> Iterator[str]:
     """Returns what tells the content of a video's files; yields its id while it reads them."""
     digest = hashlib.blake2b(digest_size=16)
     try:
-        for path in stream.files(source.path):
+        for path in modality.files(source.path):
             with path.open("rb") as file:
                 while block := file.read(_READ):
                     digest.update(block)

@@ -15,25 +15,25 @@ NORMS = (nn.BatchNorm, BatchNormReLU)
 
 # What published networks were shown: per channel, its place in RGB, and the mean and the deviation
 # of the values from 0 to 255 that are taken off and divided by.
-PICTURES = {
+IMAGE_NORMS = {
     "centred": ((0, 1, 2), (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "imagenet": ((0, 1, 2), (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "sports1m": ((2, 1, 0), (90.0, 98.0, 102.0), (1.0, 1.0, 1.0)),
 }
 
 
-def as_shown(x: jax.Array, pictures: str) -> jax.Array:
+def as_shown(x: jax.Array, image_norm: str) -> jax.Array:
     """Turns RGB in [-1, 1] (...,3) into what a published network was shown.
 
-    `pictures`: an entry of PICTURES: centred, RGB as it is; imagenet, torchvision's means and
+    `image_norm`: an entry of IMAGE_NORMS: centred, RGB as it is; imagenet, torchvision's means and
     deviations; sports1m, blue, green and red less their means, as C3D. Raises ValueError for
     pictures of other than three channels, but for centred ones.
     """
-    if pictures == "centred":
+    if image_norm == "centred":
         return x
     if x.shape[-1] != 3:
-        raise ValueError(f"pictures={pictures} are of three channels, not of {x.shape[-1]}")
-    place, mean, deviation = PICTURES[pictures]
+        raise ValueError(f"image_norm={image_norm} is of three channels, not of {x.shape[-1]}")
+    place, mean, deviation = IMAGE_NORMS[image_norm]
     values = x[..., jnp.array(place)].astype(jnp.float32) * 127.5 + 127.5
     return (values - jnp.array(mean)) / jnp.array(deviation)
 

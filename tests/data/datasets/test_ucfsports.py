@@ -80,15 +80,15 @@ def test_frame_folders_are_decoded_in_the_order_of_their_numbers(tmp_path):
     write_frames(tmp_path / "Kicking-Front/001", {1: 10, 10: 100, 2: 20})
     write_frames(tmp_path / "Kicking-Side/001", {1: 50})
     dataset = ucfsports.read(tmp_path, 1)
-    stream = Rgb(24, 95)
-    folder = preparation.prepare(dataset, stream, tmp_path / "cache", workers=1)
-    record = records.RecordSource(folder, stream)["Kicking-Front/001"]
-    frames = stream.read(record.frames, np.arange(3))
+    modality = Rgb(24, 95)
+    folder = preparation.prepare(dataset, modality, tmp_path / "cache", workers=1)
+    record = records.RecordSource(folder, modality)["Kicking-Front/001"]
+    frames = modality.read(record.frames, np.arange(3))
     assert frames.shape == (3, 24, 32, 3)
     np.testing.assert_allclose(frames[:, 12, 12, 0].astype(int), [10, 20, 100], atol=2)
     assert record.fps == 25
     write_frames(tmp_path / "Kicking-Front/001", {3: 30})
-    assert preparation.prepare(dataset, stream, tmp_path / "cache", workers=1) != folder
+    assert preparation.prepare(dataset, modality, tmp_path / "cache", workers=1) != folder
 
 
 @pytest.mark.parametrize(

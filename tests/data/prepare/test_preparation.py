@@ -19,8 +19,8 @@ from jaxvid.runtime import files
 STREAM = modalities.Rgb(short_side=24, jpeg_quality=95)
 
 
-def run(dataset: Dataset, cache: Path, stream: modalities.Stream = STREAM) -> Path:
-    return preparation.prepare(dataset, stream, cache, workers=1, clips_per_shard=2)
+def run(dataset: Dataset, cache: Path, modality: modalities.Modality = STREAM) -> Path:
+    return preparation.prepare(dataset, modality, cache, workers=1, clips_per_shard=2)
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from jaxvid.models.layers.common import as_shown
 
 
 @pytest.mark.parametrize(
-    "pictures, expected",
+    "image_norm, expected",
     [
         ("centred", (-1.0, 0.0, 1.0)),
         # (x - mean) / deviation of values from 0 to 1, as torchvision's documentation has them
@@ -13,9 +13,9 @@ from jaxvid.models.layers.common import as_shown
         ("sports1m", (255 - 90, 127.5 - 98, 0 - 102)),
     ],
 )
-def test_red_green_and_blue_as_published_networks_saw_them(pictures, expected):
+def test_red_green_and_blue_as_published_networks_saw_them(image_norm, expected):
     x = np.broadcast_to(np.float32([-1, 0, 1]), (2, 1, 4, 4, 3))
-    shown = as_shown(x, pictures)
+    shown = as_shown(x, image_norm)
     assert shown.shape == x.shape
     np.testing.assert_allclose(shown[0, 0, 0, 0], expected, rtol=1e-5)
 
@@ -23,5 +23,5 @@ def test_red_green_and_blue_as_published_networks_saw_them(pictures, expected):
 def test_pictures_have_three_channels():
     flow = np.zeros((1, 1, 4, 4, 2), np.float32)
     assert as_shown(flow, "centred") is flow
-    with pytest.raises(ValueError, match="pictures=imagenet are of three channels, not of 2"):
+    with pytest.raises(ValueError, match="image_norm=imagenet are of three channels, not of 2"):
         as_shown(flow, "imagenet")
