@@ -185,7 +185,9 @@ def _joined(argv: list[str]) -> list[str]:
         else:
             joined.append(re.sub(r"^--?(?=(mode|workdir|config)\b)", "--", argument))
     for old, new in config_files.RENAMED.items():
-        joined = [re.sub(rf"^--config\.{re.escape(old)}(?==)", f"--config.{new}", a) for a in joined]
+        joined = [
+            re.sub(rf"^--config\.{re.escape(old)}(?==)", f"--config.{new}", a) for a in joined
+        ]
     return joined
 
 

@@ -7,9 +7,9 @@ import math
 
 from ml_collections import ConfigDict
 
-from jaxvid.config.fields import DATASETS, flatten, get
+from jaxvid.config.fields import flatten, get
+from jaxvid.config.names import DATASETS, SOURCES
 from jaxvid.errors import UserError
-from jaxvid.pretrained import SOURCES
 from jaxvid.skeletons import SKELETONS
 
 POSITIVE = (

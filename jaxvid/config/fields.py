@@ -8,13 +8,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxvid.config.names import DATASETS, SOURCES
 from jaxvid.errors import UserError
-from jaxvid.pretrained import SOURCES
 
-DATASETS = (
-    *("embedded", "ucf101", "hmdb51", "ucf11", "ucfsports", "kinetics", "ssv2"),
-    *("ntu60", "kinetics_skeleton", "folder", "csv"),
-)
 SMALL_SIZE = 48  # pixels of a clip's side at the small scale
 
 

@@ -13,24 +13,12 @@ from ml_collections import ConfigDict
 
 from jaxvid import models
 from jaxvid.config import files as config_files
+from jaxvid.config.names import DATASETS
 from jaxvid.data.pipeline import as_clip
 from jaxvid.errors import UserError
 from jaxvid.experiment.network import Network, forward, open_network
 from jaxvid.runtime.devices import network_input
 from jaxvid.workdir import layout as workdirs
-
-# Of each dataset as it is distributed; of the others the folder or the file knows.
-CLASSES = {
-    "embedded": 10,
-    "ucf101": 101,
-    "hmdb51": 51,
-    "ucf11": 11,
-    "ucfsports": 10,
-    "kinetics": 400,
-    "ssv2": 174,
-    "ntu60": 60,
-    "kinetics_skeleton": 400,
-}
 
 
 def count_flops(jaxpr: Jaxpr) -> int:
@@ -161,8 +149,8 @@ def _classes(config: ConfigDict, workdir: Path) -> tuple[int, str]:
             return len(workdirs.class_names(workdir)), f"of the run in {workdir}"
     if config.data.classes:
         return len(config.data.classes), "config.data.classes"
-    if config.data.dataset in CLASSES:
-        return CLASSES[config.data.dataset], config.data.dataset
+    if count := DATASETS.get(config.data.dataset):
+        return count, config.data.dataset
     raise UserError(
         f"config.data.dataset={config.data.dataset}: how many classes it has is not known here; "
         "--num_classes=N says it"

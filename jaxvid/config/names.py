@@ -1,0 +1,29 @@
+"""The names that fields choose from; the families map them to files when one is used.
+
+A new dataset, backbone, encoder, pooling or source of weights is one line here, one line where its
+family is listed, and one file.
+"""
+
+from collections.abc import Mapping
+
+# With the number of classes of each as it is distributed; None: the folder or the file knows.
+DATASETS: Mapping[str, int | None] = {
+    "embedded": 10,
+    "ucf101": 101,
+    "hmdb51": 51,
+    "ucf11": 11,
+    "ucfsports": 10,
+    "kinetics": 400,
+    "ssv2": 174,
+    "ntu60": 60,
+    "kinetics_skeleton": 400,
+    "folder": None,
+    "csv": None,
+}
+BACKBONES = (
+    *("i3d", "li3d", "c3d", "vgg16", "inception2d"),  # of one modality of images
+    *("two_stream", "conv_fusion", "st_gcn"),
+)
+ENCODERS = ("none", "lstm", "bilstm", "gru", "ln_lstm", "transformer")
+POOLINGS = ("mean", "last", "attention", "soft_bof", "soft_fv", "soft_vlad", "soft_concat")
+SOURCES = ("googlenet", "vgg16", "i3d_pytorch", "i3d_tensorflow", "c3d", "st_gcn", "workdir")
