@@ -7,7 +7,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxvid.errors import UserError
+from jaxvid.runtime import distributed
 from jaxvid.runtime.signals import Signals
+from jaxvid.workdir import layout as workdirs
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,29 @@ class Mode:
     needs_config: bool = True  # where it takes one: also in a workdir that has none
     continues: bool = False  # the same command goes on where it was stopped
     distributes: bool = False  # several processes can share its work
+
+
+def part_of(command: Command) -> ConfigDict:
+    """Returns the config under which this process does its part, where there are several."""
+    if not command.distributed:
+        return command.config
+    if command.config.data.part:
+        raise UserError("config.data.part: with --distributed every process knows its part")
+    here = distributed.place()
+    config = command.config.copy_and_resolve_references()
+    config.data.part = f"{here.index + 1}/{here.count}"
+    return config
+
+
+def check_trained(command: Command) -> None:
+    """Raises UserError where the config has another model than the workdir."""
+    workdirs.evaluation_folder(command.workdir, command.config)
+    keep_compiled(command.config)
+
+
+def keep_compiled(config: ConfigDict) -> None:
+    """Keeps compiled programs where a config keeps its data."""
+    from jaxvid.data import loading
+    from jaxvid.runtime.devices import keep_compiled
+
+    keep_compiled(loading.cache_folder(config.data) / "compiled")

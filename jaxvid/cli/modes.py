@@ -6,13 +6,9 @@ be answered at once.
 
 from pathlib import Path
 
-from ml_collections import ConfigDict
-
 from jaxvid import pretrained
 from jaxvid.cli import run_modes
-from jaxvid.cli.command import Command, Mode
-from jaxvid.errors import UserError
-from jaxvid.runtime import distributed
+from jaxvid.cli.command import Command, Mode, check_trained, part_of
 from jaxvid.runtime.signals import Signals
 from jaxvid.workdir import layout as workdirs
 
@@ -20,20 +16,8 @@ from jaxvid.workdir import layout as workdirs
 def _prepare(command: Command, signals: Signals) -> int:
     from jaxvid.cli import prepare
 
-    prepare.run(_part_of(command), **command.options)
+    prepare.run(part_of(command), **command.options)
     return 0
-
-
-def _part_of(command: Command) -> ConfigDict:
-    """Returns the config under which this process does its part, where there are several."""
-    if not command.distributed:
-        return command.config
-    if command.config.data.part:
-        raise UserError("config.data.part: with --distributed every process knows its part")
-    here = distributed.place()
-    config = command.config.copy_and_resolve_references()
-    config.data.part = f"{here.index + 1}/{here.count}"
-    return config
 
 
 def _preview(command: Command, signals: Signals) -> int:
@@ -58,7 +42,7 @@ def _fuse(command: Command, signals: Signals) -> int:
 def _predict(command: Command, signals: Signals) -> int:
     from jaxvid.inference import predict
 
-    _check_trained(command)
+    check_trained(command)
     skipped = predict.run(command.config, command.workdir, command.arguments, **command.options)
     return 1 if skipped else 0
 
@@ -66,15 +50,15 @@ def _predict(command: Command, signals: Signals) -> int:
 def _features(command: Command, signals: Signals) -> int:
     from jaxvid.inference import features
 
-    _check_trained(command)
-    skipped = features.run(_part_of(command), command.workdir, command.arguments, **command.options)
+    check_trained(command)
+    skipped = features.run(part_of(command), command.workdir, command.arguments, **command.options)
     return 1 if skipped else 0
 
 
 def _search(command: Command, signals: Signals) -> int:
     from jaxvid.inference import search
 
-    _check_trained(command)
+    check_trained(command)
     skipped = search.run(command.config, command.workdir, command.arguments, **command.options)
     return 1 if skipped else 0
 
@@ -82,15 +66,9 @@ def _search(command: Command, signals: Signals) -> int:
 def _export(command: Command, signals: Signals) -> int:
     from jaxvid.inference import export
 
-    _check_trained(command)
+    check_trained(command)
     export.run(command.config, command.workdir, command.options["output"])
     return 0
-
-
-def _check_trained(command: Command) -> None:
-    # Raises where the config has another model than the workdir.
-    workdirs.evaluation_folder(command.workdir, command.config)
-    run_modes.keep_compiled(command.config)
 
 
 def _convert(command: Command, signals: Signals) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid import pretrained
-from jaxvid.cli.command import Command
+from jaxvid.cli.command import Command, keep_compiled
 from jaxvid.config import checks as config_checks
 from jaxvid.errors import UserError
 from jaxvid.runtime import distributed, files
@@ -165,14 +165,6 @@ def _system(name: str) -> tuple[Callable, type, Callable]:
         from jaxvid.experiment.experiment import open_experiment
         from jaxvid.training.trainer import Trainer
     return open_experiment, Trainer, evaluate
-
-
-def keep_compiled(config: ConfigDict) -> None:
-    """Keeps compiled programs where a config keeps its data."""
-    from jaxvid.data import loading
-    from jaxvid.runtime.devices import keep_compiled
-
-    keep_compiled(loading.cache_folder(config.data) / "compiled")
 
 
 def show(results: dict[str, Any], folder: Path) -> None:
