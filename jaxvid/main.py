@@ -41,7 +41,7 @@ from jaxvid.cli.modes import MODES
 from jaxvid.config import checks as config_checks
 from jaxvid.config import files as config_files
 from jaxvid.errors import UserError, one_line
-from jaxvid.runtime import distributed
+from jaxvid.runtime import joining
 from jaxvid.runtime.signals import Signals, interrupt_again, is_interrupt
 from jaxvid.workdir import layout as workdirs
 
@@ -228,5 +228,5 @@ if __name__ == "__main__":
     sys.unraisablehook = _tell_unraisable
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     status = main(sys.argv)
-    distributed.leave(status)
+    joining.leave(status)
     sys.exit(status)

@@ -8,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
-from jaxvid.runtime import distributed
+from jaxvid.runtime import joining
 from jaxvid.runtime.signals import Signals
 from jaxvid.workdir import layout as workdirs
 
@@ -49,7 +49,7 @@ def part_of(command: Command) -> ConfigDict:
         return command.config
     if command.config.data.part:
         raise UserError("config.data.part: with --distributed every process knows its part")
-    here = distributed.place()
+    here = joining.place()
     config = command.config.copy_and_resolve_references()
     config.data.part = f"{here.index + 1}/{here.count}"
     return config

@@ -13,7 +13,7 @@ from jaxvid import pretrained
 from jaxvid.cli.command import Command, keep_compiled
 from jaxvid.config import checks as config_checks
 from jaxvid.errors import UserError
-from jaxvid.runtime import distributed, files
+from jaxvid.runtime import distributed, files, joining
 from jaxvid.runtime.signals import Signals
 from jaxvid.workdir import layout as workdirs
 
@@ -27,7 +27,7 @@ def train(command: Command, signals: Signals) -> int:
     config_checks.check_undivided(command.config)
     _check_shared(command)
     workdirs.check(command.workdir, command.config)
-    with distributed.joined(command.distributed, signals):
+    with joining.joined(command.distributed, signals):
         return _trained(command, signals)
 
 
@@ -35,7 +35,7 @@ def _trained(command: Command, signals: Signals) -> int:
     def starting() -> bool:
         return not (command.workdir / "checkpoints").is_dir()
 
-    starts = distributed.from_first(starting)
+    starts = distributed.from_primary(starting)
     if starts:
         pretrained.check(command.config)
     keep_compiled(command.config)
@@ -49,7 +49,7 @@ def _trained(command: Command, signals: Signals) -> int:
         trainer.run(stop)
         asked = stop.now()
     if asked:
-        if distributed.is_first():
+        if distributed.is_primary():
             saved = f"stopped and saved in {command.workdir}"
             print(f"{saved}; the same command continues", file=sys.stderr)
         return 128 + asked
@@ -64,9 +64,9 @@ def _claimed(command: Command, experiment: Any, trainer: Any) -> Iterator[None]:
         workdirs.claim(command.workdir, command.config, experiment.dataset, trainer.clips)
 
     with ExitStack() as held:
-        if distributed.is_first():
+        if distributed.is_primary():
             held.enter_context(files.locked(command.workdir, waits=False))
-        distributed.from_first(claim)
+        distributed.from_primary(claim)
         workdirs.check_shared(command.workdir)
         yield
 
@@ -82,7 +82,7 @@ def evaluate(command: Command, signals: Signals) -> int:
     _check_shared(command)
     workdirs.check_writable(command.workdir)
     workdirs.evaluation_folder(command.workdir, command.config)
-    with distributed.joined(command.distributed, signals):
+    with joining.joined(command.distributed, signals):
         keep_compiled(command.config)
         open_experiment, _, _ = _system(command.config.model.system)
         experiment = open_experiment(command.config)
@@ -97,7 +97,7 @@ def _score(command: Command, experiment: Any) -> int:
     workdirs.check_evaluated(command.workdir, experiment.dataset, clips, split)
     output = workdirs.evaluation_folder(command.workdir, command.config, clips)
     results = evaluated(experiment, command.workdir, output)
-    if distributed.is_first():
+    if distributed.is_primary():
         show(results, output)
         footage = experiment.local if distributed.count() > 1 else experiment
         report_unasked(command, footage, output)

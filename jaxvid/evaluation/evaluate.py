@@ -129,7 +129,7 @@ def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, A
         "config": config.name,
     }
     scores = Scorer(experiment).score(variables)
-    if not distributed.is_first():
+    if not distributed.is_primary():
         return {}
     place.check()
     return write_results(scores, about, experiment.dataset.class_names, output)

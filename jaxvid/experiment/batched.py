@@ -32,7 +32,7 @@ def restore(network: Network, workdir: Path) -> tuple[int, dict[str, Any]]:
 
     wanted = None
     if network.config.eval.checkpoint == "best":
-        wanted = best() if network.devices.is_local else distributed.from_first(best)
+        wanted = best() if network.devices.is_local else distributed.from_primary(best)
     layout = network.devices.replicated
     template = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=layout),

@@ -129,7 +129,7 @@ def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = Fal
             config.data.num_frames,
             config.model.temporal_stride,
         )
-    dataset = distributed.first_before_others(lambda: loading.load(config.data, config.seed))
+    dataset = distributed.primary_first(lambda: loading.load(config.data, config.seed))
     if config.data.modality == "skeleton" and dataset.skeletons:
         joints = FORMATS[dataset.skeletons].joints
         if SKELETONS[joints].joints != SKELETONS[config.model.skeleton].joints:
@@ -144,5 +144,5 @@ def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = Fal
         part = distributed.index() + 1, distributed.count()
         loading.prepare_part(dataset, config.data, part)
         distributed.wait_for_all()
-    source = distributed.first_before_others(lambda: loading.open_records(dataset, config.data))
+    source = distributed.primary_first(lambda: loading.open_records(dataset, config.data))
     return Experiment(config, network.model, network.devices, dataset, source)

@@ -17,44 +17,47 @@ from typing import Any
 
 import cv2
 
-SECONDS_BETWEEN_SIGNS = 1.0  # of life, while a task is at the same thing
-LEAVING = 5.0  # seconds that a task has to clean up where the parent process has died
+PERIOD = 1.0  # seconds between reports of the same progress
+LEAVING = 5.0  # seconds that a task has to clean up after the parent process has died
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The process has started, and takes tasks."""
+    """The process has started and takes tasks."""
 
 
 @dataclass(frozen=True)
-class Sign:
-    """A task lives; `at` is what it yielded."""
+class Progress:
+    """A task is alive; `at` is what it yielded."""
 
     at: Any
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of its result that a task yields before it has all."""
+    """A part of its result that a task yields before it returns."""
 
     content: Any
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a task returned, or with `raises` the exception that it raised."""
+    """What a task returned or, with `raises`, the exception that it raised."""
 
     content: Any
     raises: bool = False
 
 
+Message = Ready | Progress | Piece | Answer
+
+
 def work(pipe: Connection, function: Callable[[Any], Any]) -> None:
     """Does the tasks that come through a pipe, until it is closed or the parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: left to the parent
-    # As an exception: what is half-written is then removed.
+    # As an exception, so that half-written files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    # A damaged video that crashes its decoder is no reason to fill the disk with a core file.
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    # A damaged video that crashes its decoder must not fill the disk with a core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     set_up_opencv()
     try:
@@ -62,11 +65,12 @@ def work(pipe: Connection, function: Callable[[Any], Any]) -> None:
         while True:
             _send(pipe, _answer(function, pipe.recv(), pipe))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the parent process needs no more, or is no more
+        return  # the parent process has no more tasks, or has ended
 
 
-def _leave_with_parent() -> None:
-    parent_process().join()
+def _exit_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(LEAVING)
     os._exit(1)
@@ -77,19 +81,19 @@ def _answer(function: Callable[[Any], Any], task: Any, pipe: Connection) -> Answ
         result = function(task)
         if not inspect.isgenerator(result):
             return Answer(result)
-        at, told = None, 0.0
+        at, sent = None, 0.0
         while True:
             try:
-                here = next(result)
+                yielded = next(result)
             except StopIteration as end:
                 return Answer(end.value)
             now = time.monotonic()
-            if isinstance(here, Piece):
-                pipe.send(here)
-                told = now
-            elif here != at or now - told > SECONDS_BETWEEN_SIGNS:
-                pipe.send(Sign(here))
-                at, told = here, now
+            if isinstance(yielded, Piece):
+                pipe.send(yielded)
+                sent = now
+            elif yielded != at or now - sent > PERIOD:
+                pipe.send(Progress(yielded))
+                at, sent = yielded, now
     except Exception as error:
         error.add_note("in a worker process:\n" + "".join(traceback.format_tb(error.__traceback__)))
         return Answer(error, raises=True)
@@ -107,10 +111,10 @@ def _send(pipe: Connection, answer: Answer) -> None:
 
 
 def set_up_opencv() -> None:
-    """Makes OpenCV use one thread in this process, and say nothing.
+    """Makes OpenCV use one thread in this process, and print nothing.
 
-    For those who decode several videos at once: they share the cores among themselves already,
-    and what is wrong with a video is theirs to say, not OpenCV's and FFmpeg's on the terminal.
+    For processes that decode several videos at once: these already share the cores, and report
+    damaged videos themselves.
     """
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

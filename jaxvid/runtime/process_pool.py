@@ -1,17 +1,16 @@
 """Work on files in several processes, any of which may crash or hang.
 
-Each worker process has a pipe to this one, gets one task at a time, and answers with the result or
-the exception. A task that runs long is a generator: what it yields now and then says what it is at,
-and is its sign of life; what it returns is the result, of which it may yield pieces before. A
-process that ends, or that gives no sign for too long, costs the task that it had, and another
-process takes its place.
+Each worker process has a pipe, receives one task at a time, and answers with the result or the
+exception. A long task is a generator: it yields its progress, and perhaps pieces of its result,
+and returns the result. A process that dies, or that reports no progress for too long, fails its own
+task alone, and another process takes its place.
 """
 
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -20,21 +19,23 @@ from typing import Any
 
 from jaxvid.errors import UserError
 from jaxvid.runtime import pool_worker
-from jaxvid.runtime.pool_worker import Piece, set_up_opencv
+from jaxvid.runtime.pool_worker import Answer, Piece, Progress, Ready, set_up_opencv
 
 __all__ = ["Failure", "Piece", "cores", "each", "run", "set_up_opencv"]
 
-TICK = 1.0  # seconds; the longest that passes between two looks at the clock
-STOPPING = 3.0  # seconds that processes have to leave when they are asked to
+TICK = 1.0  # seconds between two checks for workers that hang
+STOPPING = 3.0  # seconds that processes have to exit after SIGTERM
+
+Outcomes = Generator[tuple[Any, Any], None, None]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What became of a task whose process did not live to answer.
+    """A task whose process died or hung.
 
-    `reason` continues a sentence about the process, "crashed (SIGSEGV)"; `at` is what the task
-    yielded last, None where it had not begun; `killed`: from outside, as for want of memory;
-    `hung`: it gave no sign of life.
+    `reason` continues a sentence about the process, "crashed (SIGSEGV)"; `at`: the progress that
+    the task yielded last, None before any; `killed`: from outside, as for want of memory; `hung`:
+    it made no progress.
     """
 
     reason: str
@@ -48,17 +49,16 @@ def each(
     tasks: Iterable[Any],
     workers: int = 0,
     patience: float = 0.0,
-    tell: Callable[[Any], None] = lambda at: None,
-) -> Iterator[tuple[Any, Any]]:
-    """Calls a module's function on each task and yields (task, result or Failure) as they come.
+    on_progress: Callable[[Any], None] = lambda at: None,
+) -> Outcomes:
+    """Calls a module's function on each task and yields (task, result or Failure), as they come.
 
-    Before it, (task, Piece) for each `Piece` that the task yields: a process waits until they are
-    taken.
+    Before that, yields (task, Piece) for each `Piece` of a task, whose process waits meanwhile.
 
-    `workers`: processes; 0: one per core. `patience`: seconds without a sign of life after which a
-    task counts as hanging; 0: none does. `tell` is called with what tasks yield. An exception of
-    the function is raised here. However this ends, Ctrl-C too, all processes end with it. Raises
-    UserError where a process is stopped by SIGTERM, or none can be started.
+    `workers`: processes; 0: one per core. `patience`: seconds without progress after which a task
+    counts as hung; 0: none does. `on_progress` is called with the progress that tasks yield.
+    Exceptions of the function are raised here. All processes end with this generator, after Ctrl-C
+    too. Raises UserError if SIGTERM stops a worker, or if none can be started.
     """
     waiting = iter(tasks)
     # Not forked: the caller's process may have threads, JAX's among them.
@@ -69,30 +69,30 @@ def each(
             crew.append(_Worker(context, function, task))
             if len(crew) == (workers or cores()):
                 break
-        while busy := [member for member in crew if member.busy]:
+        while busy := [worker for worker in crew if worker.busy]:
             before = time.monotonic()
-            connection.wait([member.pipe for member in busy], TICK)
-            # A process that was suspended, as by Ctrl-Z, did not look on meanwhile.
+            connection.wait([worker.pipe for worker in busy], TICK)
+            # A suspended process, as by Ctrl-Z, did not check meanwhile.
             passed = min(time.monotonic() - before, 2 * TICK)
-            for member in busy:
-                task, answer = member.task, member.listen(passed, patience, tell)
-                if answer is None:
+            for worker in busy:
+                task, message = worker.task, worker.poll(passed, patience, on_progress)
+                if message is None:
                     continue
-                if isinstance(answer, Piece):
-                    yield task, answer
+                if isinstance(message, Piece):
+                    yield task, message
                     continue
-                if isinstance(answer.content, Failure):
-                    crew.remove(member)
-                    member.stop()
+                if isinstance(message.content, Failure):
+                    crew.remove(worker)
+                    worker.stop()
                 for following in waiting:
-                    if member in crew:
-                        member.give(following)
+                    if worker in crew:
+                        worker.give(following)
                     else:
                         crew.append(_Worker(context, function, following))
                     break
-                if answer.raises:
-                    raise answer.content
-                yield task, answer.content
+                if message.raises:
+                    raise message.content
+                yield task, message.content
     finally:
         _stop(crew)
 
@@ -102,17 +102,17 @@ def run(
     tasks: Iterable[Any],
     workers: int = 0,
     name: Callable[[Any], str] = str,
-) -> Iterator[tuple[Any, Any]]:
-    """Yields (task, result) as `each` does, where no process has a reason to die.
+) -> Outcomes:
+    """Yields (task, result) as `each` does, for tasks whose process has no reason to die.
 
-    `name`: of a task, for the user. Raises UserError where one dies, naming its task.
+    `name` returns a task's name, for messages. Raises UserError if a process dies.
     """
     with closing(each(function, tasks, workers)) as outcomes:
         for task, outcome in outcomes:
             if isinstance(outcome, Failure):
                 raise UserError(
-                    f"the worker process that was at {name(task)} {outcome.reason}; the same "
-                    "command continues with the rest"
+                    f"the worker process for {name(task)} {outcome.reason}; the same command "
+                    "continues with the rest"
                 )
             yield task, outcome
 
@@ -123,7 +123,7 @@ def cores() -> int:
 
 
 class _Worker:
-    """A worker process, seen from outside, with the task that it has."""
+    """A worker process, seen from outside, with its task."""
 
     def __init__(self, context: SpawnContext, function: Callable[[Any], Any], task: Any):
         self.pipe, theirs = context.Pipe()
@@ -138,54 +138,51 @@ class _Worker:
     def give(self, task: Any) -> None:
         self.task, self.busy = task, True
         self._at, self._silent = None, 0.0
-        with suppress(ConnectionError):  # it has ended: `listen` will say how
+        with suppress(ConnectionError):  # it has ended: `poll` returns how
             self.pipe.send(task)
 
-    def listen(
-        self, passed: float, patience: float, tell: Callable[[Any], None]
-    ) -> pool_worker.Answer | Piece | None:
-        """Hears what the process says; returns an answer or a piece of it, None for none yet.
-
-        `passed`: seconds since the last time.
-        """
+    def poll(
+        self, passed: float, patience: float, on_progress: Callable[[Any], None]
+    ) -> Answer | Piece | None:
+        """Returns the answer to the task, a piece of it, or None; `passed`: seconds since then."""
         self._silent += passed if self._ready else 0.0
-        while (said := self._hear()) is not None:
+        while (message := self._receive()) is not None:
             self._silent = 0.0
-            if isinstance(said, pool_worker.Answer):
-                self.busy = False
-                return said
-            if isinstance(said, Piece):
-                return said
-            if isinstance(said, pool_worker.Ready):
+            if isinstance(message, Ready):
                 self._ready = True
+            elif isinstance(message, Progress):
+                self._at = message.at
+                on_progress(message.at)
             else:
-                self._at = said.at
-                tell(said.at)
+                self.busy = isinstance(message, Piece)
+                return message
         if patience and self._silent > patience:
             self.busy = False
-            return pool_worker.Answer(
-                Failure(f"made no progress for {patience:g} s", self._at, hung=True)
-            )
+            return Answer(Failure(f"made no progress for {patience:g} s", self._at, hung=True))
         return None
 
-    def _hear(self) -> Any:
-        """Returns what the process said next, None for nothing so far; how it ended, if it did."""
+    def _receive(self) -> pool_worker.Message | None:
+        """Returns the next message, None if there is none; after the end of the process, how."""
         try:
             return self.pipe.recv() if self.pipe.poll() else None
         except (EOFError, OSError):
-            return pool_worker.Answer(self._ending())
+            return Answer(self._failure())
 
-    def _ending(self) -> Failure:
-        """Returns what the end of the process means. Raises UserError where it is no task's."""
+    def _failure(self) -> Failure:
+        """Returns how the process ended. Raises UserError if that has nothing to do with a task."""
         self.process.join()
-        status = self.process.exitcode
+        status = self.process.exitcode or 0
         if status in (-signal.SIGTERM, 128 + signal.SIGTERM):
             raise UserError("a worker process was stopped (SIGTERM); the same command continues")
         if status == -signal.SIGKILL:
             return Failure("was killed (SIGKILL): for want of memory?", self._at, killed=True)
+        names = {number.value: number.name for number in signal.Signals}
+        reason = f"crashed ({names.get(-status, f'signal {-status}')})"
+        if status >= 0:
+            reason = f"ended with status {status}"
         if not self._ready:
-            raise UserError(f"worker processes cannot be started: one {_how(status)}")
-        return Failure(_how(status), self._at)
+            raise UserError(f"worker processes cannot be started: one {reason}")
+        return Failure(reason, self._at)
 
     def stop(self) -> None:
         self.process.kill()
@@ -195,19 +192,12 @@ class _Worker:
             self.process.close()
 
 
-def _how(status: int) -> str:
-    if status >= 0:
-        return f"ended with status {status}"
-    names = {member.value: member.name for member in signal.Signals}
-    return f"crashed ({names.get(-status, f'signal {-status}')})"
-
-
 def _stop(crew: list[_Worker]) -> None:
-    for member in crew:
-        if member.busy:
-            member.process.terminate()  # it removes what it has half-written
-        member.pipe.close()  # one without a task leaves upon this
+    for worker in crew:
+        if worker.busy:
+            worker.process.terminate()  # it removes half-written files
+        worker.pipe.close()  # one without a task exits then
     deadline = time.monotonic() + STOPPING
-    for member in crew:
-        member.process.join(max(0.0, deadline - time.monotonic()))
-        member.stop()
+    for worker in crew:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        worker.stop()

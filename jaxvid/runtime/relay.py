@@ -1,7 +1,7 @@
-"""The way to process 0: a connection that outlives it, and says when it has ended.
+"""The connection to process 0, through a relay that outlives it.
 
-JAX kills a process without a word to Python as soon as its connection to process 0 breaks. Through
-a relay that connection stays, and Python can say what happened and leave in its own way.
+JAX kills a process, without a message, as soon as its connection to process 0 breaks. Through a
+relay that connection stays open, and Python can print the reason and exit in its own way.
 """
 
 import socket
@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-# A machine that is gone closes no connection: after 10 s of silence three questions, 5 s apart.
+# A machine that is gone closes no connection: after 10 s of silence three probes, 5 s apart.
 _KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-_UNANSWERED = 25_000  # milliseconds that what was sent may stay without acknowledgement
+_UNANSWERED = 25_000  # milliseconds until data without acknowledgement breaks the connection
 _BLOCK = 1 << 16
 
 
 class Relay:
-    """Passes connections to `address` on this machine, `HOST:PORT`, on to process 0's `target`.
+    """Forwards connections from `address` on this machine, `HOST:PORT`, to process 0's `target`.
 
-    Tries for `patience` seconds to reach it. `lost` is called, from a thread, once it was reached
-    and is no longer there; the connections to this side then stay open and silent.
+    Tries for `patience` seconds to reach it. `lost` is called from a thread when the target, once
+    reached, is gone; the connections on this side then stay open and silent.
     """
 
     def __init__(self, target: str, patience: float, lost: Callable[[], None]):
@@ -34,7 +34,7 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Lets the end of process 0 mean nothing from now on."""
+        """Stops accepting connections, and ignores the end of process 0 from now on."""
         self._closed.set()
         self._server.close()
 
@@ -50,8 +50,8 @@ class Relay:
             near.close()
             return
         self.reached = True
-        threading.Thread(target=self._pass, args=(near, far), daemon=True).start()
-        if self._pass(far, near) and not self._closed.is_set():
+        threading.Thread(target=self._forward, args=(near, far), daemon=True).start()
+        if self._forward(far, near) and not self._closed.is_set():
             self._lost()
 
     def _connect(self) -> socket.socket | None:
@@ -73,15 +73,15 @@ class Relay:
             return far
         return None
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> bool:
-        """Passes on what comes until it ends; returns whether the source is what ended."""
+    def _forward(self, source: socket.socket, sink: socket.socket) -> bool:
+        """Forwards what arrives, until one end closes; returns whether that is the source."""
         while True:
             try:
                 block = source.recv(_BLOCK)
             except OSError:
                 return True
             if not block:
-                # Process 0's end is not passed on; the end of this side is.
+                # The close of this side reaches process 0, but not the other way round.
                 if sink.getpeername() == self._target:
                     with suppress(OSError):
                         sink.shutdown(socket.SHUT_WR)

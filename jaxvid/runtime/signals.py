@@ -1,15 +1,15 @@
-"""What Ctrl-C and SIGTERM do."""
+"""Ctrl-C, SIGTERM and SIGHUP: in the main program, and in programs that run it."""
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
 class Signals:
-    """SIGINT and SIGTERM interrupt at once or, while training, ask to save and leave.
+    """SIGINT and SIGTERM of the main program: they interrupt it, or wait while it trains.
 
     `received`: the number of the first one, or 0.
     """
@@ -27,7 +27,7 @@ class Signals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Lets the first signal wait until it is asked for; a second one interrupts at once."""
+        """Makes the first signal wait until `received` is read; a second one interrupts at once."""
         self._deferred = True
         try:
             yield
@@ -35,8 +35,33 @@ class Signals:
             self._deferred = False
 
 
+class ForwardedSignals:
+    """SIGINT, SIGTERM and SIGHUP of a launcher, for its child processes.
+
+    `received`: the number of the last one, or 0. `to_forward`: those for the children, in order; a
+    SIGHUP is a SIGTERM there, because it would kill a run that a SIGTERM lets save. `forward` is
+    called after each.
+    """
+
+    def __init__(self, forward: Callable[[], None] = lambda: None) -> None:
+        self.received = 0
+        self.to_forward: list[int] = []
+        self._forward = forward
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
+            signal.signal(number, lambda number, frame: self.receive(number))
+
+    def receive(self, number: int) -> None:
+        """Records a signal; all but SIGINT reach the children as SIGTERM."""
+        self.received = number
+        self.to_forward.append(number if number == signal.SIGINT else signal.SIGTERM)
+        self._forward()
+
+
 def is_interrupt(error: BaseException) -> bool:
-    """Says whether an exception is such a signal's, also where a library has made it another."""
+    """Returns whether `Signals` raised an exception, even if a library raised another from it."""
     found: BaseException | None = error
     while found and not isinstance(found, KeyboardInterrupt):
         found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
@@ -44,7 +69,7 @@ def is_interrupt(error: BaseException) -> bool:
 
 
 def interrupt_again() -> None:
-    """Interrupts once more in a moment: for where Python drops exceptions, as in destructors."""
+    """Interrupts in a moment, for places where Python drops exceptions, such as destructors."""
     again = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     again.daemon = True
     again.start()

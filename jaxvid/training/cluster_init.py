@@ -31,9 +31,9 @@ def starting_values(
     Raises UserError where `file` does not hold the clusters of this model, and as `fit` does.
     """
     pooling = flatten_dict(variables["params"]["pooling"], sep="/")
-    if not distributed.from_first(file.is_file):
+    if not distributed.from_primary(file.is_file):
         fitted = flatten_dict(fit(experiment, variables, clips)["pooling"], sep="/")
-        if distributed.is_first():
+        if distributed.is_primary():
             files.write_arrays(file, {name: np.asarray(leaf) for name, leaf in fitted.items()})
     distributed.wait_for_all()
     kept = files.read_arrays(file)

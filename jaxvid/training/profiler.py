@@ -27,7 +27,7 @@ class Trace:
     """
 
     def __init__(self, train: ConfigDict, workdir: Path, first: int, last: int):
-        asked = profiled_steps(train.profile_steps) if distributed.is_first() else range(0)
+        asked = profiled_steps(train.profile_steps) if distributed.is_primary() else range(0)
         self._folder = workdir / FOLDER
         self._steps = range(max(asked.start, first + 1), min(asked.stop, last + 1))
         self._taken: list[int] = []

@@ -85,7 +85,7 @@ class Trainer:
         if self.config.init.source:
             names = self.experiment.dataset.class_names
             loaded = pretrained.load(self.config, self.experiment.shapes, names)
-            if distributed.is_first():
+            if distributed.is_primary():
                 pretrained.write_account(loaded, self.config, self.workdir)
             print(pretrained.describe(loaded, self.config), flush=True)
             pretrained.warn_of_training(loaded)
@@ -153,7 +153,7 @@ class Trainer:
         scorer = Scorer(self.experiment)
         if first:
             print(f"continues after step {first} of {self.steps}", flush=True)
-        tells = distributed.is_first()
+        tells = distributed.is_primary()
         with (
             Logs(self.workdir, first) if tells else nullcontext() as logs,
             Bar("training, step", self.steps, first, shown="compiling", quiet=not tells) as bar,

@@ -97,7 +97,7 @@ def restore(
     """
     if step is None:
         alone = _taking_part(templates) is not None
-        step = latest(folder) if alone else distributed.from_first(lambda: latest(folder))
+        step = latest(folder) if alone else distributed.from_primary(lambda: latest(folder))
     if step is None:
         return None
     return step, _restore(folder.absolute() / str(step), templates)
@@ -158,7 +158,7 @@ class Writer:
 
     def __init__(self, folder: Path, keep: int):
         self.folder = folder.absolute()
-        if distributed.is_first():
+        if distributed.is_primary():
             self._tidy()
         distributed.wait_for_all()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -247,7 +247,7 @@ class Writer:
     def _seal(self) -> None:
         # Orbax calls this from its own thread when all is on disk, before the folder gets its final
         # name: so that no checkpoint is ever without its checksums.
-        if not distributed.is_first():
+        if not distributed.is_primary():
             return
         step, names = self._saving
         for folder in self.folder.glob(f"{step}{HALF}*"):

@@ -86,9 +86,9 @@ def check_shared(workdir: Path) -> None:
     """Sees whether all processes of a run have the same folder. Raises UserError."""
     if distributed.count() == 1:
         return
-    name = distributed.from_first(lambda: files.temporary_name(workdir / "shared").name)
+    name = distributed.from_primary(lambda: files.temporary_name(workdir / "shared").name)
     token = workdir / name
-    if distributed.is_first():
+    if distributed.is_primary():
         token.touch()
     distributed.wait_for_all()
     deadline = time.monotonic() + SECONDS_TO_APPEAR
@@ -100,7 +100,7 @@ def check_shared(workdir: Path) -> None:
             )
         time.sleep(0.1)
     distributed.wait_for_all()
-    if distributed.is_first():
+    if distributed.is_primary():
         token.unlink()
 
 

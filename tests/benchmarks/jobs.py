@@ -20,7 +20,7 @@ DEADLINE = 300.0  # seconds; only a hang meets it
 # to compile. (JAX finds no program again under another name of the folder.)
 PROGRAM = """
 import os, runpy
-from jaxvid import run_modes
+from jaxvid.cli import run_modes
 run_modes.report_unasked = lambda *_: None
 def keep_compiled(config):
     import jax

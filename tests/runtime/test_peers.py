@@ -1,4 +1,4 @@
-"""Signs of life: whoever is silent or leaves ends all, with its name and the right status."""
+"""Heartbeats: a process that stops sending them, or leaves, ends all with its name and status."""
 
 import queue
 import threading
@@ -38,7 +38,7 @@ class Run:
         self._closed = threading.Event()
 
     def member(self, index: int, count: int, **pace: float) -> Peers:
-        """Adds a process; those that are not added have a name and give no sign."""
+        """Adds a process; those that are not added have a name and send no heartbeat."""
         for i in range(count):
             self.store.values[f"jaxvid/name/{i}"] = name(i)
         quick = {"tick": 0.01, "patience": 0.6, "suspected": 0.2, "linger": 0.0, **pace}
@@ -74,14 +74,14 @@ def test_a_silent_process_ends_the_others_with_its_name(run, capfd):
     run.member(0, 2)
     assert run.ends.get(timeout=SOON) == AGAIN
     shown = capfd.readouterr().err
-    assert "process 1 (node1, pid 101) has given no sign of life" in shown
+    assert "process 1 (node1, pid 101) has sent no heartbeat" in shown
     assert "the same command continues" in shown
     assert run.store.values["jaxvid/end/0"].startswith(f"{AGAIN}|process 1 (node1")
 
 
 def test_a_failed_computation_makes_silence_suspicious_sooner(run, capfd):
     first = run.member(0, 2, patience=SOON)
-    threading.Thread(target=first.failed_together, daemon=True).start()
+    threading.Thread(target=first.await_end, daemon=True).start()
     assert run.ends.get(timeout=SOON / 2) == AGAIN
     assert name(1) in capfd.readouterr().err
 
@@ -89,14 +89,14 @@ def test_a_failed_computation_makes_silence_suspicious_sooner(run, capfd):
 @pytest.mark.parametrize("status", [2, 143, AGAIN])
 def test_one_that_leaves_with_a_reason_ends_all_with_its_status(run, capfd, status):
     _, _, third = run.crew(3)
-    third.left(status, "clip.avi does not decode")
+    third.leave(status, "clip.avi does not decode")
     assert [run.ends.get(timeout=SOON) for _ in range(2)] == [status, status]
     assert f"{name(2)} has ended: clip.avi does not decode" in capfd.readouterr().err
 
 
 def test_the_first_one_s_reason_reaches_the_others(run, capfd):
     first, _ = run.crew(2)
-    first.left(2, "the disk is full")
+    first.leave(2, "the disk is full")
     assert run.ends.get(timeout=SOON) == 2
     assert "the disk is full" in capfd.readouterr().err
 
@@ -105,12 +105,12 @@ def test_a_store_that_does_not_answer_means_that_the_first_one_is_gone(run, capf
     run.member(1, 2)
     run.store.answers = False
     assert run.ends.get(timeout=SOON) == AGAIN
-    assert f"{name(0)} has given no sign of life" in capfd.readouterr().err
+    assert f"{name(0)} has sent no heartbeat" in capfd.readouterr().err
 
 
 def test_the_relay_s_word_ends_at_once(run, capfd):
     second = run.member(1, 2)
-    threading.Thread(target=second.lost_first, daemon=True).start()
+    threading.Thread(target=second.lost_primary, daemon=True).start()
     assert run.ends.get(timeout=SOON) == AGAIN
     assert f"{name(0)} has ended" in capfd.readouterr().err
 
@@ -128,6 +128,6 @@ def test_all_that_finish_leave_together(run, capfd):
         assert not thread.is_alive()
     for member in members[::-1]:
         member.close()
-    members[1].lost_first()  # whoever has finished needs nobody
+    members[1].lost_primary()  # whoever has finished needs nobody
     assert run.ends.empty()
     assert capfd.readouterr().err == ""

@@ -52,7 +52,7 @@ def behave(task: str):
 
 def in_pieces(count: int):
     for number in range(count):
-        yield "a sign of life"
+        yield "progress"
         yield Piece(np.full((300, 300), number))
     if count == 3:
         os.abort()
@@ -97,7 +97,7 @@ def test_errors_come_back():
 def test_a_process_that_dies_or_hangs_costs_its_own_task_alone():
     tasks = ["a", "crash", "b", "hang", "abort", "killed", "c", "leave", "d"]
     seen = []
-    done = dict(process_pool.each(behave, tasks, workers=2, patience=3.0, tell=seen.append))
+    done = dict(process_pool.each(behave, tasks, workers=2, patience=3.0, on_progress=seen.append))
     assert {task: done[task] for task in "abcd"} == {"a": "A", "b": "B", "c": "C", "d": "D"}
     assert done["crash"] == Failure("crashed (SIGSEGV)", "crash 1")
     assert done["abort"] == Failure("crashed (SIGABRT)", "abort 2")
@@ -113,11 +113,13 @@ def test_results_come_in_pieces():
     for task, outcome in process_pool.each(in_pieces, [2, 3], workers=2):
         got[task].append(outcome.content.mean() if isinstance(outcome, Piece) else outcome)
     assert got[2] == [0, 1, "all"]
-    assert got[3] == [0, 1, 2, Failure("crashed (SIGABRT)", "a sign of life")]
+    assert got[3] == [0, 1, 2, Failure("crashed (SIGABRT)", "progress")]
 
 
 def test_where_none_has_a_reason_to_die_it_is_an_error():
-    with pytest.raises(UserError, match=r"at the first crashed \(SIGSEGV\); the same command"):
+    with pytest.raises(
+        UserError, match=r"process for the first crashed \(SIGSEGV\); the same command"
+    ):
         list(process_pool.run(behave, ["crash"], 1, name=lambda _: "the first"))
 
 
@@ -127,7 +129,9 @@ def test_a_process_that_is_asked_to_stop_says_nothing_of_its_task():
 
 
 def test_whoever_leaves_ends_all_processes_which_clean_up(tmp_path):
-    working = process_pool.each(wait, [str(tmp_path)] * 2, workers=2, tell=lambda at: enough())
+    working = process_pool.each(
+        wait, [str(tmp_path)] * 2, workers=2, on_progress=lambda at: enough()
+    )
 
     def enough() -> None:
         if len(list(tmp_path.iterdir())) == 2:
@@ -150,11 +154,11 @@ def test_a_parent_that_is_killed_leaves_nobody_behind(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
         "import importlib.util, sys\n"
-        "from jaxvid import parallel\n"
+        "from jaxvid.runtime import process_pool\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "import test_parallel\n"
+        "import test_process_pool\n"
         "if __name__ == '__main__':\n"
-        f"    list(process_pool.each(test_parallel.wait, [{str(tmp_path)!r}] * 2, workers=2))\n"
+        f"    list(process_pool.each(test_process_pool.wait, [{str(tmp_path)!r}] * 2, workers=2))\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, script], env=environment)
