@@ -12,25 +12,25 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxvid.errors import UserError
 
-SMALLEST = 1024  # elements of an array that is worth dividing
+SMALLEST = 1024  # elements of the smallest array that is divided
 
 
 class Devices:
     """All devices, of all processes or `local`, in one mesh with the axes `data` and `state`.
 
-    Batches are divided along both. Along `state`, of `shards` devices, parameters and what the
-    optimiser keeps of them are divided, too; everything else is held by each device. Raises
-    UserError where the devices cannot be grouped so.
+    Batches are divided along both axes, parameters and the optimiser's state along `state`, which
+    has `shards` devices; each device holds everything else whole. Raises UserError if the number of
+    devices is no multiple of `shards`.
     """
 
     def __init__(self, shards: int = 1, local: bool = False) -> None:
-        # By process, so that a process's part of a batch is one run of it.
+        # By process, so that a process's part of a batch is contiguous.
         every = jax.local_devices() if local else jax.devices()
         devices = sorted(every, key=lambda device: (device.process_index, device.id))
         if len(devices) % shards:
             raise UserError(
-                f"config.train.shards={shards}: {len(devices)} devices cannot be grouped so; "
-                f"a divisor of {len(devices)} is wanted"
+                f"config.train.shards={shards}: must be a divisor of {len(devices)}, the number of "
+                "devices"
             )
         self.shards = shards
         self.mesh = Mesh(np.array(devices).reshape(-1, shards), ("data", "state"))
@@ -39,13 +39,14 @@ class Devices:
 
     @property
     def is_local(self) -> bool:
-        """Whether this process computes on them without any other."""
+        """Whether all of them belong to this process."""
         return all(d.process_index == jax.process_index() for d in self.mesh.devices.flat)
 
     def divided(self, shapes: Any) -> Any:
         """Returns the layout of a tree of arrays that is divided along `state`.
 
-        Each array along its largest axis that can be, the last of them; small ones are not.
+        Each array is divided along the largest axis that `shards` divides, the last of equal ones;
+        arrays of fewer than `SMALLEST` elements are whole.
         """
 
         def layout(leaf: Any) -> NamedSharding:
@@ -58,18 +59,18 @@ class Devices:
         return jax.tree.map(layout, shapes)
 
     def whole(self, tree: Any) -> Any:
-        """Returns, inside a compiled function, a divided tree with each device having all of it."""
+        """Returns, inside a compiled function, a divided tree as whole arrays on each device."""
         if self.shards == 1:
             return tree
         return jax.lax.with_sharding_constraint(tree, self.replicated)
 
     def check_batch_size(self, field: str, batch_size: int, parts: int = 1) -> None:
-        """Raises UserError where a batch, taken in parts, has no equal share for each device."""
+        """Raises UserError if a batch, in equal parts, has no equal share for each device."""
         if batch_size % (self.mesh.size * parts):
-            each = f" in config.train.accumulate={parts} parts" if parts > 1 else ""
+            each = f" and config.train.accumulate={parts}" if parts > 1 else ""
             raise UserError(
-                f"config.{field}={batch_size} cannot be divided over {self.mesh.size} devices"
-                f"{each}: a multiple of {self.mesh.size * parts} is wanted"
+                f"config.{field}={batch_size}: must be a multiple of {self.mesh.size * parts}, for "
+                f"{self.mesh.size} devices{each}"
             )
 
     def put_batch(self, batch: Any) -> Any:
@@ -85,7 +86,7 @@ class Devices:
 
 
 def compute_dtype(name: str) -> jnp.dtype:
-    """Returns the type that `float32`, `bfloat16` or `auto` stands for on this machine."""
+    """Returns the type for `float32`, `bfloat16` or, by this machine's devices, `auto`."""
     if name == "auto":
         name = "bfloat16" if jax.default_backend() in ("gpu", "tpu") else "float32"
     return jnp.dtype(name)
@@ -94,10 +95,10 @@ def compute_dtype(name: str) -> jnp.dtype:
 def jit(function: Callable[..., Any], **options: Any) -> Any:
     """Returns `jax.jit(function, **options)`, compiled for speed on this backend.
 
-    On a CPU without YNNPACK's convolutions, whose gradients take two to three times as long as
-    XLA's own here (`tests/benchmarks/layers.py`), and with the barriers of `jax.checkpoint` kept
-    until operations are put in order: without them everything is computed again too early, and no
-    memory is saved.
+    On a CPU, YNNPACK's convolutions are off, because their gradients take two to three times as
+    long as XLA's own (`tests/benchmarks/layers.py`), and the barriers of `jax.checkpoint` stay
+    until operations are scheduled, because without them everything is computed again too early,
+    and no memory is saved.
     """
     return jax.jit(function, compiler_options=_compiler_options(), **options)
 
@@ -116,7 +117,7 @@ def _compiler_options() -> dict[str, str]:
 
 
 def keep_compiled(folder: Path) -> None:
-    """Keeps compiled programs in a folder, so that the next run need not compile them again."""
+    """Caches compiled programs in a folder, for the next run."""
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
 

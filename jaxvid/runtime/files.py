@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and naming folders by what they hold."""
+"""Files that are whole or absent, locks, and folders that are named by their content."""
 
 import csv
 import errno
@@ -20,21 +20,20 @@ import numpy as np
 
 from jaxvid.errors import UserError
 
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
 
 def write(path: Path, save: Callable[[Path], Any]) -> None:
-    """Calls `save` with a temporary path beside `path` and renames it to `path` once it is whole.
-
-    The temporary name keeps the suffix, because image and video writers choose the format by it.
-    """
+    """Calls `save` with a temporary path and renames that file to `path` (see `writing`)."""
     with writing(path) as temporary:
         save(temporary)
 
 
 @contextmanager
 def writing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; upon leaving, the file there is renamed to `path`.
+    """Yields a temporary path beside `path`, and in the end renames that file to `path`.
 
-    After an exception, it is removed. `temporary`: its name, for who has to know it.
+    An exception removes it. `temporary` replaces the name, `temporary_name(path)`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary or temporary_name(path)
@@ -52,40 +51,35 @@ def writing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
 
 
 def temporary_name(path: Path) -> Path:
-    """Returns a hidden, new name beside a path, with its suffix."""
+    """Returns a new hidden name beside a path, with its suffix: writers choose a format by it."""
     return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
 
 
 def check_new(output: str, suffixes: tuple[str, ...]) -> None:
-    """Raises UserError for an --output that exists, or whose name ends in none of `suffixes`.
-
-    Also for one below a file.
-    """
-    if output and Path(output).suffix.lower() not in suffixes:
-        raise UserError(f"--output={output}: a name that ends in {' or '.join(suffixes)} is wanted")
-    if output and Path(output).exists():
+    """Raises UserError for an --output that exists, is below a file or has no valid suffix."""
+    if not output:
+        return
+    if Path(output).suffix.lower() not in suffixes:
+        raise UserError(f"--output={output}: must end in {' or '.join(suffixes)}")
+    if Path(output).exists():
         raise UserError(f"--output={output} exists already; choose another name, or delete it")
-    if output:
-        check_parents(Path(output), f"--output={output}")
+    check_parents(Path(output), f"--output={output}")
 
 
 def check_parents(path: Path, given: str) -> None:
-    """Raises UserError where a path lies below a file; `given`: the flag that names it."""
+    """Raises UserError if a path is below a file; `given`: the flag with its value."""
     nearest = next((parent for parent in path.parents if parent.exists()), None)
     if nearest is not None and not nearest.is_dir():
-        raise UserError(f"{given}: {nearest} is a file, where a folder is wanted")
+        raise UserError(f"{given}: {nearest} is a file, but must be a folder")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file in UTF-8, names that are not UTF-8 as `utf8` shows them."""
+    """Writes a text file in UTF-8; bytes that are not UTF-8 are written as `utf8` returns them."""
     write(path, lambda temporary: temporary.write_text(utf8(text), encoding="utf-8"))
 
 
 def utf8(text: str) -> str:
-    """Returns text in which the bytes of file names that are not UTF-8 are spelt out.
-
-    As JSON spells them: in a JSON file they are read as what they were.
-    """
+    """Returns text in which bytes that are not UTF-8, as in file names, are JSON escapes."""
     return text.encode(errors="backslashreplace").decode()
 
 
@@ -95,7 +89,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Writes rows as CSV under a header, whose names may repeat: a class can have any name."""
+    """Writes rows as CSV under a header, whose names may repeat."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -104,7 +98,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def read_json(path: Path) -> Any:
-    """Reads JSON. Raises UserError where it is none, OSError where there is no such file."""
+    """Reads JSON. Raises UserError if it is invalid, OSError if the file cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -113,11 +107,12 @@ def read_json(path: Path) -> Any:
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes named arrays to an .npz file, which holds their checksums."""
-    write(path, lambda temporary: np.savez(temporary, **arrays))
+    save: Callable[..., None] = np.savez  # an array may have any name
+    write(path, lambda temporary: save(temporary, **arrays))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Reads named arrays. Raises UserError where they are damaged, OSError for no such file."""
+    """Reads named arrays. Raises UserError if they are damaged, OSError if there is no file."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
@@ -127,10 +122,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 @contextmanager
 def locked(folder: Path, waits: bool) -> Iterator[None]:
-    """Holds a folder against other processes of this machine that ask for the same.
+    """Locks a folder against other processes of this machine, until the end of this one.
 
-    Where another one holds it: waits for it, or raises UserError. The lock ends with the process.
-    On a disk that has no locks, nothing is held.
+    If another one has the lock: waits for it, or raises UserError. Disks without locks are not
+    locked.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f".{folder.name}.lock").open("w") as file:
@@ -139,17 +134,14 @@ def locked(folder: Path, waits: bool) -> Iterator[None]:
         except BlockingIOError:
             raise UserError(f"another process is at work in {folder}") from None
         except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            if error.errno not in NO_LOCKS:
                 raise
         yield
 
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Marks a file as being written, for `is_held` to see, until the end or that of the process.
-
-    On a disk that has no locks, nothing is held.
-    """
+    """Marks a file as being written (see `is_held`), until the block or the process ends."""
     with path.open("rb+") as file:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -157,40 +149,41 @@ def held(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Says whether a process holds a file. Raises OSError where it is not there."""
+    """Returns whether a process holds a file: never on a disk without locks. Raises OSError."""
     with path.open("rb+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            if error.errno not in NO_LOCKS:
                 raise
     return False
 
 
 def clock(folder: Path, prefix: str) -> float:
-    """Returns the time by the clock that dates the files of a folder, seconds since the epoch.
+    """Returns the time of the clock that dates a folder's files, in seconds since the epoch.
 
-    That of this machine may differ. `prefix`: of the file that is written to see. Raises OSError.
+    That of a file server may differ from this machine's. `prefix`: of a temporary file. Raises
+    OSError.
     """
     with tempfile.NamedTemporaryFile(dir=folder, prefix=prefix) as file:
         return os.fstat(file.fileno()).st_mtime
 
 
 class Place:
-    """A folder that is to stay where it is while something is written below it."""
+    """A folder that must not move while this process writes below it."""
 
     def __init__(self, path: Path):
         self.path = path.absolute()
         self._folder: int | None = None
         with suppress(FileNotFoundError, NotADirectoryError):
-            # Open, so that a folder that is made anew does not get the number of a deleted one.
+            # Kept open, so that a new folder does not get the number of a deleted one.
             self._folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
             weakref.finalize(self, os.close, self._folder)
 
     def check(self) -> None:
-        """Raises UserError where the folder was moved or deleted since."""
+        """Raises UserError if the folder has been moved or deleted since."""
         if self._folder is None or not self._is_there(self._folder):
             raise UserError(
                 f"{self.path} was moved or deleted while this process was writing there; "
@@ -205,5 +198,5 @@ class Place:
 
 
 def fingerprint(content: Any) -> str:
-    """Returns 16 hexadecimal digits for a JSON-able description of a folder's content."""
+    """Returns 16 hexadecimal digits for a JSON value that describes a folder's content."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What this package uses of JAX that has no public name: all of it, so that an update is met here."""
+"""Everything that this package uses of JAX's private modules: updates of JAX may change it."""
 
 import sys
 from typing import Any

@@ -50,7 +50,7 @@ def place() -> Place:
                 f"JAX_PROCESS_ID={index}, JAX_NUM_PROCESSES={count}: must be whole numbers, the "
                 "first below the second"
             )
-        host, colon, port = address.rpartition(":")
+        _, colon, port = address.rpartition(":")
         if not (colon and port.isdecimal()):
             raise UserError(f"JAX_COORDINATOR_ADDRESS={address}: must be HOST:PORT")
         return Place(int(index), int(count), address)

@@ -52,7 +52,7 @@ def test_a_stream_is_labelled_as_it_comes(workdir, video, tmp_path, capsys):
         (["webcam:99"], "webcam:99 cannot be opened"),
         (["file:///nowhere.mp4"], "nowhere.mp4 cannot be opened"),
         (["webcam:0", "x.mp4"], "webcam:0 is labelled alone"),
-        (["webcam:0", "--output=x.json"], "ends in .csv is wanted"),
+        (["webcam:0", "--output=x.json"], "must end in .csv"),
     ],
 )
 def test_streams_that_cannot_be_read_are_one_line(workdir, capsys, given, message):

@@ -130,7 +130,7 @@ def test_files_and_folders_are_labelled_without_the_dataset(
     [
         ([], "no video is named: name files or folders"),
         (["/nowhere/x.mp4"], "/nowhere/x.mp4: it does not exist"),
-        (["{videos}", "--output=labels.txt"], "ends in .csv or .json is wanted"),
+        (["{videos}", "--output=labels.txt"], "must end in .csv or .json"),
         (["{videos}", "--top=0"], "--top=0: at least 1"),
         (["{videos}", "--config.eval.shuffle_frames=true"], "keeps frames in order"),
         (["{videos}", "--config.model.pooling=last"], "the model in .* is another one"),

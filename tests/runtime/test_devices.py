@@ -54,7 +54,7 @@ def test_small_or_odd_arrays_are_held_whole():
 
 def test_devices_that_cannot_be_grouped_are_refused(tiny):
     tiny.train.shards = 3
-    with pytest.raises(UserError, match=r"train\.shards=3: 8 devices cannot be grouped so"):
+    with pytest.raises(UserError, match=r"train\.shards=3: must be a divisor of 8"):
         experiments.open_experiment(tiny, trains=True)
     assert experiments.open_experiment(tiny).devices.shards == 1  # as in an evaluation
 

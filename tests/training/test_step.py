@@ -167,8 +167,8 @@ def test_batches_that_do_not_divide_into_parts_are_refused(tiny, size, parts, mu
     tiny.train.update(batch_size=size, accumulate=parts)
     with pytest.raises(
         UserError,
-        match=rf"config\.train\.batch_size={size} cannot be divided over 8 devices in "
-        rf"config\.train\.accumulate={parts} parts: a multiple of {multiple} is wanted",
+        match=rf"config\.train\.batch_size={size}: must be a multiple of {multiple}, for 8 devices "
+        rf"and config\.train\.accumulate={parts}",
     ):
         experiments.open_experiment(tiny)
 

@@ -134,7 +134,7 @@ def test_eight_devices_give_the_losses_of_one(tiny, tmp_path, monkeypatch):
 def test_batches_that_do_not_divide_are_refused(tiny):
     assert Devices().mesh.size == 8
     tiny.train.batch_size = 12
-    with pytest.raises(UserError, match="batch_size=12 cannot be divided over 8 devices"):
+    with pytest.raises(UserError, match="batch_size=12: must be a multiple of 8, for 8 devices"):
         experiments.open_experiment(tiny)
 
 
