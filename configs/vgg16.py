@@ -1,7 +1,7 @@
 """VGG-16 on every frame, of RGB or of stacked flow: one stream of a two-stream ConvNet.
 
     python -m jaxvid.main --config=configs/vgg16.py
-    python -m jaxvid.main --config=configs/vgg16.py:embedded,stream=flow
+    python -m jaxvid.main --config=configs/vgg16.py:embedded,modality=flow
     python -m jaxvid.main --mode=fuse --workdir=runs/two_stream_convnet \\
         runs/vgg16_rgb-embedded runs/vgg16_flow-embedded
     python -m jaxvid.main --config=configs/vgg16.py:ucf101 --config.data.root=/data/UCF101
@@ -15,7 +15,7 @@ never seen in training (one seed), in three minutes on two CPU cores. Single fra
 order of time, which four of the ten classes differ by. Flow does: 99.5 % (second command), and both
 fused 99.8 % (third command).
 
-UCF101 (last command; `:ucf101,stream=rgb|flow,split=1..3,augment=true|false`): clips of 17x224x224,
+UCF101 (last command; `:ucf101,modality=rgb|flow,split=1..3,augment=true|false`): clips of 17x224x224,
 flow with 4 frames around each as 8 channels; 14,714,688 parameters without the classifier (flow:
 14,717,568). Accuracy not measured here; the paper reports 88.0 % for the pair.
 
@@ -35,10 +35,10 @@ from jaxvid.config import recipes
 
 
 def get_config(argument: str = "") -> ConfigDict:
-    """Returns the config; `argument`: DATASET[,stream=rgb|flow][,KEY=VALUE ...]."""
-    config, chosen = configs.with_options(argument, recipes.deep_fusion, stream=("rgb", "flow"))
-    config.name = f"vgg16_{chosen['stream']}"
-    config.data.modality = chosen["stream"]
+    """Returns the config; `argument`: DATASET[,modality=rgb|flow][,KEY=VALUE ...]."""
+    config, chosen = configs.with_options(argument, recipes.deep_fusion, modality=("rgb", "flow"))
+    config.name = f"vgg16_{chosen['modality']}"
+    config.data.modality = chosen["modality"]
     config.model.backbone = "vgg16"
     config.model.encoder = "none"
     return config

@@ -1,11 +1,11 @@
-"""The papers' ways to sample and to train, which the configs of their systems share.
+"""Settings that several configs share: the papers' sampling and training, scales, fine-tuning.
 
-Each changes a config that `jaxvid.config` made; on the embedded dataset to a small form of itself.
+Each function changes a config. The papers' have a form of their own for a small one.
 """
 
 from ml_collections import ConfigDict
 
-from jaxvid.config.fields import is_small
+from jaxvid.config.fields import SMALL_SIZE, is_small
 
 
 def deep_fusion(config: ConfigDict) -> None:
@@ -48,3 +48,50 @@ def hybrid(config: ConfigDict) -> None:
     config.train.optimizer = "adam"
     config.train.learning_rate = 1e-3
     config.train.epochs = 100.0
+
+
+def small(config: ConfigDict) -> None:
+    """The scale of the embedded dataset, which two CPU cores train in minutes: all of it ours."""
+    config.data.short_side = 54
+    config.data.fps = 8.0
+    config.data.num_frames = 16
+    config.data.image_size = SMALL_SIZE
+    config.data.flow.bound = 5.0  # the fastest limbs move 4 pixels a frame
+    config.model.width = 0.25
+    config.model.temporal_stride = 2
+    config.model.factorised_stem = True  # learns faster at this size
+    config.model.dropout = 0.0
+    config.model.backbone_dropout = 0.0
+    config.model.encoder_dropout = 0.0
+    config.model.bn_momentum = 0.9
+    config.train.batch_size = 16
+    config.train.epochs = 14.0
+    config.train.optimizer = "adam"
+    config.train.learning_rate = 3e-3
+    config.train.label_smoothing = 0.1
+    config.train.warmup_epochs = 2.0
+    config.train.log_every = 5
+    config.train.eval_every = 4.0
+
+
+def finetune(config: ConfigDict) -> None:
+    """From pretrained weights: a public recipe for I3D with Kinetics weights on UCF101.
+
+    Its clips of 64 frames, SGD with momentum 0.9, weight decay of 7e-7, learning rate of 8e-4 that
+    falls in steps to 5e-5, 40 epochs; it reports 94.7 % on RGB and 96.3 % on flow (split 1). Ours,
+    where it is silent: four equal steps of one half, no warm-up, Nesterov momentum, batches of 32,
+    gradients clipped at 1, the head at the backbone's rate, no freezing. Paper A, which starts from
+    Kinetics weights too, has 50 epochs and states no rate. A small config stays as it is.
+    """
+    if is_small(config):
+        return
+    config.data.num_frames = 64
+    config.train.optimizer = "sgd"
+    config.train.momentum = 0.9
+    config.train.weight_decay = 7e-7
+    config.train.epochs = 40.0
+    config.train.learning_rate = 8e-4
+    config.train.warmup_epochs = 0.0
+    config.train.schedule = "step"
+    config.train.step_epochs = (8.0, 16.0, 24.0, 32.0)
+    config.train.step_factor = 0.5

@@ -197,7 +197,7 @@ def test_the_papers_own_fusion():
     [
         ([], "which tables? One or more of A1, A2, A3, B1, B2, C1, C2, D3"),
         (["A1", "A9"], "unknown table 'A9': one or more of A1, A2, A3, B1"),
-        (["A1", "--dataset=nowhere"], "unknown dataset 'nowhere': one of embedded"),
+        (["A1", "--dataset=nowhere"], "unknown dataset 'nowhere': must be one of embedded"),
         (["A1", "--data=embedded"], "unrecognized arguments: --data=embedded"),
         (["A1", "--config.train.epoch=2"], "there is no field config.train.epoch"),
         (["A1", "--config.train.epochs=x"], "train.epochs=x"),

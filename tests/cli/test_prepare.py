@@ -85,19 +85,19 @@ def test_parts_are_done_one_by_one(arguments, capsys):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--config.data.part=3/2"], "data.part='3/2': i/n with i from 1 to n is wanted"),
-        (["--config.data.part=2"], "data.part='2': i/n"),
-        (["--config.data.part=a/b"], "data.part='a/b': i/n"),
+        (["--config.data.part=3/2"], "data.part='3/2': must be i/n with i from 1 to n"),
+        (["--config.data.part=2"], "data.part='2': must be i/n"),
+        (["--config.data.part=a/b"], "data.part='a/b': must be i/n"),
         (["--config.data.part=1/2", "--config.data.check_only=true"], "parts.*are of preparing"),
         (["--output=report.csv"], "report.csv: must end in .json or .txt"),
         (["--output=tests"], "must end in"),
         (
             ["--mode=train", "--config.data.part=1/2"],
-            "shard=1/2: training and evaluation take all",
+            "part=1/2: only --mode=prepare takes it",
         ),
         (
             ["--mode=train", "--config.data.check_only=true"],
-            "check_only=True: training and .*--mode=prepare takes it",
+            "check_only=True: only --mode=prepare takes it",
         ),
     ],
 )

@@ -62,5 +62,5 @@ def test_devices_that_cannot_be_grouped_are_refused(tiny):
 def test_the_field_is_checked():
     config = configs.default()
     config.train.shards = 0
-    with pytest.raises(UserError, match=r"train\.shards=0: at least 1"):
+    with pytest.raises(UserError, match=r"train\.shards=0: must be at least 1"):
         config_checks.check(config)
