@@ -1,25 +1,21 @@
-"""3D CNN with attention LSTM: two I3D streams, stacked BiLSTM, attention, center loss.
+"""3D CNN with attention LSTM: I3D on RGB and on flow, stacked BiLSTM, attention, center loss.
 
-    python -m jaxvid.main --config=configs/attention_lstm.py
-    python -m jaxvid.main --config=configs/attention_lstm.py:ucf101 --config.data.root=/data/UCF101
+    jaxvid train attention_lstm
+    jaxvid train attention_lstm:ucf101 --config.data.root=/data/UCF101
+    python -m jaxvid.main --config=configs/attention_lstm.py    # the first one in a checkout
 
 Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
 attention-based LSTM and 3D CNN, sections 4 and 5, Table 3.
+Clips of 64x224x224 and their flow, 31,096,736 parameters without the classifier. Results:
+docs/results.md.
 
-What to expect. Embedded dataset (first command): 99.8 % top-1 on 420 test clips of seven actors
-never seen in training (one seed), in eight minutes on two busy CPU cores. Without center loss 97.6
-%, with the mean over time instead of attention as well 99.0 %.
-
-UCF101 (last command; `:ucf101,split=1..3,augment=true|false`): clips of 64x224x224 and their flow,
-31,096,736 parameters without the classifier. Accuracy not measured here; the paper reports 99.25 %.
-
-The paper's choices: two I3D streams whose features are concatenated, a stacked bidirectional LSTM,
-attention over its outputs, cross-entropy plus center loss; Adam with 1e-3, batches of 32, 100
-epochs, the official splits. Ours, where it is silent: two layers of 256 units per direction,
-additive attention, a center loss of weight 0.003 whose centres move by their own update at a rate
-of 0.5 (Wen et al. 2016), 64 consecutive frames, one flow frame each, crops. Without attention:
-`--config.model.pooling=mean`; without center loss: `--config.train.center_loss=0.0`. The paper
-starts from ImageNet and Kinetics weights, this config from scratch.
+The paper's: two I3D whose features are concatenated, a stacked bidirectional LSTM, attention over
+its outputs, cross-entropy and center loss; Adam with 1e-3, batches of 32, 100 epochs, the official
+splits. Ours: two layers of 256 units per direction, additive attention, a center loss of weight
+0.003 whose centers move at a rate of 0.5 (Wen et al. 2016), 64 consecutive frames, one flow frame
+each, crops. Without attention: `--config.model.pooling=mean`; without center loss:
+`--config.train.center_loss=0.0`. The paper starts from ImageNet and Kinetics weights, this config
+from scratch.
 """
 
 from ml_collections import ConfigDict

@@ -1,20 +1,14 @@
-"""2D CNN + GRU: Inception v1 on every frame, its features read by a GRU.
+"""2D CNN + GRU: Inception v1 on every frame, a GRU over its features.
 
-    python -m jaxvid.main --config=configs/cnn_gru.py
-    python -m jaxvid.main --config=configs/cnn_gru.py:ucf101 --config.data.root=/data/UCF101
+    jaxvid train cnn_gru
+    jaxvid train cnn_gru:ucf101 --config.data.root=/data/UCF101
+    python -m jaxvid.main --config=configs/cnn_gru.py    # the first one in a checkout
 
 Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
 attention-based LSTM and 3D CNN, section 3.1.
+Clips of 64x224x224, 6,576,688 parameters without the classifier. Results: docs/results.md.
 
-What to expect. Embedded dataset (first command): 98.8 % top-1 on 420 test clips of seven actors
-never seen in training (one seed), in two and a half minutes on two CPU cores.
-
-UCF101 (last command; `:ucf101,split=1..3,augment=true|false`): clips of 64x224x224, 6,576,688
-parameters without the classifier. Accuracy not measured here; the paper reports none for it.
-
-The paper's choices: features of each frame, a GRU, and a linear layer on its last state; Adam with
-1e-3, batches of 32, 100 epochs, the official splits. Ours, where it is silent: Inception v1 with
-batch norm as the CNN, 256 units, 64 consecutive frames, crops.
+The paper's and ours: as in cnn_lstm.py, with a GRU.
 """
 
 from ml_collections import ConfigDict

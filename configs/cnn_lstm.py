@@ -1,21 +1,17 @@
-"""2D CNN + LSTM: Inception v1 on every frame, its features read by an LSTM.
+"""2D CNN + LSTM: Inception v1 on every frame, an LSTM over its features.
 
-    python -m jaxvid.main --config=configs/cnn_lstm.py
-    python -m jaxvid.main --config=configs/cnn_lstm.py:ucf101 --config.data.root=/data/UCF101
+    jaxvid train cnn_lstm
+    jaxvid train cnn_lstm:ucf101 --config.data.root=/data/UCF101
+    python -m jaxvid.main --config=configs/cnn_lstm.py    # the first one in a checkout
 
 Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
 attention-based LSTM and 3D CNN, section 3.1 and Table 3.
+Clips of 64x224x224, 6,904,368 parameters without the classifier. Results: docs/results.md.
 
-What to expect. Embedded dataset (first command): 89.0 % top-1 on 420 test clips of seven actors
-never seen in training (one seed), in seven minutes on two busy CPU cores.
-
-UCF101 (last command; `:ucf101,split=1..3,augment=true|false`): clips of 64x224x224, 6,904,368
-parameters without the classifier. Accuracy not measured here; the paper reports 99.12 %.
-
-The paper's choices: features of each frame, an LSTM, and a linear layer on its last state; Adam
-with 1e-3, batches of 32, 100 epochs, the official splits. Ours, where it is silent: Inception v1
-with batch norm as the CNN, 256 units, 64 consecutive frames, crops. The paper uses pretrained
-weights, this config none.
+The paper's: features of each frame, an LSTM, and a linear layer on its last state; Adam with 1e-3,
+batches of 32, 100 epochs, the official splits. Ours: Inception v1 with batch norm as the CNN, 256
+units, 64 consecutive frames, crops. The paper starts from published weights, this config from
+scratch.
 """
 
 from ml_collections import ConfigDict

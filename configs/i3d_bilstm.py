@@ -1,22 +1,15 @@
-"""I3D-BiLSTM: I3D's feature steps read in both directions.
+"""I3D-BiLSTM: a bidirectional LSTM over I3D's feature steps.
 
-    python -m jaxvid.main --config=configs/i3d_bilstm.py
-    python -m jaxvid.main --config=configs/i3d_bilstm.py:ucf101 --config.data.root=/data/UCF101
+    jaxvid train i3d_bilstm
+    jaxvid train i3d_bilstm:ucf101 --config.data.root=/data/UCF101
+    python -m jaxvid.main --config=configs/i3d_bilstm.py    # the first one in a checkout
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, section 3.3; not one of its rows, but the
 base of a later paper's.
+Clips of 64x224x224, 12,837,552 parameters without the classifier. UCF101: split 3, as in the paper.
+Results: docs/results.md.
 
-What to expect. Embedded dataset (first command): 87.1 % top-1 on 420 test clips of seven actors
-never seen in training (one seed), in four minutes on two busy CPU cores.
-
-UCF101 (second command; `:ucf101,split=1..3,augment=true|false`, split 3 as in the paper): clips of
-64x224x224, 12,837,552 parameters without the classifier. Accuracy not measured here; the paper does
-not report it.
-
-The paper's choices: frame sampling, the three crops, 50 epochs; the backbone and a bidirectional
-LSTM over its 1024-wide steps. Ours, where it is silent: 64 units per direction, mean over time,
-then a linear layer; 64 frames, optimiser, rates, batch, dropout; evaluation on the centred run and
-the centre crop. The paper starts from Kinetics weights, this config from scratch.
+The paper's and ours: as in li3d_bilstm.py, with I3D as the backbone.
 """
 
 from ml_collections import ConfigDict

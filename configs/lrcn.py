@@ -1,24 +1,16 @@
-"""LRCN: VGG-16 on every frame, its features read by an LSTM.
+"""LRCN: VGG-16 on every frame, an LSTM over its features.
 
-    python -m jaxvid.main --config=configs/lrcn.py
-    python -m jaxvid.main --config=configs/lrcn.py:ucf101 --config.data.root=/data/UCF101
+    jaxvid train lrcn
+    jaxvid train lrcn:ucf101 --config.data.root=/data/UCF101
+    python -m jaxvid.main --config=configs/lrcn.py    # the first one in a checkout
 
 Source: Ou, Sun: Spatiotemporal information deep fusion network with frame attention mechanism for
-video action recognition, J. Electronic Imaging, Table 1, where it is a row to compare with; Donahue
-et al. 2015.
+video action recognition, J. Electronic Imaging, Table 1, where it is a row; Donahue et al. 2015.
+Clips of 17x224x224, 15,502,144 parameters without the classifier. Results: docs/results.md.
 
-What to expect. Embedded dataset (first command): 95.2 % top-1 on 420 test clips of seven actors
-never seen in training (one seed), in two minutes on two CPU cores.
-
-UCF101 (last command; `:ucf101,split=1..3,augment=true|false`): clips of 17x224x224, 15,502,144
-parameters without the classifier. Accuracy not measured here; the paper reports 82.9 %.
-
-The paper's choices (of the deep fusion network's training, applied to this row): 17 frames at
-intervals of 2 to 10, evaluated over the whole video (equations 13 and 14); 224x224; rates of 1e-5
-for 140 epochs and 1e-6 for 46. Ours, where it is silent: VGG-16's conv5_3 averaged over space
-instead of its fully connected layers, 256 LSTM units, mean over time, Adam, batches of 8, no weight
-decay, crops, and UCF101's own splits instead of the paper's random 7:3. Donahue et al. start from
-ImageNet weights, this config from scratch.
+The paper's: the sampling and training of deep_fusion.py. Ours: VGG-16's conv5_3 averaged over space
+instead of its fully connected layers, 256 LSTM units, the mean over time; the rest as in
+deep_fusion.py. Donahue et al. start from ImageNet weights, this config from scratch.
 """
 
 from ml_collections import ConfigDict

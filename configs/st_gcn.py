@@ -1,22 +1,18 @@
 """ST-GCN: convolutions over the graph of a skeleton and over time.
 
-    python -m jaxvid.main --config=configs/st_gcn.py
-    python -m jaxvid.main --config=configs/st_gcn.py:ntu60 --config.data.root=/data/NTU60
+    jaxvid train st_gcn
+    jaxvid train st_gcn:ntu60 --config.data.root=/data/NTU60
+    python -m jaxvid.main --config=configs/st_gcn.py    # the first one in a checkout
 
 Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
 attention-based LSTM and 3D CNN, section 3.5; Yan et al. 2018.
+NTU RGB+D (`:ntu60,split=1` cross-subject, 2 cross-view): 100 frames, 2 people, 25 joints; 3,026,433
+parameters without the classifier. `:kinetics_skeleton`: 150 frames, 18 joints, 3,018,264
+parameters. The embedded dataset gives the joints that were rendered, not estimated ones. Results:
+docs/results.md.
 
-What to expect. Embedded dataset (first command): 100.0 % top-1 on 420 test clips of seven actors
-never seen in training (one seed), in a minute on two CPU cores. It reads the joints that were
-rendered, not estimated ones.
-
-NTU RGB+D (second command; `:ntu60,split=1` cross-subject, 2 cross-view): 100 frames, 2 people, 25
-joints; 3,026,433 parameters without the classifier, 3,018,264 with the 18 joints of
-`:kinetics_skeleton`, of which 150 frames are taken. Accuracy not measured here; the paper reports
-none for it.
-
-The paper's choice: graph convolutions over joints and time, and a linear layer. Its formula takes
-powers of one adjacency matrix; the network is the one it cites, Yan et al.'s: nine units, spatial
+The paper's: graph convolutions over joints and time, and a linear layer. Its formula takes powers
+of one adjacency matrix; the network is the one that it cites, Yan et al.'s: nine units, spatial
 configuration partitioning, learned edge weights, SGD with 0.1 and decay 5e-4. Ours: the mean over
 people and joints, and over time.
 """
