@@ -40,7 +40,7 @@ PARAMETERS = {
     "vgg16": 14_714_688,
 }
 VARIANTS = {
-    "vgg16:ucf101,stream=flow": 14_717_568,
+    "vgg16:ucf101,modality=flow": 14_717_568,
     "two_stream:ucf101,fusion=sum": 11_182_112,
     "st_gcn:ntu60": 3_026_433,
 }

@@ -1,4 +1,4 @@
-"""A child process that gets the signals of this one."""
+"""A child process to which the signals of this one are forwarded."""
 
 import os
 import re
@@ -8,31 +8,29 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxvid.runtime import stop_signals
+from jaxvid.runtime.signals import ForwardedSignals
 
 
 class Child:
-    """At most one process at a time, to which this process's signals are passed on."""
+    """At most one process at a time."""
 
     def __init__(self) -> None:
-        self.received = 0
-        self._unsent: list[int] = []
         self._process: subprocess.Popen | None = None
-        stop_signals.catch(self._receive)
+        self._signals = ForwardedSignals(self._forward)
 
-    def _receive(self, number: int, passed: int) -> None:
-        self.received = number
-        self._unsent.append(passed)
-        self._pass_on()
+    @property
+    def received(self) -> int:
+        """The number of the last signal, 0 before any."""
+        return self._signals.received
 
-    def _pass_on(self) -> None:
-        while self._process and self._unsent:
-            self._process.send_signal(self._unsent.pop(0))
+    def _forward(self) -> None:
+        while self._process and self._signals.to_forward:
+            self._process.send_signal(self._signals.to_forward.pop(0))
 
     def run(self, command: Sequence[str], log: Path) -> tuple[int, str]:
-        """Runs a command, its output appended to a log.
+        """Runs a command, and appends its output to a log.
 
-        Returns its exit status, below 0 where a signal killed it, and its last line of output.
+        Returns its exit status, below 0 if a signal killed it, and the last line of its output.
         """
         with log.open("ab", buffering=0) as output:
             output.write(f"\n{time.strftime('%F %T')} $ {shlex.join(command)}\n".encode())
@@ -44,10 +42,10 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
                 # A terminal sends Ctrl-C to its whole foreground group: the child would get it
-                # twice, and at the second one it leaves without saving.
+                # twice, and the second one ends it without saving.
                 process_group=0,
             )
-            self._pass_on()  # what came while there was no process yet
+            self._forward()  # signals from before the process
             status = self._process.wait()
             self._process = None
         with log.open("rb") as written:

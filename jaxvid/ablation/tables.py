@@ -1,4 +1,4 @@
-"""The papers' tables: which runs make their rows, and the figures that the papers print.
+"""The papers' tables: the runs that make their rows, and the figures that the papers print.
 
 Figures stand as printed. Rows of systems that are not built here are left out.
 """
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 
 EMBEDDED = "embedded"
 NAMES = {"ucf101": "UCF101", "hmdb51": "HMDB51", "ucf11": "UCF11", "ucfsports": "UCFSports"}
-# The config field that an option behind a config's colon sets.
-OPTION_FIELDS = {"augment": "data.augment", "stream": "data.modality"}
+# The config field that an option after a config's colon sets.
+OPTION_FIELDS = {"augment": "data.augment", "modality": "data.modality"}
 
-ACCURACY, PRECISION, RECALL = "accuracy", "precision", "recall"
+ACCURACY, PRECISION, RECALL = METRICS = ("accuracy", "precision", "recall")
 PARAMETERS, TIME = "parameters", "test time"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training: a config with its options behind the colon and its overrides `FIELD=VALUE`.
+    """A training: a config with its options after the colon and its overrides `FIELD=VALUE`.
 
     Or, with `fused`, the evaluation of other runs' averaged scores. Equal runs are one run.
     """
@@ -35,10 +35,9 @@ class Run:
 
     @property
     def fields(self) -> set[str]:
-        """The config fields that make it this run, but for what its config file sets."""
-        chosen = (option.partition("=")[0] for option in self.options)
-        fixed = {override.partition("=")[0] for override in self.overrides}
-        return fixed | {OPTION_FIELDS[option] for option in chosen}
+        """The config fields that the options and overrides set."""
+        options = {OPTION_FIELDS[option.partition("=")[0]] for option in self.options}
+        return options | {override.partition("=")[0] for override in self.overrides}
 
     def argument(self, dataset: str) -> str:
         """Returns what selects the config on a dataset: `NAME:DATASET[,OPTION=VALUE ...]`."""
@@ -47,15 +46,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: a run, and the printed figures, by dataset and by column.
+    """A row: a run, and the printed figures of its columns by dataset, separated by spaces.
 
-    `scale`: "paper" where the run makes sense at the paper's scale only, "embedded" where it stands
-    in for such a row on the embedded dataset, else empty. No run: the row is not trained.
+    `scale`: "paper" if the run makes sense at the paper's scale only, "embedded" if it replaces
+    such a row on the embedded dataset, else empty. Without a run, the row is not trained.
     """
 
     label: str
     run: Run | None
-    printed: dict[str, dict[str, str]] = field(default_factory=dict)
+    printed: dict[str, str] = field(default_factory=dict)
     scale: str = ""
 
 
@@ -72,7 +71,7 @@ class Table:
     percent: bool = False  # the paper prints percentages, else fractions
 
     def rows_on(self, dataset: str) -> Iterator[Row]:
-        """Yields the rows on a dataset; those that it cannot train have no run."""
+        """Yields the rows on a dataset, without a run if the dataset cannot train it."""
         small = dataset == EMBEDDED
         for row in self.rows:
             if row.scale == "paper" and small:
@@ -81,38 +80,24 @@ class Table:
                 yield row
 
 
-def _ucf101(columns: tuple[str, ...], figures: str) -> dict[str, dict[str, str]]:
-    return {"ucf101": dict(zip(columns, figures.split(), strict=True))}
+def _row(label: str, run: Run, figures: str, scale: str = "") -> Row:
+    return Row(label, run, {"ucf101": figures}, scale)
 
 
-def _accuracy(**figures: str) -> dict[str, dict[str, str]]:
-    return {dataset: {ACCURACY: figure} for dataset, figure in figures.items()}
-
-
-AUGMENTED = ("augment=true",)
-METRICS = (ACCURACY, PRECISION, RECALL)
+PLAIN, AUGMENTED = ("augment=false",), ("augment=true",)
 A = "Wang, Jin, Yi: LI3D-BiLSTM (ICCK TETAI 2024)"
 B = "Wang, Yi: soft correlation concatenation aggregation (ICCK TSCC 2024)"
 C = "Ou, Sun: deep fusion network with frame attention (Journal of Electronic Imaging)"
 D = "Nagaraju, Manchala: attention-based LSTM and 3D CNN"
 
-A1_COLUMNS = (PARAMETERS, TIME, *METRICS)
 A1 = Table(
     "A1",
     f"{A}, Table 1: before data augmentation",
     ("ucf101",),
-    A1_COLUMNS,
+    (PARAMETERS, TIME, *METRICS),
     (
-        Row(
-            "I3D",
-            Run("i3d", ("augment=false",)),
-            _ucf101(A1_COLUMNS, "12.28M 2.80s 0.82 0.84 0.81"),
-        ),
-        Row(
-            "LI3D",
-            Run("li3d", ("augment=false",)),
-            _ucf101(A1_COLUMNS, "8.16M 1.62s 0.84 0.88 0.83"),
-        ),
+        _row("I3D", Run("i3d", PLAIN), "12.28M 2.80s 0.82 0.84 0.81"),
+        _row("LI3D", Run("li3d", PLAIN), "8.16M 1.62s 0.84 0.88 0.83"),
     ),
     (
         "I3D's test time is 2.80 s in the paper's table and 2.08 s in its text, which says that "
@@ -130,8 +115,8 @@ A2 = Table(
     ("ucf101",),
     METRICS,
     (
-        Row("I3D", Run("i3d", AUGMENTED), _ucf101(METRICS, "0.85 0.88 0.84")),
-        Row("LI3D", Run("li3d", AUGMENTED), _ucf101(METRICS, "0.89 0.90 0.88")),
+        _row("I3D", Run("i3d", AUGMENTED), "0.85 0.88 0.84"),
+        _row("LI3D", Run("li3d", AUGMENTED), "0.89 0.90 0.88"),
     ),
     (LI3D_TWICE,),
 )
@@ -141,9 +126,9 @@ A3 = Table(
     ("ucf101",),
     METRICS,
     (
-        Row("LI3D", Run("li3d", AUGMENTED), _ucf101(METRICS, "0.85 0.86 0.84")),
-        Row("LI3D-LSTM", Run("li3d_lstm", AUGMENTED), _ucf101(METRICS, "0.86 0.89 0.87")),
-        Row("LI3D-BiLSTM", Run("li3d_bilstm", AUGMENTED), _ucf101(METRICS, "0.90 0.91 0.90")),
+        _row("LI3D", Run("li3d", AUGMENTED), "0.85 0.86 0.84"),
+        _row("LI3D-LSTM", Run("li3d_lstm", AUGMENTED), "0.86 0.89 0.87"),
+        _row("LI3D-BiLSTM", Run("li3d_bilstm", AUGMENTED), "0.90 0.91 0.90"),
     ),
     (LI3D_TWICE,),
 )
@@ -154,8 +139,8 @@ B1 = Table(
     ("ucf101",),
     METRICS,
     (
-        Row("Before", Run("li3d_bilstm", AUGMENTED), _ucf101(METRICS, "0.90 0.91 0.90")),
-        Row("After", Run("li3d_bilstm_soft", AUGMENTED), _ucf101(METRICS, "0.92 0.93 0.91")),
+        _row("Before", Run("li3d_bilstm", AUGMENTED), "0.90 0.91 0.90"),
+        _row("After", Run("li3d_bilstm_soft", AUGMENTED), "0.92 0.93 0.91"),
     ),
     (
         "The paper's text speaks of about three percentage points gained in each of the three "
@@ -169,15 +154,14 @@ def _clusters(number: int) -> Run:
     return Run("i3d_bilstm_soft", AUGMENTED, (f"model.clusters={number}",))
 
 
-B2_COLUMNS = (PARAMETERS, TIME, ACCURACY)
 B2 = Table(
     "B2",
     f"{B}, Table 2: number K of cluster centres of I3D-BiLSTM with soft aggregation",
     ("ucf101",),
-    B2_COLUMNS,
+    (PARAMETERS, TIME, ACCURACY),
     (
         *(
-            Row(f"K = {number}", _clusters(number), _ucf101(B2_COLUMNS, figures), "paper")
+            _row(f"K = {number}", _clusters(number), figures, "paper")
             for number, figures in (
                 (1024, "156.78M 8.63s 0.918"),
                 (256, "74.71M 5.17s 0.921"),
@@ -200,24 +184,25 @@ B2 = Table(
     ),
 )
 
-RGB, FLOW = Run("vgg16", ("stream=rgb",)), Run("vgg16", ("stream=flow",))
+PROPOSED = "VGG-16-3Dconv-2LSTM (proposed)"
+RGB, FLOW = Run("vgg16", ("modality=rgb",)), Run("vgg16", ("modality=flow",))
 C1 = Table(
     "C1",
     f"{C}, Table 1: the systems of it that are built here",
     ("ucf101",),
     (ACCURACY,),
     (
-        Row("LRCN", Run("lrcn"), _accuracy(ucf101="82.9")),
-        Row("C3D", Run("c3d"), _accuracy(ucf101="85.2")),
-        Row("spatial stream alone (RGB)", RGB),
-        Row("temporal stream alone (flow)", FLOW),
-        Row("Two-stream ConvNet", Run(fused=(RGB, FLOW)), _accuracy(ucf101="88.0")),
-        Row("Two-stream fusion", Run("conv_fusion"), _accuracy(ucf101="92.5")),
-        Row("VGG-16-3Dconv-2LSTM (proposed)", Run("deep_fusion"), _accuracy(ucf101="95.3")),
+        _row("LRCN", Run("lrcn"), "82.9"),
+        _row("C3D", Run("c3d"), "85.2"),
+        Row("RGB alone", RGB),
+        Row("Flow alone", FLOW),
+        _row("Two-stream ConvNet", Run(fused=(RGB, FLOW)), "88.0"),
+        _row("Two-stream fusion", Run("conv_fusion"), "92.5"),
+        _row(PROPOSED, Run("deep_fusion"), "95.3"),
     ),
     (
         "The paper measures on a random 7:3 split; the configs take UCF101's split 1.",
-        "The streams alone are no rows of the paper; Two-stream ConvNet averages their scores.",
+        "RGB and flow alone are no rows of the paper; Two-stream ConvNet averages their scores.",
         "Each row is trained as its config file says: C3D on 16 consecutive frames by the protocol "
         "of another paper, the others on frames at intervals by this paper's.",
     ),
@@ -228,13 +213,7 @@ C2 = Table(
     f"{C}, Table 2: the paper's own system",
     ("ucf11", "ucfsports"),
     (ACCURACY,),
-    (
-        Row(
-            "VGG-16-3Dconv-2LSTM (proposed)",
-            Run("deep_fusion"),
-            _accuracy(ucf11="100.0", ucfsports="100.0"),
-        ),
-    ),
+    (Row(PROPOSED, Run("deep_fusion"), {"ucf11": "100.0", "ucfsports": "100.0"}),),
     (
         "The paper measures on a random 7:3 split of the videos.",
         "What the paper prints on UCF11 for three other methods (Dense trajectories 84.2, Soft "
@@ -250,21 +229,21 @@ D3 = Table(
     ("ucf101", "hmdb51"),
     (ACCURACY,),
     (
-        Row("2D CNN + LSTM", Run("cnn_lstm"), _accuracy(ucf101="99.12", hmdb51="96.23")),
+        Row("2D CNN + LSTM", Run("cnn_lstm"), {"ucf101": "99.12", "hmdb51": "96.23"}),
         Row(
             "3D CNN + LSTM",
             Run("attention_lstm", overrides=("model.pooling=mean", NO_CENTER_LOSS)),
-            _accuracy(ucf101="96.19", hmdb51="99.64"),
+            {"ucf101": "96.19", "hmdb51": "99.64"},
         ),
         Row(
             "3D CNN + LSTM + Attention",
             Run("attention_lstm", overrides=(NO_CENTER_LOSS,)),
-            _accuracy(ucf101="91.80", hmdb51="93.01"),
+            {"ucf101": "91.80", "hmdb51": "93.01"},
         ),
         Row(
             "3D CNN + LSTM + Attention + Center Loss (proposed)",
             Run("attention_lstm"),
-            _accuracy(ucf101="99.25", hmdb51="99.25"),
+            {"ucf101": "99.25", "hmdb51": "99.25"},
         ),
     ),
     (

@@ -1,35 +1,25 @@
 """A table as Markdown and CSV: the paper's printed figures beside the measured ones."""
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jaxvid.ablation.tables import (
-    ACCURACY,
-    NAMES,
-    PARAMETERS,
-    PRECISION,
-    RECALL,
-    TIME,
-    Row,
-    Run,
-    Table,
-)
+from jaxvid.ablation.tables import METRICS, NAMES, PARAMETERS, TIME, Row, Run, Table
 from jaxvid.runtime import files
 
-MEASURED = (ACCURACY, PRECISION, RECALL, PARAMETERS, "seconds per clip")
+MEASURED = (*METRICS, PARAMETERS, "seconds per clip")
 MACRO = "Precision and recall: measured ones are macro means over the classes."
 SECONDS = "Seconds per clip: the forward pass of a test clip in a batch, without decoding."
 TEST_TIME = f"{SECONDS} The paper does not say what its test time covers."
 ABSENT = "–"
 
+Outcomes = Mapping[Run, "Outcome"]
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run: what its results.json holds, or why it failed."""
+    """A finished run: the content of its results.json, or the reason of its failure."""
 
     command: str
     results: dict[str, Any] = field(default_factory=dict)
@@ -37,50 +27,34 @@ class Outcome:
 
 
 def write(
-    folder: Path,
-    table: Table,
-    dataset: str,
-    outcomes: Mapping[Run, Outcome],
-    overrides: list[str],
+    folder: Path, table: Table, dataset: str, outcomes: Outcomes, overrides: list[str]
 ) -> None:
-    """Writes a table's two files. A run without outcome has not come to its end yet."""
+    """Writes NAME.md and NAME.csv of a table. A run without outcome has not finished yet."""
     files.write_text(
         folder / f"{table.name}.md", markdown(table, dataset, outcomes, tuple(overrides))
     )
-    files.write_text(folder / f"{table.name}.csv", comma_separated(table, dataset, outcomes))
+    header, rows = _cells(table, dataset, outcomes)
+    blank = (["" if cell == ABSENT else cell for cell in row] for row in rows)
+    files.write_csv(folder / f"{table.name}.csv", header, blank)
 
 
 def markdown(
-    table: Table,
-    dataset: str,
-    outcomes: Mapping[Run, Outcome],
-    overrides: tuple[str, ...] = (),
+    table: Table, dataset: str, outcomes: Outcomes, overrides: tuple[str, ...] = ()
 ) -> str:
     """Returns a table as Markdown, with the remarks on it."""
-    header, rows = _grid(table, dataset, outcomes)
+    header, rows = _cells(table, dataset, outcomes)
     lines = [f"# {table.name}: {table.title}", "", f"**{measured_on(table, dataset)}**", ""]
     if overrides:
         lines += [f"Set on the command line for every run: `{' '.join(overrides)}`", ""]
     lines += [_line(header), "|" + " --- |" * len(header)]
-    for *cells, command in rows:
-        lines.append(_line([*cells, command and f"`{command}`"]))
+    lines += [_line([*cells, command and f"`{command}`"]) for *cells, command in rows]
     seconds = TEST_TIME if TIME in table.columns else SECONDS
     lines += ["", *(f"- {note}" for note in (*table.notes, MACRO, seconds))]
     return "\n".join(lines) + "\n"
 
 
-def comma_separated(table: Table, dataset: str, outcomes: Mapping[Run, Outcome]) -> str:
-    """Returns a table as CSV, the printed figures as the paper prints them."""
-    header, rows = _grid(table, dataset, outcomes)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(["" if cell == ABSENT else cell for cell in row] for row in rows)
-    return text.getvalue()
-
-
 def measured_on(table: Table, dataset: str) -> str:
-    """Returns the heading that says what the measured columns are worth."""
+    """Returns the heading that states whether the measured columns can be compared."""
     if dataset in table.datasets:
         return f"measured on: {NAMES[dataset]} (the paper's dataset)"
     names = " and ".join(NAMES[name] for name in table.datasets)
@@ -91,36 +65,24 @@ def measured_on(table: Table, dataset: str) -> str:
     )
 
 
-def _grid(
-    table: Table, dataset: str, outcomes: Mapping[Run, Outcome]
-) -> tuple[list[str], list[list[Any]]]:
+def _cells(table: Table, dataset: str, outcomes: Outcomes) -> tuple[list[str], list[list[Any]]]:
+    """Returns the header and the rows, which end with the state and the command."""
     printed = [dataset] if dataset in table.datasets else list(table.datasets)
-    unit = " (%)" if table.percent else ""
-    units = {name: unit for name in (ACCURACY, PRECISION, RECALL)}
-    header = [
-        "row",
-        *(
-            f"paper on {NAMES[name]}: {column}{units.get(column, '')}"
-            for name in printed
-            for column in table.columns
-        ),
-        *(f"measured on {NAMES.get(dataset, dataset)}: {c}{units.get(c, '')}" for c in MEASURED),
-        "test clips",
-        "state",
-        "command",
-    ]
+    sources = [(f"paper on {NAMES[name]}", table.columns) for name in printed]
+    sources.append((f"measured on {NAMES.get(dataset, dataset)}", MEASURED))
+    percent = {name: " (%)" if table.percent else "" for name in METRICS}
+    header = ["row"]
+    for source, columns in sources:
+        header += [f"{source}: {column}{percent.get(column, '')}" for column in columns]
     rows = []
     for row in table.rows_on(dataset):
-        figures = [
-            row.printed.get(name, {}).get(column, ABSENT)
-            for name in printed
-            for column in table.columns
-        ]
+        absent = " ".join([ABSENT] * len(table.columns))
+        figures = [f for name in printed for f in row.printed.get(name, absent).split()]
         rows.append([row.label, *figures, *_measured(row, outcomes, table.percent)])
-    return header, rows
+    return [*header, "test clips", "state", "command"], rows
 
 
-def _measured(row: Row, outcomes: Mapping[Run, Outcome], percent: bool) -> list[Any]:
+def _measured(row: Row, outcomes: Outcomes, percent: bool) -> list[Any]:
     nothing = [ABSENT] * (len(MEASURED) + 1)
     if row.run is None:
         return [*nothing, "at the paper's scale only", ""]
@@ -130,18 +92,15 @@ def _measured(row: Row, outcomes: Mapping[Run, Outcome], percent: bool) -> list[
     if outcome.failure:
         return [*nothing, f"failed: {outcome.failure}", outcome.command]
     results = outcome.results
-    cells: list[Any] = []
-    for name in (ACCURACY, PRECISION, RECALL):
-        value = results.get(name)
-        shown = ABSENT if value is None else f"{100 * value:.2f}" if percent else f"{value:.4f}"
-        cells.append(shown)
-    seconds = results.get("seconds_per_clip")
-    cells += [
-        results.get("parameters", ABSENT),
-        ABSENT if seconds is None else f"{seconds:.4g}",
-        results.get("num_clips", ABSENT),
-    ]
-    return [*cells, "measured", outcome.command]
+    shown = {
+        name: f"{100 * results[name]:.2f}" if percent else f"{results[name]:.4f}"
+        for name in METRICS
+        if results.get(name) is not None
+    }
+    if (seconds := results.get("seconds_per_clip")) is not None:
+        shown["seconds per clip"] = f"{seconds:.4g}"
+    cells = [shown.get(name, results.get(name, ABSENT)) for name in MEASURED]
+    return [*cells, results.get("num_clips", ABSENT), "measured", outcome.command]
 
 
 def _line(cells: list[Any]) -> str:

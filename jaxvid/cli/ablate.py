@@ -1,37 +1,37 @@
 """Trains the rows of the papers' tables one after the other and writes each table as it fills.
 
-    python launch/ablate.py A1 A3 --dataset=embedded --output=runs/ablations
-    python launch/ablate.py B2 --dataset=ucf101 --root=/data/UCF101 --config.train.epochs=2
-    python launch/ablate.py --list
+    jaxvid ablate A1 A3 --dataset=embedded --output=runs/ablations
+    jaxvid ablate B2 --dataset=ucf101 --root=/data/UCF101 --config.train.epochs=2
+    jaxvid ablate --list
 
-Each row is a run of `python -m jaxvid.main` in a workdir of its own, OUTPUT/ROW; what it prints
-goes to OUTPUT/ROW.log. Tables share the rows that they have in common. OUTPUT/A1.md and A1.csv hold
-the paper's figures beside the measured ones. A row that fails is named there with its reason, and
-the others go on. Ctrl-C and SIGTERM let the run at work save and leave; the same command skips what
-is finished and continues the rest.
+In a checkout, `python launch/ablate.py` is the same. Each row is a run of `python -m jaxvid.main`
+in a workdir of its own, OUTPUT/ROW, with its output in OUTPUT/ROW.log. Tables share the rows that
+they have in common. OUTPUT/A1.md and A1.csv hold the paper's figures beside the measured ones. A
+row that fails is named there with the reason, and the others continue. Ctrl-C and SIGTERM let the
+current run save and exit; the same command skips finished rows and continues the rest.
 
-Exit status: 0 all rows are measured, 1 a row failed, 2 wrong input, 128 + n stopped by signal n.
+Exit status: 0 all rows are measured, 1 a row failed, 2 invalid input, 128 + n stopped by signal n.
 """
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from jaxvid.ablation.child import Child
-from jaxvid.ablation.rows import PROGRAM, Ablation
-from jaxvid.ablation.tables import TABLES, Table
+from jaxvid.ablation.rows import PREFIX, PROGRAM, Ablation
+from jaxvid.ablation.tables import TABLES, Row, Table
+from jaxvid.ablation.writing import Outcome
 from jaxvid.cli.parser import Parser
-from jaxvid.errors import UserError, one_line
+from jaxvid.errors import UserError, one_line, unknown
 from jaxvid.runtime import files
-
-PREFIX = "--config."
 
 
 def main(argv: Sequence[str], program: Sequence[str] = PROGRAM) -> int:
-    """Runs the command line; returns the exit status. `program` stands in for the main program."""
+    """Runs the command line; returns the exit status. `program` replaces the main program."""
     try:
-        arguments, overrides = _parse(list(argv))
+        arguments, overrides = _parse(argv)
         tables = _tables(arguments.tables, arguments.list)
         output = Path(arguments.output or f"runs/ablations-{arguments.dataset}").expanduser()
         ablation = Ablation(tables, arguments.dataset, output, overrides, program)
@@ -42,29 +42,53 @@ def main(argv: Sequence[str], program: Sequence[str] = PROGRAM) -> int:
         child = Child()
         output.mkdir(parents=True, exist_ok=True)
         with files.locked(output, waits=False):
-            status = ablation.run(child, lambda text: print(text, end="", flush=True))
+            _run(ablation, child)
         print("tables:", *(output / f"{table.name}.md" for table in tables))
     except (UserError, OSError) as error:
         print(one_line(error), file=sys.stderr)
-        return 2
+        return UserError.status
     if child.received:
         print("stopped; the same command continues", file=sys.stderr)
-    return status
+        return 128 + child.received
+    return int(any(outcome.failure for outcome in ablation.outcomes.values()))
 
 
-def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+def _run(ablation: Ablation, child: Child) -> None:
+    """Completes what is not finished, and writes the tables after every row."""
+    outcomes = ablation.outcomes
+    outcomes.update({run: done for run in ablation.labels if (done := ablation.finished(run))})
+    for number, (run, labels) in enumerate(ablation.labels.items(), 1):
+        if child.received:
+            return
+        rows = f" ({', '.join(labels)})" if labels else ""
+        print(f"[{number}/{len(ablation.labels)}] {run.slug}{rows}", end="", flush=True)
+        outcome = ablation.finished(run)
+        if outcome:
+            print(f": finished before, {_shown(outcome)}", flush=True)
+        else:
+            print(f" from {time.strftime('%H:%M:%S')}: ", end="", flush=True)
+            outcomes.pop(run, None)
+            start = time.monotonic()
+            outcome = ablation.complete(run, child)
+            minutes, seconds = divmod(round(time.monotonic() - start), 60)
+            duration = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+            print(f"{_shown(outcome) if outcome else 'stopped'}, {duration}", flush=True)
+        if outcome:
+            outcomes[run] = outcome
+        ablation.write()
+
+
+def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = Parser(
-        prog="ablate.py",
-        usage="python launch/ablate.py TABLE [TABLE ...] [flags]",
-        description=__doc__,
+        prog="jaxvid ablate", usage="jaxvid ablate TABLE [TABLE ...] [flags]", description=__doc__
     )
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"one of {', '.join(TABLES)}")
     parser.add_argument(
         "--dataset",
         default="embedded",
         metavar="NAME",
-        help="what stands behind the configs' colon: embedded (the default), ucf101, ...; "
-        "with options for every row: ucf101,split=2",
+        help="what follows the configs' colon: embedded (the default), ucf101, ...; with options "
+        "for every row: ucf101,split=2",
     )
     parser.add_argument("--root", default="", metavar="DIR", help="the dataset's folder")
     parser.add_argument(
@@ -76,44 +100,49 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--list", action="store_true", help="show the tables and their rows")
     parser.add_argument(
         "--config.FIELD=VALUE",
-        dest="shown_only",
+        dest="only_for_the_help",
         metavar="",
-        help="sets a field of jaxvid/config/fields.py in every row",
+        help="sets a field of `jaxvid fields` in every row",
     )
-    ours = [argument for argument in argv if not argument.startswith(PREFIX)]
     overrides = [argument for argument in argv if argument.startswith(PREFIX)]
     for override in overrides:
         if "=" not in override:
-            raise UserError(f"{override}: {override}=VALUE is wanted, in one word")
-    arguments = parser.parse_intermixed_args(ours)
+            raise UserError(f"{override}: must be {override}=VALUE, in one word")
+    arguments = parser.parse_intermixed_args([a for a in argv if a not in overrides])
     if arguments.root:
         overrides.insert(0, f"{PREFIX}data.root={arguments.root}")
     return arguments, overrides
 
 
 def _tables(names: list[str], all_if_none: bool) -> list[Table]:
-    known = ", ".join(TABLES)
     for name in names:
         if name not in TABLES:
-            raise UserError(f"unknown table '{name}': one or more of {known}; --list shows them")
+            raise unknown("table", name, TABLES)
     if not names and not all_if_none:
-        raise UserError(f"which tables? One or more of {known}; --list shows them")
+        raise UserError(f"name one or more tables of {', '.join(TABLES)}; --list shows them")
     return [TABLES[name] for name in dict.fromkeys(names or TABLES)]
 
 
 def _listed(ablation: Ablation, table: Table) -> str:
-    lines = [f"{table.name}  {table.title}"]
-    for row in table.rows_on(ablation.dataset_name):
-        made = "at the paper's scale only"
-        if row.run and row.run.fused:
-            made = "fuses " + " and ".join(
-                part.argument(ablation.dataset) for part in row.run.fused
-            )
-        elif row.run:
-            fixed = (f"{PREFIX}{override}" for override in row.run.overrides)
-            made = " ".join((row.run.argument(ablation.dataset), *fixed))
-        lines.append(f"    {row.label:<28}  {made}")
-    return "\n".join(lines)
+    def made(row: Row) -> str:
+        if row.run is None:
+            return "at the paper's scale only"
+        if row.run.fused:
+            return "fuses " + " and ".join(r.argument(ablation.dataset) for r in row.run.fused)
+        fixed = (f"{PREFIX}{override}" for override in row.run.overrides)
+        return " ".join((row.run.argument(ablation.dataset), *fixed))
+
+    rows = table.rows_on(ablation.dataset_name)
+    return "\n".join(
+        (f"{table.name}  {table.title}", *(f"    {row.label:<28}  {made(row)}" for row in rows))
+    )
+
+
+def _shown(outcome: Outcome) -> str:
+    if outcome.failure:
+        return f"failed: {outcome.failure}"
+    accuracy, clips = outcome.results.get("accuracy"), outcome.results.get("num_clips", 0)
+    return f"accuracy {accuracy:.4f} on {clips:,} clips" if accuracy is not None else "no accuracy"
 
 
 if __name__ == "__main__":

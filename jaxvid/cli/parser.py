@@ -1,4 +1,4 @@
-"""The command lines of the launchers."""
+"""The parser of the command lines that have their own flags: the launchers' and the ablation's."""
 
 import argparse
 from typing import NoReturn
@@ -7,7 +7,7 @@ from jaxvid.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose flags are not abbreviated, and that raises UserError for wrong ones."""
+    """A parser that accepts no abbreviated flags and raises UserError for invalid ones."""
 
     def __init__(self, prog: str, usage: str, description: str | None):
         super().__init__(
@@ -19,4 +19,5 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
+        """Raises UserError in place of exiting with a usage of several lines."""
         raise UserError(f"{message}; --help shows the flags")

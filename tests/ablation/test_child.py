@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jaxvid.ablation.child import Child
-from jaxvid.ablation.rows import Ablation
-from jaxvid.ablation.tables import Row, Run, Table
+from jaxvid.ablation.tables import TABLES, Row, Run, Table
+from jaxvid.cli import ablate
 
 ROOT = Path(__file__).parents[2]
 SLOW_ROW = """
@@ -24,13 +23,14 @@ sys.exit(128 + number)
 """
 
 
-def test_the_main_program_says_what_is_wrong_with_a_config(tmp_path, monkeypatch):
+def test_the_main_program_reports_an_invalid_config(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    rows = (Row("one", Run("not_there")),)
-    ablation = Ablation([Table("X", "", ("ucf101",), (), rows)], "embedded", tmp_path, [])
+    monkeypatch.setitem(
+        TABLES, "X", Table("X", "", ("ucf101",), (), (Row("one", Run("not_there")),))
+    )
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        assert ablation.run(Child(), lambda text: None) == 1
+        assert ablate.main(["X", f"--output={tmp_path}"]) == 1
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -17,17 +17,22 @@ RESULTS = {
 COLUMNS = ("paper on UCF101", "measured on embedded")
 
 
-def test_a_row_of_another_scale_has_no_figure_of_the_other():
+def csv_of(folder: Path, table: Table, dataset: str, outcomes: dict[Run, Outcome]) -> str:
+    table_files.write(folder, table, dataset, outcomes, [])
+    return (folder / f"{table.name}.csv").read_text()
+
+
+def test_a_row_of_another_scale_has_no_figure_of_the_other(tmp_path):
     small = Ablation([TABLES["B2"]], "embedded", Path("out"), [])
     large = Ablation([TABLES["B2"]], "ucf101,split=1", Path("out"), [])
-    assert [run.overrides[0] for run in small.runs] == [
+    assert [run.overrides[0] for run in small.labels] == [
         f"model.clusters={k}" for k in (32, 16, 8, 4)
     ]
-    assert [run.overrides[0] for run in large.runs] == [
+    assert [run.overrides[0] for run in large.labels] == [
         f"model.clusters={k}" for k in (1024, 256, 128, 64)
     ]
-    outcomes = {run: Outcome("", RESULTS) for run in small.runs}
-    text = table_files.comma_separated(TABLES["B2"], "embedded", outcomes)
+    outcomes = {run: Outcome("", RESULTS) for run in small.labels}
+    text = csv_of(tmp_path, TABLES["B2"], "embedded", outcomes)
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == 8
     for row in rows:
@@ -36,9 +41,9 @@ def test_a_row_of_another_scale_has_no_figure_of_the_other():
     assert rows[0]["state"] == "at the paper's scale only"
 
 
-def test_a_table_exactly():
+def test_a_table_exactly(tmp_path):
     first, second = Run("i3d", ("augment=false",)), Run("li3d")
-    printed = {"ucf101": {"test time": "2.80s", "accuracy": "81.0"}}
+    printed = {"ucf101": "2.80s 81.0"}
     rows = (Row("I3D", first, printed), Row("LI3D", second))
     table = Table(
         *("T1", "Two rows", ("ucf101",), ("test time", "accuracy"), rows, ("A remark.",)),
@@ -67,7 +72,7 @@ def test_a_table_exactly():
         "- Seconds per clip: the forward pass of a test clip in a batch, without decoding. The "
         "paper does not say what its test time covers.\n"
     )
-    assert table_files.comma_separated(table, "ucf101", outcomes) == (
+    assert csv_of(tmp_path, table, "ucf101", outcomes) == (
         "row,paper on UCF101: test time,paper on UCF101: accuracy (%),"
         "measured on UCF101: accuracy (%),measured on UCF101: precision (%),"
         "measured on UCF101: recall (%),measured on UCF101: parameters,"
@@ -78,15 +83,15 @@ def test_a_table_exactly():
     )
 
 
-def test_printed_figures_follow_the_dataset():
+def test_printed_figures_follow_the_dataset(tmp_path):
     assert table_files.measured_on(D3, "hmdb51") == "measured on: HMDB51 (the paper's dataset)"
     assert table_files.measured_on(C2, "ucf101") == (
         "measured on: UCF101 (not the paper's datasets UCF11 and UCFSports: the two columns cannot "
         "be compared)"
     )
-    both = table_files.comma_separated(D3, "embedded", {}).splitlines()
+    both = csv_of(tmp_path, D3, "embedded", {}).splitlines()
     assert both[0].startswith("row,paper on UCF101: accuracy (%),paper on HMDB51: accuracy (%),")
     assert both[1].startswith("2D CNN + LSTM,99.12,96.23,")
-    one = table_files.comma_separated(D3, "hmdb51", {}).splitlines()
+    one = csv_of(tmp_path, D3, "hmdb51", {}).splitlines()
     assert one[0].startswith("row,paper on HMDB51: accuracy (%),measured on HMDB51: accuracy (%),")
     assert one[1].startswith("2D CNN + LSTM,96.23,")

@@ -29,7 +29,7 @@ class Fake:
     """Stands in for a child: writes what a training that ends would write, or fails.
 
     `failing`: the status and the last line of the workdirs' names that do not end well; `stops_at`:
-    the one during which a signal comes.
+    the one during which a signal arrives.
     """
 
     def __init__(self, failing: dict[str, tuple[int, str]] | None = None, stops_at: str = ""):
@@ -134,7 +134,7 @@ def test_a_failed_row_is_named_and_the_others_go_on(run, tmp_path):
     states = [row["state"] for row in cells(tmp_path / "out" / "A2.csv")]
     assert states == [
         "failed: a | b (exit status 2)",
-        "failed: nothing said (killed by signal 9)",
+        "failed: no message (killed by signal 9)",
     ]
     assert "failed: a \\| b (exit status 2)" in (tmp_path / "out" / "A2.md").read_text()
 
@@ -164,7 +164,7 @@ def test_fusing_takes_the_workdirs_of_its_runs(run, fused, tmp_path):
     ]
     assert run("X", "--config.train.epochs=2")[2].ran == []
 
-    # Another evaluation of a stream makes the fusion stale.
+    # Another evaluation of a part makes the fusion stale.
     later = (out / fused[2] / "results.json").stat().st_mtime + 1
     os.utime(out / "i3d" / "results.json", (later, later))
     assert run("X", "--config.train.epochs=2")[2].ran == [fused[2]]
@@ -174,35 +174,35 @@ def test_fusing_takes_the_workdirs_of_its_runs(run, fused, tmp_path):
     assert "i3d was evaluated under other settings than its run's" in said
 
 
-def test_a_failed_stream_fails_the_fusion(run, fused):
+def test_a_failed_part_fails_the_fusion(run, fused):
     status, said, child = run("X", child=Fake({"i3d": (1, "KeyError: 'x'")}))
     assert (status, child.ran) == (1, fused[:2])
-    assert "failed: i3d, which it needs, failed" in said
+    assert "failed: i3d, which it requires, failed" in said
 
 
 def test_the_papers_own_fusion():
     ablation = Ablation([C1], "embedded", Path("out"), [])
-    assert [run.slug for run in ablation.runs] == [
-        *("lrcn", "c3d", "vgg16-stream=rgb", "vgg16-stream=flow"),
-        *("vgg16-stream=rgb+vgg16-stream=flow", "conv_fusion", "deep_fusion"),
+    assert [run.slug for run in ablation.labels] == [
+        *("lrcn", "c3d", "vgg16-modality=rgb", "vgg16-modality=flow"),
+        *("vgg16-modality=rgb+vgg16-modality=flow", "conv_fusion", "deep_fusion"),
     ]
-    assert ablation.command(ablation.runs[4]) == (
-        "python -m jaxvid.main --mode=fuse --workdir=out/vgg16-stream=rgb+vgg16-stream=flow "
-        "out/vgg16-stream=rgb out/vgg16-stream=flow"
+    assert ablation.command([*ablation.labels][4]) == (
+        "python -m jaxvid.main --mode=fuse --workdir=out/vgg16-modality=rgb+vgg16-modality=flow "
+        "out/vgg16-modality=rgb out/vgg16-modality=flow"
     )
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], "which tables? One or more of A1, A2, A3, B1, B2, C1, C2, D3"),
-        (["A1", "A9"], "unknown table 'A9': one or more of A1, A2, A3, B1"),
+        ([], "name one or more tables of A1, A2, A3, B1, B2, C1, C2, D3"),
+        (["A1", "A9"], "unknown table 'A9': must be one of A1, A2, A3, B1"),
         (["A1", "--dataset=nowhere"], "unknown dataset 'nowhere': must be one of embedded"),
         (["A1", "--data=embedded"], "unrecognized arguments: --data=embedded"),
         (["A1", "--config.train.epoch=2"], "there is no field config.train.epoch"),
         (["A1", "--config.train.epochs=x"], "train.epochs=x"),
-        (["A1", "--config.train.epochs=0"], "train.epochs=0.0: more than 0 is wanted"),
-        (["A1", "--config.train.epochs", "2"], "--config.train.epochs=VALUE is wanted, in one"),
+        (["A1", "--config.train.epochs=0"], "train.epochs=0.0: must be more than 0"),
+        (["A1", "--config.train.epochs", "2"], "must be --config.train.epochs=VALUE, in one"),
         (["A1", "--config.data.dataset=ucf101"], "the flag is --dataset=NAME here"),
         (["A1", "--config.data.augment=true"], "augment: this is what the tables' rows differ by"),
         (["B2", "--config.model.clusters=9"], "clusters: this is what the tables' rows differ by"),
@@ -232,7 +232,7 @@ def test_listing_runs_nothing(run, tmp_path):
     assert (status, child.ran) == (0, [])
     assert all(f"{name}  {table.title}" in said for name, table in TABLES.items())
     assert "    I3D                           i3d:embedded,augment=false\n" in said
-    assert "fuses vgg16:embedded,stream=rgb and vgg16:embedded,stream=flow\n" in said
+    assert "fuses vgg16:embedded,modality=rgb and vgg16:embedded,modality=flow\n" in said
     status, said, _ = run("--list", "B2", "--dataset=ucf101")
     assert "i3d_bilstm_soft:ucf101,augment=true --config.model.clusters=1024" in said
     assert "A1" not in said
@@ -241,7 +241,7 @@ def test_listing_runs_nothing(run, tmp_path):
 
 def test_configs_are_read_as_the_main_program_reads_them():
     ablation = Ablation(list(TABLES.values()), "embedded", Path("out"), ["--config.seed=3"])
-    runs = [run for run in ablation.runs if (ROOT / "configs" / f"{run.config}.py").is_file()]
+    runs = [run for run in ablation.labels if (ROOT / "configs" / f"{run.config}.py").is_file()]
     assert Run("li3d_bilstm", ("augment=true",)) in runs
     for run in runs:
         theirs = command._parse(["jaxvid", *ablation.arguments(run)]).config
