@@ -10,7 +10,7 @@
 #                 jaxvid and JAX for TPUs installed in its .venv
 #   RUNS          how often to start the run at most (20)
 #   CREATE=yes    where there is no such slice, or it was preempted: create it, which costs money
-#     ACCELERATOR, VERSION    then wanted: its type, and the software of its hosts
+#     ACCELERATOR, VERSION    then required: its type, and the software of its hosts
 #     SPOT=yes                as a spot slice, which may be preempted
 #     STARTUP=FILE            a script that every host runs first: it mounts the disk
 #   DELETE=yes    delete the slice at the end, unless the run can be continued
@@ -30,22 +30,22 @@ shown() {
     "$@"
 }
 
-for wanted in NAME ZONE FOLDER; do
-    [ -n "${!wanted:-}" ] || fail "$wanted is not set; the beginning of launch/cloud_tpu.sh lists all"
+for required in NAME ZONE FOLDER; do
+    [ -n "${!required:-}" ] || fail "$required is not set; the beginning of launch/cloud_tpu.sh lists all"
 done
 for switch in CREATE SPOT DELETE; do
-    case ${!switch:-} in '' | yes | no) ;; *) fail "$switch=${!switch}: yes or no is wanted" ;; esac
+    case ${!switch:-} in '' | yes | no) ;; *) fail "$switch=${!switch}: must be yes or no" ;; esac
 done
 runs=${RUNS:-20}
-[[ $NAME =~ ^[a-z]([-a-z0-9]*[a-z0-9])?$ ]] || fail "NAME=$NAME: a slice's name is a-z, 0-9 and -"
-[[ $FOLDER =~ ^/ ]] || fail "FOLDER=$FOLDER: an absolute path is wanted"
-[[ $runs =~ ^[1-9][0-9]*$ ]] || fail "RUNS=$runs: a number from 1 is wanted"
+[[ $NAME =~ ^[a-z]([-a-z0-9]*[a-z0-9])?$ ]] || fail "NAME=$NAME: must consist of a-z, 0-9 and -"
+[[ $FOLDER =~ ^/ ]] || fail "FOLDER=$FOLDER: must be an absolute path"
+[[ $runs =~ ^[1-9][0-9]*$ ]] || fail "RUNS=$runs: must be a number from 1"
 if [ "${CREATE:-}" = yes ]; then
-    [ -n "${ACCELERATOR:-}" ] || fail "CREATE=yes wants ACCELERATOR, such as v5litepod-16"
-    [ -n "${VERSION:-}" ] || fail "CREATE=yes wants VERSION, such as v2-alpha-tpuv5-lite"
+    [ -n "${ACCELERATOR:-}" ] || fail "CREATE=yes requires ACCELERATOR, such as v5litepod-16"
+    [ -n "${VERSION:-}" ] || fail "CREATE=yes requires VERSION, such as v2-alpha-tpuv5-lite"
     [ -z "${STARTUP:-}" ] || [ -f "$STARTUP" ] || fail "STARTUP=$STARTUP is no file"
 fi
-[ $# -gt 0 ] || fail "jaxvid's arguments are wanted, such as --config=..."
+[ $# -gt 0 ] || fail "pass jaxvid's arguments, such as --config=..."
 command -v gcloud > /dev/null || fail "there is no gcloud on the PATH"
 
 tpu=(gcloud compute tpus tpu-vm)
@@ -75,7 +75,7 @@ create() {
 # Makes sure that there is a slice to use.
 ensure() {
     local found
-    found=$(state) || fail "gcloud cannot tell of the slice $NAME"
+    found=$(state) || fail "gcloud failed to describe the slice $NAME"
     case $found in
         READY) return ;;
         '') [ "${CREATE:-}" = yes ] || fail "there is no slice $NAME in $ZONE; CREATE=yes creates it" ;;
@@ -83,13 +83,13 @@ ensure() {
             [ "${CREATE:-}" = yes ] || fail "$NAME is $found; CREATE=yes deletes and creates it"
             delete || fail "$NAME is $found and could not be deleted"
             ;;
-        *) fail "$NAME is $found; a slice that is READY is wanted" ;;
+        *) fail "$NAME is $found; must be READY" ;;
     esac
     create || fail "$NAME could not be created"
 }
 
 pid_file=/tmp/jaxvid-$NAME.pid
-# On every host. Its status is printed: gcloud's own does not tell those of several hosts.
+# On every host. It prints its status: gcloud's own does not include those of several hosts.
 remote="cd $(printf %q "$FOLDER") && . .venv/bin/activate && {
     python -m jaxvid.main --distributed $(printf '%q ' "$@")&
     echo \$! > $pid_file
@@ -105,9 +105,9 @@ signalled=''
 stop() {
     stopped=yes
     signalled=yes
-    say "told to stop; the run saves"
+    say "stopped; the run saves"
     shown "${tpu[@]}" ssh "$NAME" --zone="$ZONE" --worker=all \
-        --command="[ ! -f $pid_file ] || kill -TERM \"\$(cat $pid_file)\"" || say "the hosts could not be told"
+        --command="[ ! -f $pid_file ] || kill -TERM \"\$(cat $pid_file)\"" || say "the hosts could not be reached"
 }
 trap stop INT TERM
 
@@ -142,7 +142,7 @@ run() {
                 ;;
         esac
     done
-    status=${status:-75} # no host has told of itself: it was preempted, or the connection broke
+    status=${status:-75} # no host printed its status: it was preempted, or the connection broke
     again=yes
 }
 

@@ -3,13 +3,13 @@
     python launch/local.py 4 --config=configs/li3d_bilstm.py --workdir=runs/try1
     python launch/local.py 2 --cpu --restarts=5 --mode=prepare --config=configs/i3d.py
 
-Each process is `python -m jaxvid.main --distributed` with the arguments that follow; every line
-that it prints stands behind its number, `[1] `. Ctrl-C, SIGTERM and SIGHUP reach all processes once
-and let them save and leave. Where one process fails, the others say so and leave too; those that
-have not after --grace seconds get SIGTERM, and 10 s later SIGKILL. No process outlives this one.
+Each process is `python -m jaxvid.main --distributed` with the arguments that follow; each line of
+its output starts with its number, `[1] `. Ctrl-C, SIGTERM and SIGHUP reach all processes once and
+let them save and exit. If one process fails, the others exit too; those that have not after --grace
+seconds get SIGTERM, and 10 s later SIGKILL. No process outlives this one.
 
-Exit status: 0 all have ended with 0, 2 wrong input, else that of the process which failed first,
-128 + n where signal n killed it; 75 only where all failed as they lost another one.
+Exit status: 0 all processes ended with 0, 2 invalid input, else that of the process that failed
+first, 128 + n if signal n killed it; 75 only if all failed after the end of another one.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from together import Program, Together
 
 from jaxvid.cli.parser import Parser
 from jaxvid.errors import UserError, one_line
-from jaxvid.runtime.stop_signals import StopSignals
+from jaxvid.runtime.signals import ForwardedSignals
 
 PROGRAM = (sys.executable, "-m", "jaxvid.main", "--distributed")
 OWN = re.compile(r"\d+|-h|--(help|cpu|(restarts|grace)(=.*)?)")
@@ -36,81 +36,79 @@ DRIVER = Path("/dev/nvidiactl")
 
 
 def main(argv: Sequence[str], program: Sequence[str] = PROGRAM) -> int:
-    """Runs the command line; returns the exit status. `program` stands in for the main program."""
+    """Runs the command line; returns the exit status. `program` replaces the main program."""
     try:
         options, arguments = _parse(list(argv))
         devices = devices_for(options.processes, options.cpu, os.environ)
-        stops = StopSignals()
-        for run in itertools.count(1):
+        signals = ForwardedSignals()
+        for restarts in itertools.count():
             command = [*program, *arguments]
             programs = [Program(command, found) for found in environments(devices)]
-            status = Together(programs, stops, options.grace).run()
-            if stops.received or run > options.restarts or not runs_again(status):
-                return status
+            status = Together(programs, signals, options.grace).run()
+            if signals.received or restarts == options.restarts or not runs_again(status):
+                break
             print(
-                f"the run ended with status {status}; started again, {run} of at most "
+                f"the run ended with status {status}; started again, {restarts + 1} of at most "
                 f"{options.restarts} times",
                 file=sys.stderr,
                 flush=True,
             )
+        return status
     except (UserError, OSError) as error:
         print(one_line(error), file=sys.stderr)
-        return 2
+        return UserError.status
 
 
 def devices_for(processes: int, cpu: bool, environment: Mapping[str, str]) -> list[dict[str, str]]:
-    """Returns for each process the environment variables that say which device it takes.
+    """Returns for each process the environment variables that assign its device.
 
-    Raises UserError where there are GPUs, and fewer than processes.
+    Raises UserError if there are GPUs, but fewer than processes.
     """
-    if cpu or environment.get("JAX_PLATFORMS") == "cpu":
-        return [{"JAX_PLATFORMS": "cpu"}] * processes
-    gpus = _gpus(environment)
+    on_cpu = cpu or environment.get("JAX_PLATFORMS") == "cpu"
+    gpus = [] if on_cpu else _gpus(environment)
     if not gpus:
         return [{"JAX_PLATFORMS": "cpu"}] * processes
     if len(gpus) < processes:
         raise UserError(
-            f"{processes} processes and {len(gpus)} GPUs ({', '.join(gpus)}): every process takes "
-            "one; fewer processes, or --cpu, are wanted"
+            f"{processes} processes require {processes} GPUs, and there are {len(gpus)} "
+            f"({', '.join(gpus)}): start fewer processes, or pass --cpu"
         )
-    # Named first, CUDA must work: without, JAX would warn and take the CPU.
+    # Named first, CUDA must work; otherwise JAX would warn and use the CPU.
     platforms = environment.get("JAX_PLATFORMS") or "cuda,cpu"
     return [{"CUDA_VISIBLE_DEVICES": gpu, "JAX_PLATFORMS": platforms} for gpu in gpus[:processes]]
 
 
 def environments(devices: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Returns each process's environment variables; they will meet at a port that is free now."""
+    """Returns each process's environment variables, with a port that is free now."""
     with socket.socket() as tried:
         tried.bind(("127.0.0.1", 0))
         port = tried.getsockname()[1]
-    together = {
+    shared = {
         "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
         "JAX_NUM_PROCESSES": str(len(devices)),
     }
-    return [
-        device | together | {"JAX_PROCESS_ID": str(number)} for number, device in enumerate(devices)
-    ]
+    return [device | shared | {"JAX_PROCESS_ID": str(i)} for i, device in enumerate(devices)]
 
 
 def _gpus(environment: Mapping[str, str]) -> list[str]:
     given = environment.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         names = (name.strip() for name in given.split(","))
-        # As CUDA reads it: what follows an invalid name does not count.
+        # As in CUDA, the names after an invalid one do not count.
         return list(itertools.takewhile(lambda name: name and not name.startswith("-"), names))
-    advice = "set CUDA_VISIBLE_DEVICES=0,1,..., or give --cpu"
+    advice = "set CUDA_VISIBLE_DEVICES=0,1,..., or pass --cpu"
     program = shutil.which("nvidia-smi", path=environment.get("PATH"))
     if program is None:
         if DRIVER.exists():
-            raise UserError(f"there is {DRIVER}, but no nvidia-smi that names the GPUs: {advice}")
+            raise UserError(f"there is {DRIVER}, but no nvidia-smi that lists the GPUs: {advice}")
         return []
-    # Not their indices: CUDA's own order may be another than nvidia-smi's.
+    # Not their indices: CUDA's order may differ from nvidia-smi's.
     query = [program, "--query-gpu=uuid", "--format=csv,noheader"]
-    asked = subprocess.run(query, capture_output=True, text=True)
-    if asked.returncode:
-        said = " ".join((asked.stdout + asked.stderr).split())
-        raise UserError(f"nvidia-smi does not name the GPUs ({said}): {advice}")
-    return [line.strip() for line in asked.stdout.splitlines() if line.startswith("GPU-")]
+    ended = subprocess.run(query, capture_output=True, text=True)
+    if ended.returncode:
+        output = " ".join((ended.stdout + ended.stderr).split())
+        raise UserError(f"nvidia-smi does not list the GPUs ({output}): {advice}")
+    return [line.strip() for line in ended.stdout.splitlines() if line.startswith("GPU-")]
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -119,31 +117,31 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         usage="python launch/local.py N [--restarts=K] [--cpu] [--grace=S] [jaxvid's flags]",
         description=__doc__,
     )
-    parser.add_argument("processes", type=int, metavar="N", help="how many processes")
+    parser.add_argument("processes", type=int, metavar="N", help="number of processes")
     parser.add_argument(
         "--restarts",
         type=int,
         default=0,
         metavar="K",
-        help="start a run again, at most K times, that was killed or lost a process",
+        help="start a run that was killed or lost a process again, at most K times",
     )
-    parser.add_argument("--cpu", action="store_true", help="leave GPUs alone")
+    parser.add_argument("--cpu", action="store_true", help="use no GPU")
     parser.add_argument(
         "--grace",
         type=float,
         default=60.0,
         metavar="S",
-        help="seconds that the others have to end by themselves where one has failed",
+        help="seconds that the others have to exit by themselves after one has failed",
     )
-    ours = list(itertools.takewhile(OWN.fullmatch, argv))
-    rest = argv[len(ours) :]
+    own = list(itertools.takewhile(OWN.fullmatch, argv))
+    rest = argv[len(own) :]
     for argument in rest:
         if re.fullmatch(r"--(cpu|(restarts|grace)(=.*)?)", argument):
-            raise UserError(f"{argument}: it belongs before the flags of jaxvid")
-    options = parser.parse_args(ours)
+            raise UserError(f"{argument}: must stand before the flags of jaxvid")
+    options = parser.parse_args(own)
     for name, least in (("processes", 1), ("restarts", 0), ("grace", 0)):
         if not getattr(options, name) >= least:
-            raise UserError(f"{name} {getattr(options, name)}: at least {least} is wanted")
+            raise UserError(f"{name} {getattr(options, name)}: must be at least {least}")
     return options, rest
 
 

@@ -13,24 +13,24 @@ most=${MOST_REQUEUES:-50}
 stopped=''
 signalled=''
 
-# Not `kill -TERM` to srun: at a SIGTERM it kills its tasks, and nothing is saved. scancel with a
-# signal reaches the tasks of the job's steps, and not this script.
+# Not `kill -TERM` to srun, which would kill its tasks unsaved. scancel with a signal reaches the
+# tasks of the job's steps, and not this script.
 # The traps call these, which shellcheck does not see.
 # shellcheck disable=SC2329
-tell_tasks() {
+stop_tasks() {
     signalled=yes
     echo "slurm_step: $1; the run saves" >&2
-    scancel --signal=TERM "$job" || echo "slurm_step: scancel could not tell the tasks" >&2
+    scancel --signal=TERM "$job" || echo "slurm_step: scancel could not reach the tasks" >&2
 }
 # shellcheck disable=SC2329
-near_the_limit() { tell_tasks "the time limit is near"; }
+near_the_limit() { stop_tasks "the time limit is near"; }
 # shellcheck disable=SC2329
-told_to_stop() {
+stop_for_good() {
     stopped=yes
-    tell_tasks "told to stop"
+    stop_tasks "stopped by SIGTERM"
 }
 trap near_the_limit USR1
-trap told_to_stop TERM
+trap stop_for_good TERM
 
 # Each task sees all GPUs of its node, and JAX takes the one of its number on the node.
 srun --kill-on-bad-exit=1 --gpu-bind=none python launch/slurm_task.py "$@" &
@@ -46,7 +46,7 @@ if [ "$status" -eq 0 ]; then
     exit 0
 fi
 case $status in
-    253) # how srun tells of a task that took more memory than it may
+    253) # srun's status for a task that exceeded its memory
         echo "slurm_step: out of memory; ask for more (--mem). Not queued again" >&2
         exit 137
         ;;
@@ -64,7 +64,7 @@ esac
 if [ -n "$stopped" ]; then
     echo "slurm_step: stopped with status $status; the same sbatch command continues" >&2
 elif [ "${SLURM_RESTART_COUNT:-0}" -ge "$most" ]; then
-    echo "slurm_step: status $status; was queued again $most times, which is enough" >&2
+    echo "slurm_step: status $status; was queued again $most times, the most allowed" >&2
 else
     echo "slurm_step: status $status; queued again" >&2
     scontrol requeue "$job" || echo "slurm_step: it could not be queued again" >&2

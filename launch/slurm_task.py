@@ -1,8 +1,8 @@
-"""One task of a SLURM job: `python -m jaxvid.main` in this process, with a status srun can sum up.
+"""One task of a SLURM job: `python -m jaxvid.main` in this process, with a status for srun.
 
-srun ends with the highest status of all tasks, and by that one task's 2 (wrong input) would vanish
-behind the 75 or 137 of those who ended in consequence. So a status that is not to be run again
-leaves here as 200 more, above all signals' ones; launch/slurm_step.sh takes them off again.
+srun ends with the highest status of all tasks, so that the 75 or 137 of others would hide the 2
+(invalid input) that caused them. A status after which the command must not run again is therefore
+raised by 200, above those of signals; launch/slurm_step.sh subtracts that.
 """
 
 import runpy
@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     """Runs the main program with these arguments; returns the status for srun."""
     sys.argv = ["jaxvid.main", *argv]
     try:
-        # In this very process, so that signals reach it once, whomever SLURM sends them to.
+        # In this process, so that signals reach it once, wherever SLURM sends them.
         runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
         status = 0
     except SystemExit as leaving:
@@ -30,9 +30,9 @@ def main(argv: list[str]) -> int:
 
 
 def for_srun(status: int) -> int:
-    """Returns a status such that the highest of several tells whether to run again.
+    """Returns a status such that the highest of several decides whether to run again.
 
-    One to 51 become 201 to 251; what is higher, such as 130, becomes 252, as 253 is srun's own.
+    1 to 51 become 201 to 251; higher ones, such as 130, become 252, because 253 is srun's own.
     """
     return status if status == 0 or runs_again(status) else FINAL + min(status, 52)
 

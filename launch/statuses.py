@@ -1,4 +1,4 @@
-"""What the exit status of `python -m jaxvid.main` says about running it again."""
+"""The exit statuses of `python -m jaxvid.main`."""
 
 import signal
 
@@ -6,9 +6,9 @@ from jaxvid.errors import AGAIN
 
 
 def runs_again(status: int) -> bool:
-    """Returns whether the same command, run again, continues where this run was ended.
+    """Returns whether the same command, run again, would continue the run.
 
-    `status` is 128 + n where signal n ended it. What is done (0), wrong (2), a bug (1) or stopped
-    by Ctrl-C (130) is not run again.
+    `status` is 128 + n if signal n ended it. A run that is done (0), invalid (2), stopped by a bug
+    (1) or by Ctrl-C (130) does not run again.
     """
     return status == AGAIN or (status > 128 and status != 128 + signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Several processes at once: their lines, the signals for them, and the end of all with one."""
+"""Several processes at once: their output, the signals for them, and the end of all with one."""
 
 import ctypes
 import os
@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from jaxvid.errors import AGAIN
-from jaxvid.runtime.stop_signals import StopSignals
+from jaxvid.runtime.signals import ForwardedSignals
 
 _SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -23,7 +23,7 @@ _BYTES_READ = 1 << 16
 
 @dataclass(frozen=True)
 class Program:
-    """A command, and what it finds in its environment besides this process's own."""
+    """A command, and the variables that are added to this process's environment for it."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -31,18 +31,18 @@ class Program:
 
 @dataclass
 class _Pipe:
-    """The reading end of what a process writes, and where its lines go."""
+    """The reading end of a process's output, and the file to which its lines are written."""
 
-    fd: int
+    source: IO[bytes]
     prefix: bytes
-    stream: BinaryIO
+    output: BinaryIO
     rest: bytes = b""  # the beginning of a line
 
 
 class _Process:
-    """A program at work; `status` is None until it has ended."""
+    """A running program; `status` is None until it has ended."""
 
-    def __init__(self, number: int, program: Program, streams: Sequence[BinaryIO]):
+    def __init__(self, number: int, program: Program):
         self.number = number
         parent = os.getpid()
         self.process = subprocess.Popen(
@@ -52,61 +52,63 @@ class _Process:
             stderr=subprocess.PIPE,
             env=os.environ | {"PYTHONUNBUFFERED": "1"} | dict(program.environment),
             # A terminal sends Ctrl-C to its whole foreground group: the program would get it
-            # twice, and at the second one it leaves without saving.
+            # twice, and the second one ends it without saving.
             start_new_session=True,
             preexec_fn=lambda: _end_with(parent),
         )
-        self.sent = 0  # of the signals that are passed on
+        self.sent = 0  # number of forwarded signals
         self.status: int | None = None
-        self.hurried = False  # it was told to end, as another one had failed
+        self.terminated = False  # by this launcher, because another one had failed
         self.pipes = []
-        for file, stream in zip((self.process.stdout, self.process.stderr), streams, strict=True):
-            os.set_blocking(file.fileno(), False)
-            self.pipes.append(_Pipe(file.fileno(), f"[{number}] ".encode(), stream))
+        for source, output in (
+            (self.process.stdout, sys.stdout.buffer),
+            (self.process.stderr, sys.stderr.buffer),
+        ):
+            assert source  # both are PIPE
+            os.set_blocking(source.fileno(), False)
+            self.pipes.append(_Pipe(source, f"[{number}] ".encode(), output))
 
     def ended(self) -> bool:
-        """Returns whether it has ended just now, and if so ends what it has left behind."""
+        """Returns whether it has ended since the last call; if so, kills what it has started."""
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         if self.status is not None or not os.waitid(os.P_PID, self.process.pid, flags):
             return False
-        # Before it is waited for, while its number cannot be another's.
-        self.kill()
+        self.kill()  # before `wait`, while no other process can have its number
         code = self.process.wait()
         self.status = code if code >= 0 else 128 - code
         return True
 
     def kill(self) -> None:
-        """Kills it and what it has started in its group."""
+        """Kills it and what it has started in its process group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def _end_with(parent: int) -> None:
-    # Asked of the kernel, as nothing of ours is left to do it where the launcher itself is killed
-    # by SIGKILL. SIGKILL here too: no program can put it off, and a killed run loses no more than
-    # what it did since its last checkpoint.
+    # By the kernel, because a SIGKILL of the launcher leaves nothing else to do it. By SIGKILL,
+    # which no program can delay: a run loses the steps since its last checkpoint.
     if _LIBC.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
-    if os.getppid() != parent:  # it died before the kernel was asked
+    if os.getppid() != parent:  # it died before the call
         os._exit(128 + signal.SIGKILL)
 
 
 class Together:
     """Runs programs until all have ended.
 
-    Each line that they write goes to this process's stdout or stderr, as it comes, behind `[i] `.
-    Where one fails, the others have `grace` seconds to end by themselves, then get SIGTERM, and
-    `last` seconds later SIGKILL. `stops` has the signals to pass on, each once to every program.
+    Each line of their output goes to this process's stdout or stderr, after `[i] `. If one fails,
+    the others have `grace` seconds to end by themselves, then get SIGTERM, and `last` seconds later
+    SIGKILL. `signals` are forwarded once to every program.
     """
 
     def __init__(
         self,
         programs: Sequence[Program],
-        stops: StopSignals,
+        signals: ForwardedSignals,
         grace: float = 60.0,
         last: float = 10.0,
     ):
-        self._programs, self._stops = programs, stops
+        self._programs, self._signals = programs, signals
         self._grace, self._last = grace, last
         self._processes: list[_Process] = []
         self._failed: list[_Process] = []  # in the order of their ends
@@ -116,19 +118,18 @@ class Together:
     def run(self) -> int:
         """Returns 0 if all have, else the status of the first that failed.
 
-        128 + n where signal n ended it. A status of 75 counts only where there is no other: that
-        one failed in consequence, and so did those that had to be told to end. Raises OSError
-        where a program cannot be started.
+        128 + n if signal n ended it. 75 counts only without another status, because it is the
+        consequence of a failure; so is the end of terminated programs, which never counts. Raises
+        OSError if a program cannot be started.
         """
         with self._selector, _woken() as woken:
             self._selector.register(woken, selectors.EVENT_READ)
             try:
                 for number, program in enumerate(self._programs):
-                    streams = (sys.stdout.buffer, sys.stderr.buffer)
-                    process = _Process(number, program, streams)
+                    process = _Process(number, program)
                     self._processes.append(process)
                     for pipe in process.pipes:
-                        self._selector.register(pipe.fd, selectors.EVENT_READ, pipe)
+                        self._selector.register(pipe.source, selectors.EVENT_READ, pipe)
                 while self._tend():
                     self._wait(woken)
             finally:
@@ -136,57 +137,54 @@ class Together:
                     if process.status is None:
                         process.kill()
                         process.process.wait()
-        own = [process.status for process in self._failed if not process.hurried]
+        own = [process.status or 0 for process in self._failed if not process.terminated]
         return next((status for status in own if status != AGAIN), own[0] if own else 0)
 
     def _tend(self) -> bool:
-        """Does what there is to do; returns whether any program is at work still."""
-        self._pass_on()
+        """Forwards signals and handles ends; returns whether any program still runs."""
+        for process in self._processes:
+            for number in self._signals.to_forward[process.sent :]:
+                process.sent += 1
+                process.process.send_signal(number)
         for process in self._processes:
             if process.ended():
                 for pipe in process.pipes:
                     self._read_out(pipe)
-                process.process.stdout.close()
-                process.process.stderr.close()
+                    pipe.source.close()
                 if process.status:
                     self._failed.append(process)
-        at_work = [process for process in self._processes if process.status is None]
-        if at_work and self._failed:
-            self._hurry(at_work)
-        return bool(at_work)
+        running = [process for process in self._processes if process.status is None]
+        if running and self._failed:
+            self._terminate(running)
+        return bool(running)
 
-    def _pass_on(self) -> None:
-        for process in self._processes:
-            for number in self._stops.passed[process.sent :]:
-                process.sent += 1
-                process.process.send_signal(number)
-
-    def _hurry(self, at_work: list[_Process]) -> None:
+    def _terminate(self, running: list[_Process]) -> None:
+        """Ends the programs that still run at the deadline after a failure."""
         now = time.monotonic()
         if self._deadline is None:
             self._deadline = now + self._grace
         if now < self._deadline:
             return
-        hurried = all(process.hurried for process in at_work)
-        names = ", ".join(str(process.number) for process in at_work)
+        again = all(process.terminated for process in running)
+        names = ", ".join(str(process.number) for process in running)
         first = self._failed[0]
         print(
             f"process {names} still runs, though process {first.number} ended with status "
-            f"{first.status}: {'SIGKILL' if hurried else 'SIGTERM'}",
+            f"{first.status}: {'SIGKILL' if again else 'SIGTERM'}",
             file=sys.stderr,
             flush=True,
         )
-        for process in at_work:
-            process.hurried = True
-            if hurried:
+        for process in running:
+            process.terminated = True
+            if again:
                 process.kill()
             else:
                 process.process.terminate()
-        self._deadline = float("inf") if hurried else now + self._last
+        self._deadline = float("inf") if again else now + self._last
 
     def _wait(self, woken: socket.socket) -> None:
         timeout = None
-        if self._deadline not in (None, float("inf")):
+        if self._deadline is not None and self._deadline < float("inf"):
             timeout = max(0.0, self._deadline - time.monotonic())
         for key, _ in self._selector.select(timeout):
             if key.fileobj is woken:
@@ -195,9 +193,9 @@ class Together:
                 self._read(key.data)
 
     def _read(self, pipe: _Pipe) -> bool:
-        """Takes what is there; returns whether there may be more."""
+        """Writes the lines that have arrived; returns whether there may be more."""
         try:
-            read = os.read(pipe.fd, _BYTES_READ)
+            read = os.read(pipe.source.fileno(), _BYTES_READ)
         except BlockingIOError:
             return False
         if not read:
@@ -208,40 +206,38 @@ class Together:
         return True
 
     def _read_out(self, pipe: _Pipe) -> None:
-        # Not until the pipe's end: something that the program left behind may hold it open.
-        if pipe.fd not in self._selector.get_map():
-            return
-        while self._read(pipe):
+        # Not until the end of the pipe: a process that the program has left may hold it open.
+        while pipe.source in self._selector.get_map() and self._read(pipe):
             pass
-        if pipe.fd in self._selector.get_map():
+        if pipe.source in self._selector.get_map():
             self._finish(pipe)
 
     def _finish(self, pipe: _Pipe) -> None:
-        self._selector.unregister(pipe.fd)
+        self._selector.unregister(pipe.source)
         if pipe.rest:
             self._write(pipe, pipe.rest)
 
     def _write(self, pipe: _Pipe, *lines: bytes) -> None:
         try:
-            pipe.stream.write(b"".join(pipe.prefix + line + b"\n" for line in lines))
-            pipe.stream.flush()
+            pipe.output.write(b"".join(pipe.prefix + line + b"\n" for line in lines))
+            pipe.output.flush()
         except OSError:
-            # Nobody reads any more (`| head`), or the disk is full: the run is told to save, and
-            # what else it says goes nowhere, also what Python itself would write at the end.
+            # The reader has gone (`| head`), or the disk is full: the run saves and exits, without
+            # further output, also of Python itself at the end.
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, pipe.stream.fileno())
+            os.dup2(nowhere, pipe.output.fileno())
             os.close(nowhere)
-            self._stops.receive(signal.SIGPIPE, signal.SIGTERM)
+            self._signals.receive(signal.SIGPIPE)
 
 
 @contextmanager
 def _woken() -> Iterator[socket.socket]:
-    """Gives a socket that can be read when a signal has come: a child's end too."""
+    """Yields a socket that is readable after a signal, also after the end of a child."""
     reading, writing = socket.socketpair()
     with reading, writing:
         reading.setblocking(False)
         writing.setblocking(False)
-        # Without a handler of its own, SIGCHLD wakes nobody.
+        # Without a handler of its own, SIGCHLD has no effect.
         before = signal.signal(signal.SIGCHLD, lambda number, frame: None)
         woken_before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
         try:

@@ -150,15 +150,23 @@ def test_a_signal_lets_the_run_save_and_leave(start, tmp_path, number):
     ("states", "changes", "message"),
     [
         ("READY", {"ZONE": ""}, "ZONE is not set"),
-        ("READY", {"NAME": "a;b"}, "NAME=a;b: a slice's name"),
-        ("READY", {"FOLDER": "here"}, "FOLDER=here: an absolute path"),
-        ("READY", {"RUNS": "0"}, "RUNS=0: a number from 1"),
-        ("READY", {"DELETE": "1"}, "DELETE=1: yes or no"),
-        ("READY", {"CREATE": "yes"}, "CREATE=yes wants ACCELERATOR"),
+        ("READY", {"NAME": "a;b"}, "NAME=a;b: must consist"),
+        ("READY", {"FOLDER": "here"}, "FOLDER=here: must be an absolute path"),
+        ("READY", {"RUNS": "0"}, "RUNS=0: must be a number from 1"),
+        ("READY", {"DELETE": "1"}, "DELETE=1: must be yes or no"),
+        ("READY", {"CREATE": "yes"}, "CREATE=yes requires ACCELERATOR"),
         ("none", {}, "CREATE=yes creates it"),
         ("PREEMPTED", {}, "is PREEMPTED; CREATE=yes deletes and creates it"),
-        ("STOPPED", {"CREATE": "yes", "ACCELERATOR": "a", "VERSION": "b"}, "is STOPPED; a slice"),
-        ("denied", {"CREATE": "yes", "ACCELERATOR": "a", "VERSION": "b"}, "gcloud cannot tell"),
+        (
+            "STOPPED",
+            {"CREATE": "yes", "ACCELERATOR": "a", "VERSION": "b"},
+            "is STOPPED; must be READY",
+        ),
+        (
+            "denied",
+            {"CREATE": "yes", "ACCELERATOR": "a", "VERSION": "b"},
+            "gcloud failed to describe",
+        ),
     ],
 )
 def test_what_is_missing_or_wrong_is_said_and_nothing_changed(run, states, changes, message):

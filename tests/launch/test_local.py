@@ -67,13 +67,13 @@ def test_wrong_arguments_of_the_main_program_are_said_by_each_process():
     ("arguments", "message"),
     [
         ([], "arguments are required: N"),
-        (["0"], "processes 0: at least 1"),
+        (["0"], "processes 0: must be at least 1"),
         (["--config=x"], "arguments are required: N"),
         (["2", "--restarts"], "--restarts: expected one argument"),
-        (["2", "--restarts=-1"], "restarts -1: at least 0"),
-        (["2", "--grace=nan"], "grace nan: at least 0"),
+        (["2", "--restarts=-1"], "restarts -1: must be at least 0"),
+        (["2", "--grace=nan"], "grace nan: must be at least 0"),
         (["2", "3"], "unrecognized arguments: 3"),
-        (["2", "--config=x", "--restarts=3"], "--restarts=3: it belongs before"),
+        (["2", "--config=x", "--restarts=3"], "--restarts=3: must stand before"),
     ],
 )
 def test_wrong_arguments_are_said_in_one_line(capsys, arguments, message):
@@ -119,9 +119,9 @@ def test_without_gpus_all_take_the_cpu(given, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("script", "given", "message"),
     [
-        ("echo GPU-a", {}, r"2 processes and 1 GPUs \(GPU-a\)"),
-        ("echo GPU-a", {"CUDA_VISIBLE_DEVICES": "7,-1,8"}, r"2 processes and 1 GPUs \(7\)"),
-        ("echo broken; exit 9", {}, r"nvidia-smi does not name the GPUs \(broken\): set CUDA_VIS"),
+        ("echo GPU-a", {}, r"2 processes require 2 GPUs, and there are 1 \(GPU-a\)"),
+        ("echo GPU-a", {"CUDA_VISIBLE_DEVICES": "7,-1,8"}, r"there are 1 \(7\)"),
+        ("echo broken; exit 9", {}, r"nvidia-smi does not list the GPUs \(broken\): set CUDA_VIS"),
     ],
 )
 def test_too_few_gpus_are_an_error(nvidia_smi, script, given, message):
@@ -131,5 +131,5 @@ def test_too_few_gpus_are_an_error(nvidia_smi, script, given, message):
 
 def test_gpus_that_nothing_names_are_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "DRIVER", tmp_path)
-    with pytest.raises(UserError, match="no nvidia-smi that names the GPUs"):
+    with pytest.raises(UserError, match="no nvidia-smi that lists the GPUs"):
         local.devices_for(1, False, {"PATH": "/nowhere"})

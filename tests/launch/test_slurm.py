@@ -108,14 +108,14 @@ def test_a_job_is_not_queued_again_for_ever(run, tmp_path):
     assert (status, calls(tmp_path, "scontrol")) == (139, ["requeue 17"])
     status, said = run("slurm_train.sbatch", 139, SLURM_RESTART_COUNT="5", MOST_REQUEUES="5")
     assert (status, calls(tmp_path, "scontrol")) == (139, ["requeue 17"])
-    assert "was queued again 5 times, which is enough" in said
+    assert "was queued again 5 times, the most allowed" in said
 
 
 @pytest.mark.parametrize(
     ("number", "requeued", "message"),
     [
         (signal.SIGUSR1, True, "the time limit is near; the run saves"),
-        (signal.SIGTERM, False, "told to stop; the run saves"),
+        (signal.SIGTERM, False, "stopped by SIGTERM; the run saves"),
     ],
 )
 @pytest.mark.parametrize("script", ["slurm_train.sbatch", "slurm_prepare.sbatch"])
@@ -173,9 +173,7 @@ def test_each_task_of_the_array_prepares_its_part(run, tmp_path, monkeypatch, en
 def test_how_many_parts_there_are_must_be_known(run, tmp_path, environment):
     status, said = run("slurm_prepare.sbatch", 0, **(ARRAY | environment))
     assert status == 2
-    assert (
-        said == "error: the array is not 1-N; PARTS=N, how many parts there are in all, is wanted\n"
-    )
+    assert said == "error: the array is not 1-N: set PARTS=N, the number of all parts\n"
     assert not (tmp_path / "srun").exists()
 
 

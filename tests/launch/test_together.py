@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from together import Program, Together
 
-from jaxvid.runtime.stop_signals import StopSignals
+from jaxvid.runtime.signals import ForwardedSignals
 
 DEADLINE = 60.0  # seconds; only a hang meets it
 # Waits for two signals, and tells each.
@@ -112,7 +112,7 @@ def test_who_does_not_heed_sigterm_is_killed(handlers, tmp_path):
     )
     failing = f"open({str(tmp_path / 'deaf')!r}).read(); raise SystemExit(9)"
     programs = [Program([sys.executable, "-c", code], {}) for code in (deaf, failing)]
-    assert Together(programs, StopSignals(), grace=0, last=0).run() == 9
+    assert Together(programs, ForwardedSignals(), grace=0, last=0).run() == 9
 
 
 def test_a_program_that_cannot_be_started_leaves_none_behind(handlers, fifo):
@@ -120,7 +120,7 @@ def test_a_program_that_cannot_be_started_leaves_none_behind(handlers, fifo):
     holding = f"import signal; held = open({path!r}, 'w'); signal.pause()"
     programs = [Program([sys.executable, "-c", holding], {}), Program(["/not/there"], {})]
     with pytest.raises(FileNotFoundError):
-        Together(programs, StopSignals()).run()
+        Together(programs, ForwardedSignals()).run()
     assert read() == b""
 
 
