@@ -4,8 +4,7 @@
     jaxvid train attention_lstm:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/attention_lstm.py    # the first one in a checkout
 
-Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
-attention-based LSTM and 3D CNN, sections 4 and 5, Table 3.
+Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, sections 4 and 5, Table 3.
 Clips of 64x224x224 and their flow, 31,096,736 parameters without the classifier. Results:
 docs/results.md.
 

@@ -4,9 +4,8 @@
     jaxvid train c3d:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/c3d.py    # the first one in a checkout
 
-Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
-attention-based LSTM and 3D CNN, section 3.3; also a row of Table 1 of the deep fusion paper (Ou,
-Sun); Tran et al. 2015.
+Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.3; also a row of Table 1 of
+the deep fusion paper (Ou, Sun); Tran et al. 2015.
 Clips of 16x112x112, 77,995,776 parameters without the classifier. Results: docs/results.md.
 
 The papers': the 3D CNN with a fully connected layer and softmax; Adam with 1e-3, batches of 32, 100

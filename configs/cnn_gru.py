@@ -4,8 +4,7 @@
     jaxvid train cnn_gru:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/cnn_gru.py    # the first one in a checkout
 
-Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
-attention-based LSTM and 3D CNN, section 3.1.
+Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.1.
 Clips of 64x224x224, 6,576,688 parameters without the classifier. Results: docs/results.md.
 
 The paper's and ours: as in cnn_lstm.py, with a GRU.

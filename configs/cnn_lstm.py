@@ -4,8 +4,7 @@
     jaxvid train cnn_lstm:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/cnn_lstm.py    # the first one in a checkout
 
-Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
-attention-based LSTM and 3D CNN, section 3.1 and Table 3.
+Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.1 and Table 3.
 Clips of 64x224x224, 6,904,368 parameters without the classifier. Results: docs/results.md.
 
 The paper's: features of each frame, an LSTM, and a linear layer on its last state; Adam with 1e-3,

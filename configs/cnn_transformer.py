@@ -4,8 +4,7 @@
     jaxvid train cnn_transformer:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/cnn_transformer.py    # the first one in a checkout
 
-Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
-attention-based LSTM and 3D CNN, section 3.4.
+Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.4.
 Clips of 64x224x224, 6,645,296 parameters without the classifier. Results: docs/results.md.
 
 The paper's: features of each frame, an encoder of self-attention, and a linear layer on its last

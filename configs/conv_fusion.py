@@ -4,9 +4,8 @@
     jaxvid train conv_fusion:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/conv_fusion.py    # the first one in a checkout
 
-Source: Ou, Sun: Spatiotemporal information deep fusion network with frame attention mechanism for
-video action recognition, J. Electronic Imaging, section 3.2 and Table 1, where it is a row;
-Feichtenhofer et al. 2016.
+Source: Ou, Sun: deep fusion network with frame attention, J. Electronic Imaging, section 3.2 and
+Table 1, where it is a row; Feichtenhofer et al. 2016.
 Clips of 17x224x224 with 4 flow frames around each, 146,353,088 parameters without the classifier.
 Results: docs/results.md.
 

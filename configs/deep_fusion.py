@@ -4,8 +4,8 @@
     jaxvid train deep_fusion:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/deep_fusion.py    # the first one in a checkout
 
-Source: Ou, Sun: Spatiotemporal information deep fusion network with frame attention mechanism for
-video action recognition, J. Electronic Imaging, sections 3.2 to 3.6 and 4.2, Tables 1 and 2.
+Source: Ou, Sun: deep fusion network with frame attention, J. Electronic Imaging, sections 3.2 to
+3.6 and 4.2, Tables 1 and 2.
 Clips of 17x224x224 with 4 flow frames around each, 188,756,221 parameters without the classifier
 (the paper counts 188.8M). Results: docs/results.md.
 

@@ -7,14 +7,14 @@
     python -m jaxvid.main --config=configs/i3d.py    # the first one in a checkout
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 4.2, Tables 1 and 2.
-Clips of 64x224x224, 12,279,984 parameters without the classifier. UCF101: split 3, as in the paper.
-Results: docs/results.md.
+Clips of 64x224x224, 12,279,984 parameters without the classifier. Results: docs/results.md.
 
-The paper's: the sampling of frames, the three crops, 50 epochs; Inception v1's channels with batch
-norm (it names "Inception-v2", but counts the parameters of v1). Ours: the classifier acts on the
-mean of the feature steps; 64 frames, the optimiser, its rate, the batch, dropout; evaluation on the
-middle frames and the centre crop. The paper starts from Kinetics weights, this config from scratch,
-or with `init=` from published weights by `jaxvid.config.recipes.finetune`.
+The paper's: UCF101's split 3, the sampling of frames, the three crops, 50 epochs; Inception v1's
+channels with batch norm (it names "Inception-v2", but counts the parameters of v1). Ours: the
+classifier acts on the mean of the feature steps; 64 frames, the optimiser, its rate, the batch,
+dropout; evaluation on the middle frames and the centre crop. The paper starts from Kinetics
+weights, this config from scratch, or with `init=` from published weights by
+`jaxvid.config.recipes.finetune`.
 """
 
 from ml_collections import ConfigDict

@@ -6,8 +6,7 @@
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, section 3.3; not one of its rows, but the
 base of a later paper's.
-Clips of 64x224x224, 12,837,552 parameters without the classifier. UCF101: split 3, as in the paper.
-Results: docs/results.md.
+Clips of 64x224x224, 12,837,552 parameters without the classifier. Results: docs/results.md.
 
 The paper's and ours: as in li3d_bilstm.py, with I3D as the backbone.
 """

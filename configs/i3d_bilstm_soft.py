@@ -4,8 +4,8 @@
     jaxvid train i3d_bilstm_soft:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/i3d_bilstm_soft.py    # the first one in a checkout
 
-Source: Wang, Yi: Spatio-temporal Feature Soft Correlation Concatenation Aggregation Structure for
-Video Action Recognition Networks, ICCK TSCC 1(1), 2024, section 4, Table 2.
+Source: Wang, Yi: soft correlation concatenation aggregation, ICCK TSCC 1(1), 2024, section 4, Table
+2.
 Clips of 64x224x224, 16,090,352 parameters without the classifier. Results: docs/results.md.
 
 The paper's and ours: as in li3d_bilstm_soft.py, with I3D as the backbone. The number of clusters:

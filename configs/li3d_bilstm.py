@@ -7,12 +7,12 @@
     python -m jaxvid.main --config=configs/li3d_bilstm.py    # the first one in a checkout
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 3.3, Table 3.
-Clips of 64x224x224, 8,595,120 parameters without the classifier. UCF101: split 3, as in the paper.
-Results: docs/results.md.
+Clips of 64x224x224, 8,595,120 parameters without the classifier. Results: docs/results.md.
 
-The paper's: the sampling of frames, the three crops, 50 epochs; a bidirectional LSTM over the
-1024-wide steps. Ours: 64 units per direction, the mean over time, then a linear layer; the rest as
-in li3d.py. `init=` starts from published weights by `jaxvid.config.recipes.finetune`.
+The paper's: UCF101's split 3, the sampling of frames, the three crops, 50 epochs; a bidirectional
+LSTM over the 1024-wide steps. Ours: 64 units per direction, the mean over time, then a linear
+layer; the rest as in li3d.py. `init=` starts from published weights by
+`jaxvid.config.recipes.finetune`.
 """
 
 from ml_collections import ConfigDict

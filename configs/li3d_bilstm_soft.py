@@ -4,9 +4,9 @@
     jaxvid train li3d_bilstm_soft:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/li3d_bilstm_soft.py    # the first one in a checkout
 
-Source: Wang, Yi: Spatio-temporal Feature Soft Correlation Concatenation Aggregation Structure for
-Video Action Recognition Networks, ICCK TSCC 1(1), 2024, section 4. One encoding alone:
-`--config.model.pooling=soft_bof` (or soft_fv, soft_vlad); on I3D: i3d_bilstm_soft.py.
+Source: Wang, Yi: soft correlation concatenation aggregation, ICCK TSCC 1(1), 2024, section 4. One
+encoding alone: `--config.model.pooling=soft_bof` (or soft_fv, soft_vlad); on I3D:
+i3d_bilstm_soft.py.
 Clips of 64x224x224, 11,847,920 parameters without the classifier. Results: docs/results.md.
 
 The paper's: the three encodings with their soft assignment (equation 2), their mean, K = 128

@@ -5,11 +5,10 @@
     python -m jaxvid.main --config=configs/li3d_lstm.py    # the first one in a checkout
 
 Source: Wang, Jin, Yi: LI3D-BiLSTM, ICCK TETAI 1(1), 2024, sections 3.2 and 3.3, Table 3.
-Clips of 64x224x224, 8,316,336 parameters without the classifier. UCF101: split 3, as in the paper.
-Results: docs/results.md.
+Clips of 64x224x224, 8,316,336 parameters without the classifier. Results: docs/results.md.
 
-The paper's: the sampling of frames, the three crops, 50 epochs; an LSTM over the 1024-wide steps.
-Ours: 64 units, the mean over time, then a linear layer; the rest as in li3d.py.
+The paper's: UCF101's split 3, the sampling of frames, the three crops, 50 epochs; an LSTM over the
+1024-wide steps. Ours: 64 units, the mean over time, then a linear layer; the rest as in li3d.py.
 """
 
 from ml_collections import ConfigDict

@@ -4,8 +4,8 @@
     jaxvid train lrcn:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/lrcn.py    # the first one in a checkout
 
-Source: Ou, Sun: Spatiotemporal information deep fusion network with frame attention mechanism for
-video action recognition, J. Electronic Imaging, Table 1, where it is a row; Donahue et al. 2015.
+Source: Ou, Sun: deep fusion network with frame attention, J. Electronic Imaging, Table 1, where it
+is a row; Donahue et al. 2015.
 Clips of 17x224x224, 15,502,144 parameters without the classifier. Results: docs/results.md.
 
 The paper's: the sampling and training of deep_fusion.py. Ours: VGG-16's conv5_3 averaged over space

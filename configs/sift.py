@@ -4,9 +4,8 @@
     jaxvid train sift:ucf101,encoder=fv --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/sift.py    # the first one in a checkout
 
-Source: Wang, Yi: Spatio-temporal Feature Soft Correlation Concatenation Aggregation Structure for
-Video Action Recognition Networks, ICCK TSCC 1(1), 2024, section 3.1, Algorithms 1 to 3. Results:
-docs/results.md.
+Source: Wang, Yi: soft correlation concatenation aggregation, ICCK TSCC 1(1), 2024, section 3.1,
+Algorithms 1 to 3. Results: docs/results.md.
 
 The paper's: OpenCV's SIFT, k-means or a Gaussian mixture with K = 128 clusters, the three
 encodings. Ours: eight whole frames of a video, equally spaced, and all their keypoints in one

@@ -4,8 +4,7 @@
     jaxvid train st_gcn:ntu60 --config.data.root=/data/NTU60
     python -m jaxvid.main --config=configs/st_gcn.py    # the first one in a checkout
 
-Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
-attention-based LSTM and 3D CNN, section 3.5; Yan et al. 2018.
+Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.5; Yan et al. 2018.
 NTU RGB+D (`:ntu60,split=1` cross-subject, 2 cross-view): 100 frames, 2 people, 25 joints; 3,026,433
 parameters without the classifier. `:kinetics_skeleton`: 150 frames, 18 joints, 3,018,264
 parameters. The embedded dataset gives the joints that were rendered, not estimated ones. Results:

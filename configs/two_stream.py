@@ -5,8 +5,8 @@
     jaxvid train two_stream:embedded,fusion=sum
     python -m jaxvid.main --config=configs/two_stream.py    # the first one in a checkout
 
-Source: Nagaraju, Manchala: Hybrid Deep Learning Techniques for Video Processing using
-attention-based LSTM and 3D CNN, section 3.2; Simonyan and Zisserman 2014.
+Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.2; Simonyan and Zisserman
+2014.
 Clips of 64x224x224 and their flow, 11,182,112 parameters without the classifier. Results:
 docs/results.md.
 

@@ -6,9 +6,8 @@
     jaxvid train vgg16:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/vgg16.py    # the first one in a checkout
 
-Source: Ou, Sun: Spatiotemporal information deep fusion network with frame attention mechanism for
-video action recognition, J. Electronic Imaging, Table 1, where the pair is a row; Simonyan and
-Zisserman 2014.
+Source: Ou, Sun: deep fusion network with frame attention, J. Electronic Imaging, Table 1, where the
+pair is a row; Simonyan and Zisserman 2014.
 Clips of 17x224x224, of flow 4 frames around each as 8 channels; 14,714,688 parameters without the
 classifier (flow: 14,717,568). Results: docs/results.md.
 

@@ -112,27 +112,15 @@ def _gpus(environment: Mapping[str, str]) -> list[str]:
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = Parser(
-        prog="local.py",
-        usage="python launch/local.py N [--restarts=K] [--cpu] [--grace=S] [jaxvid's flags]",
-        description=__doc__,
-    )
-    parser.add_argument("processes", type=int, metavar="N", help="number of processes")
-    parser.add_argument(
-        "--restarts",
-        type=int,
-        default=0,
-        metavar="K",
-        help="start a run that was killed or lost a process again, at most K times",
-    )
-    parser.add_argument("--cpu", action="store_true", help="use no GPU")
-    parser.add_argument(
-        "--grace",
-        type=float,
-        default=60.0,
-        metavar="S",
-        help="seconds that the others have to exit by themselves after one has failed",
-    )
+    usage = "python launch/local.py N [--restarts=K] [--cpu] [--grace=S] [jaxvid's flags]"
+    parser = Parser("local.py", usage, __doc__)
+    add = parser.add_argument
+    add("processes", type=int, metavar="N", help="number of processes")
+    restarts = "start a run that was killed or lost a process again, at most K times"
+    add("--restarts", type=int, default=0, metavar="K", help=restarts)
+    add("--cpu", action="store_true", help="use no GPU")
+    grace = "seconds that the others have to exit by themselves after one has failed"
+    add("--grace", type=float, default=60.0, metavar="S", help=grace)
     own = list(itertools.takewhile(OWN.fullmatch, argv))
     rest = argv[len(own) :]
     for argument in rest:

@@ -2,14 +2,15 @@
 
 import ctypes
 import os
-import selectors
+import queue
+import select
 import signal
-import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, BinaryIO
 
@@ -18,7 +19,6 @@ from jaxvid.runtime.signals import ForwardedSignals
 
 _SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_BYTES_READ = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,6 @@ class Program:
 
     command: Sequence[str]
     environment: Mapping[str, str]
-
-
-@dataclass
-class _Pipe:
-    """The reading end of a process's output, and the file to which its lines are written."""
-
-    source: IO[bytes]
-    prefix: bytes
-    output: BinaryIO
-    rest: bytes = b""  # the beginning of a line
 
 
 class _Process:
@@ -59,16 +49,36 @@ class _Process:
         self.sent = 0  # number of forwarded signals
         self.status: int | None = None
         self.terminated = False  # by this launcher, because another one had failed
-        self.pipes = []
+        self._copies: list[tuple[IO[bytes], threading.Thread]] = []
+        self._writing = threading.Lock()
+
+    def copy_output(self, on_failure: Callable[[], None]) -> None:
+        """Copies its lines to this process's stdout and stderr, after `[number] `, in threads."""
         for source, output in (
             (self.process.stdout, sys.stdout.buffer),
             (self.process.stderr, sys.stderr.buffer),
         ):
             assert source  # both are PIPE
-            os.set_blocking(source.fileno(), False)
-            self.pipes.append(_Pipe(source, f"[{number}] ".encode(), output))
+            arguments = (source, output, on_failure)
+            thread = threading.Thread(target=self._copy, args=arguments, daemon=True)
+            thread.start()
+            self._copies.append((source, thread))
 
-    def ended(self) -> bool:
+    def _copy(self, source: IO[bytes], output: BinaryIO, on_failure: Callable[[], None]) -> None:
+        for line in source:
+            with self._writing:
+                try:
+                    output.write(b"[%d] %s\n" % (self.number, line.removesuffix(b"\n")))
+                    output.flush()
+                except OSError:
+                    # The reader has gone (`| head`), or the disk is full: the run saves and exits,
+                    # without further output, also of Python itself at the end.
+                    nowhere = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nowhere, output.fileno())
+                    os.close(nowhere)
+                    on_failure()
+
+    def has_ended(self) -> bool:
         """Returns whether it has ended since the last call; if so, kills what it has started."""
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         if self.status is not None or not os.waitid(os.P_PID, self.process.pid, flags):
@@ -76,12 +86,22 @@ class _Process:
         self.kill()  # before `wait`, while no other process can have its number
         code = self.process.wait()
         self.status = code if code >= 0 else 128 - code
+        for source, thread in self._copies:
+            # Not until the end of the pipe: a process that escaped `kill` may hold it open.
+            while thread.is_alive() and (_readable(source) or self._writing.locked()):
+                thread.join(0.1)
+            if not thread.is_alive():
+                source.close()
         return True
 
     def kill(self) -> None:
         """Kills it and what it has started in its process group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def _readable(source: IO[bytes]) -> bool:
+    return bool(select.select([source], [], [], 0)[0])
 
 
 def _end_with(parent: int) -> None:
@@ -108,12 +128,12 @@ class Together:
         grace: float = 60.0,
         last: float = 10.0,
     ):
-        self._programs, self._signals = programs, signals
-        self._grace, self._last = grace, last
+        self._programs, self._signals, self._grace, self._last = programs, signals, grace, last
         self._processes: list[_Process] = []
         self._failed: list[_Process] = []  # in the order of their ends
-        self._selector = selectors.DefaultSelector()
-        self._deadline: float | None = None
+        self._deadline = float("inf")
+        # An item after each signal. Unlike those of `Event`, its methods can interrupt each other.
+        self._events: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def run(self) -> int:
         """Returns 0 if all have, else the status of the first that failed.
@@ -122,21 +142,23 @@ class Together:
         consequence of a failure; so is the end of terminated programs, which never counts. Raises
         OSError if a program cannot be started.
         """
-        with self._selector, _woken() as woken:
-            self._selector.register(woken, selectors.EVENT_READ)
-            try:
-                for number, program in enumerate(self._programs):
-                    process = _Process(number, program)
-                    self._processes.append(process)
-                    for pipe in process.pipes:
-                        self._selector.register(pipe.source, selectors.EVENT_READ, pipe)
-                while self._tend():
-                    self._wait(woken)
-            finally:
-                for process in self._processes:
-                    if process.status is None:
-                        process.kill()
-                        process.process.wait()
+        before = signal.signal(signal.SIGCHLD, lambda number, frame: self._events.put(None))
+        self._signals.forward = lambda: self._events.put(None)
+        try:
+            for number, program in enumerate(self._programs):
+                self._processes.append(_Process(number, program))
+            for process in self._processes:  # threads, which must not exist in `preexec_fn`
+                process.copy_output(lambda: self._signals.receive(signal.SIGPIPE))
+            while self._tend():
+                seconds = max(0.0, self._deadline - time.monotonic())
+                with suppress(queue.Empty):
+                    self._events.get(timeout=None if seconds == float("inf") else seconds)
+        finally:
+            for process in self._processes:
+                if process.status is None:
+                    process.kill()
+                    process.process.wait()
+            signal.signal(signal.SIGCHLD, before)
         own = [process.status or 0 for process in self._failed if not process.terminated]
         return next((status for status in own if status != AGAIN), own[0] if own else 0)
 
@@ -146,13 +168,8 @@ class Together:
             for number in self._signals.to_forward[process.sent :]:
                 process.sent += 1
                 process.process.send_signal(number)
-        for process in self._processes:
-            if process.ended():
-                for pipe in process.pipes:
-                    self._read_out(pipe)
-                    pipe.source.close()
-                if process.status:
-                    self._failed.append(process)
+            if process.has_ended() and process.status:
+                self._failed.append(process)
         running = [process for process in self._processes if process.status is None]
         if running and self._failed:
             self._terminate(running)
@@ -160,14 +177,12 @@ class Together:
 
     def _terminate(self, running: list[_Process]) -> None:
         """Ends the programs that still run at the deadline after a failure."""
-        now = time.monotonic()
-        if self._deadline is None:
+        now, again = time.monotonic(), all(process.terminated for process in running)
+        if self._deadline == float("inf") and not again:
             self._deadline = now + self._grace
         if now < self._deadline:
             return
-        again = all(process.terminated for process in running)
-        names = ", ".join(str(process.number) for process in running)
-        first = self._failed[0]
+        first, names = self._failed[0], ", ".join(str(process.number) for process in running)
         print(
             f"process {names} still runs, though process {first.number} ended with status "
             f"{first.status}: {'SIGKILL' if again else 'SIGTERM'}",
@@ -181,67 +196,3 @@ class Together:
             else:
                 process.process.terminate()
         self._deadline = float("inf") if again else now + self._last
-
-    def _wait(self, woken: socket.socket) -> None:
-        timeout = None
-        if self._deadline is not None and self._deadline < float("inf"):
-            timeout = max(0.0, self._deadline - time.monotonic())
-        for key, _ in self._selector.select(timeout):
-            if key.fileobj is woken:
-                woken.recv(_BYTES_READ)
-            else:
-                self._read(key.data)
-
-    def _read(self, pipe: _Pipe) -> bool:
-        """Writes the lines that have arrived; returns whether there may be more."""
-        try:
-            read = os.read(pipe.source.fileno(), _BYTES_READ)
-        except BlockingIOError:
-            return False
-        if not read:
-            self._finish(pipe)
-            return False
-        *lines, pipe.rest = (pipe.rest + read).split(b"\n")
-        self._write(pipe, *lines)
-        return True
-
-    def _read_out(self, pipe: _Pipe) -> None:
-        # Not until the end of the pipe: a process that the program has left may hold it open.
-        while pipe.source in self._selector.get_map() and self._read(pipe):
-            pass
-        if pipe.source in self._selector.get_map():
-            self._finish(pipe)
-
-    def _finish(self, pipe: _Pipe) -> None:
-        self._selector.unregister(pipe.source)
-        if pipe.rest:
-            self._write(pipe, pipe.rest)
-
-    def _write(self, pipe: _Pipe, *lines: bytes) -> None:
-        try:
-            pipe.output.write(b"".join(pipe.prefix + line + b"\n" for line in lines))
-            pipe.output.flush()
-        except OSError:
-            # The reader has gone (`| head`), or the disk is full: the run saves and exits, without
-            # further output, also of Python itself at the end.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, pipe.output.fileno())
-            os.close(nowhere)
-            self._signals.receive(signal.SIGPIPE)
-
-
-@contextmanager
-def _woken() -> Iterator[socket.socket]:
-    """Yields a socket that is readable after a signal, also after the end of a child."""
-    reading, writing = socket.socketpair()
-    with reading, writing:
-        reading.setblocking(False)
-        writing.setblocking(False)
-        # Without a handler of its own, SIGCHLD has no effect.
-        before = signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        woken_before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-        try:
-            yield reading
-        finally:
-            signal.set_wakeup_fd(woken_before)
-            signal.signal(signal.SIGCHLD, before)

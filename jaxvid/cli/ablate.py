@@ -79,31 +79,17 @@ def _run(ablation: Ablation, child: Child) -> None:
 
 
 def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = Parser(
-        prog="jaxvid ablate", usage="jaxvid ablate TABLE [TABLE ...] [flags]", description=__doc__
-    )
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"one of {', '.join(TABLES)}")
-    parser.add_argument(
-        "--dataset",
-        default="embedded",
-        metavar="NAME",
-        help="what follows the configs' colon: embedded (the default), ucf101, ...; with options "
-        "for every row: ucf101,split=2",
-    )
-    parser.add_argument("--root", default="", metavar="DIR", help="the dataset's folder")
-    parser.add_argument(
-        "--output",
-        default="",
-        metavar="DIR",
-        help="folder of the tables and the runs; by default runs/ablations-NAME",
-    )
-    parser.add_argument("--list", action="store_true", help="show the tables and their rows")
-    parser.add_argument(
-        "--config.FIELD=VALUE",
-        dest="only_for_the_help",
-        metavar="",
-        help="sets a field of `jaxvid fields` in every row",
-    )
+    parser = Parser("jaxvid ablate", "jaxvid ablate TABLE [TABLE ...] [flags]", __doc__)
+    add = parser.add_argument
+    add("tables", nargs="*", metavar="TABLE", help=f"one of {', '.join(TABLES)}")
+    dataset = "after the configs' colon: embedded (the default) or, with options, ucf101,split=2"
+    add("--dataset", default="embedded", metavar="NAME", help=dataset)
+    add("--root", default="", metavar="DIR", help="the dataset's folder")
+    output = "folder of the tables and the runs; by default runs/ablations-NAME"
+    add("--output", default="", metavar="DIR", help=output)
+    add("--list", action="store_true", help="show the tables and their rows")
+    shown = "sets a field of `jaxvid fields` in every row"
+    add("--config.FIELD=VALUE", dest="only_for_the_help", metavar="", help=shown)
     overrides = [argument for argument in argv if argument.startswith(PREFIX)]
     for override in overrides:
         if "=" not in override:

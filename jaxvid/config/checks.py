@@ -4,6 +4,7 @@ Values that depend on the dataset or the network are checked where these are ope
 """
 
 import math
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -89,47 +90,41 @@ def check(config: ConfigDict) -> None:
                 raise UserError(f"config.{field}={value!r}: must be {meaning}")
     part(config.data.part)
     profiled_steps(config.train.profile_steps)
-    sift, init = config.sift, config.init
-    if sift.descriptors < sift.clusters:
+    if (descriptors := config.sift.descriptors) < (least := config.sift.clusters):
         raise UserError(
-            f"config.sift.descriptors={sift.descriptors}: must be at least {sift.clusters}, the "
-            "number of clusters"
+            f"config.sift.descriptors={descriptors}: must be at least {least} (clusters)"
         )
-    if bool(init.source) != bool(init.path):
+    if bool(config.init.source) != bool(config.init.path):
         raise UserError("config.init.source and config.init.path: set both or neither")
-    if init.flow_path and not init.source:
-        raise UserError("config.init.flow_path requires config.init.source")
-    if config.data.mirror and not config.data.augment:
-        raise UserError("config.data.mirror=True requires config.data.augment=True")
+    for field, needed in (("init.flow_path", "init.source"), ("data.mirror", "data.augment")):
+        if get(config, field) and not get(config, needed):
+            raise UserError(f"config.{field} requires config.{needed}")
     if config.train.schedule == "step" and not config.train.step_epochs:
         raise UserError("config.train.schedule='step' requires config.train.step_epochs")
 
 
 def part(text: str) -> tuple[int, int]:
-    """Returns the part and the number of parts that `data.part` names; empty: 1 of 1.
-
-    Raises UserError for other text.
-    """
-    number, slash, parts = (text or "1/1").partition("/")
-    if not (slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
-        raise UserError(f"config.data.part={text!r}: must be i/n with i from 1 to n, such as 2/8")
-    return int(number), int(parts)
+    """Returns the part and the number of parts that `data.part` names; empty: 1 of 1."""
+    meaning = "i/n with i from 1 to n, such as 2/8"
+    return _pair("data.part", text or "1/1", "/", operator.le, meaning)
 
 
-def profiled_steps(steps: str) -> range:
-    """Returns the steps that `train.profile_steps` names, none if it is empty.
+def profiled_steps(text: str) -> range:
+    """Returns the steps that `train.profile_steps` names, none if it is empty."""
+    meaning = "A:B with 1 <= A < B, such as 10:13 for the steps 10, 11 and 12"
+    return (
+        range(*_pair("train.profile_steps", text, ":", operator.lt, meaning)) if text else range(0)
+    )
 
-    Raises UserError for other text.
-    """
-    if not steps:
-        return range(0)
-    first, _, end = steps.partition(":")
-    if not (first.isdecimal() and end.isdecimal() and 1 <= int(first) < int(end)):
-        raise UserError(
-            f"config.train.profile_steps={steps!r}: must be A:B with 1 <= A < B, such as 10:13 for "
-            "the steps 10, 11 and 12"
-        )
-    return range(int(first), int(end))
+
+def _pair(
+    field: str, text: str, separator: str, is_valid: Callable[[int, int], bool], meaning: str
+) -> tuple[int, int]:
+    first, _, second = text.partition(separator)
+    numbers = int(first) if first.isdecimal() else 0, int(second) if second.isdecimal() else 0
+    if numbers[0] < 1 or not is_valid(*numbers):
+        raise UserError(f"config.{field}={text!r}: must be {meaning}")
+    return numbers
 
 
 def check_undivided(config: ConfigDict) -> None:

@@ -73,11 +73,11 @@ def from_primary(find: Callable[[], Any]) -> Any:
 
 
 class Agreement:
-    """The number of the signal that asks the run to stop, or 0: the same in every process.
+    """The number of the signal that stops the run, or 0: the same in every process.
 
     `own` returns the number that this process received. All processes call an agreement equally
-    often. A call returns the largest number at the call before, because the devices exchange it
-    beside their other work and nobody waits; a process that is alone returns its own number.
+    often. A call returns the largest number at the call before, which the devices exchange beside
+    their other work, so that no process waits; one process alone returns its own number.
     """
 
     def __init__(self, own: Callable[[], int]):

@@ -14,13 +14,11 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from jaxvid.errors import UserError
-
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def write(path: Path, save: Callable[[Path], Any]) -> None:
@@ -122,20 +120,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 @contextmanager
 def locked(folder: Path, waits: bool) -> Iterator[None]:
-    """Locks a folder against other processes of this machine, until the end of this one.
+    """Locks a folder against other processes of this machine, until the block or this one ends.
 
-    If another one has the lock: waits for it, or raises UserError. Disks without locks are not
-    locked.
+    If another process has the lock: waits for it, or raises UserError.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f".{folder.name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another process is at work in {folder}") from None
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
+        if not _lock(file, waits):
+            raise UserError(f"another process is at work in {folder}")
         yield
 
 
@@ -144,21 +136,26 @@ def held(path: Path) -> Iterator[None]:
     """Marks a file as being written (see `is_held`), until the block or the process ends."""
     with path.open("rb+") as file:
         with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file, waits=False)
         yield
 
 
 def is_held(path: Path) -> bool:
     """Returns whether a process holds a file: never on a disk without locks. Raises OSError."""
     with path.open("rb+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-    return False
+        return not _lock(file, waits=False)
+
+
+def _lock(file: IO[Any], waits: bool) -> bool:
+    """Locks a file, if its disk has locks; returns False if another process has the lock."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+    return True
 
 
 def clock(folder: Path, prefix: str) -> float:

@@ -1,26 +1,22 @@
 """Everything that this package uses of JAX's private modules: updates of JAX may change it."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from jaxvid.errors import UserError
+Cluster = tuple[str | None, int | None, int | None, Sequence[int] | None]
 
 
-def cluster(address: str, timeout: int) -> tuple[str, int, int, list[int] | None]:
-    """Returns what JAX detects of SLURM, a TPU's hosts and other clusters.
+def cluster(address: str, timeout: int) -> Cluster:
+    """Returns what JAX detects of SLURM, a TPU's hosts and other clusters, None for the rest.
 
-    That is the address of process 0, the number of processes, the index of this one and the devices
-    that it uses (None: all). `jax.distributed.initialize` detects the same only while it connects.
-    `address` replaces the detected one unless it is empty. Raises UserError outside a cluster.
+    That is the address of process 0, unless `address` replaces it, the number of processes, the
+    index of this one and its devices. In public, JAX detects them only while it connects.
     """
     from jax._src.clusters import ClusterEnv
 
-    found, count, index, devices = ClusterEnv.auto_detect_unset_distributed_params(
-        address or None, None, None, None, None, timeout
-    )
-    if found is None or count is None or index is None:
-        raise UserError("no cluster is detected")
-    return found, count, index, devices if devices is None else list(devices)
+    detect = ClusterEnv.auto_detect_unset_distributed_params
+    return detect(address or None, None, None, None, None, timeout)
 
 
 def position() -> tuple[int, int]:
@@ -28,10 +24,9 @@ def position() -> tuple[int, int]:
 
     `jax.process_index` starts the devices, which not every mode needs.
     """
-    if "jax._src.distributed" not in sys.modules:
+    if "jax._src.distributed" not in sys.modules or _state().num_processes == 1:
         return 0, 1
-    state = _state()
-    return (state.process_id, state.num_processes) if state.num_processes > 1 else (0, 1)
+    return _state().process_id, _state().num_processes
 
 
 def store() -> Any:

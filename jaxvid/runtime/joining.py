@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -27,22 +27,16 @@ _BROKEN = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "coordination ser
 
 @dataclass(frozen=True)
 class Place:
-    """The index of this process, the number of processes, and the address of process 0.
-
-    `device_ids`: the devices that this process uses; None: all.
-    """
+    """The index of this process, the number of processes, process 0's address, own devices."""
 
     index: int
     count: int
     address: str
-    device_ids: list[int] | None = None
+    device_ids: Sequence[int] | None = None  # None: all that it finds
 
 
 def place() -> Place:
-    """Returns the place of this process, from the launcher's variables or the cluster's.
-
-    Raises UserError without either.
-    """
+    """Returns the place of this process by the launcher or the cluster. Raises UserError."""
     address, count, index = (os.environ.get(name, "") for name in VARIABLES)
     if address and count and index:
         if not (count.isdecimal() and index.isdecimal() and int(index) < int(count)):
@@ -56,23 +50,22 @@ def place() -> Place:
         return Place(int(index), int(count), address)
     if count or index:
         raise UserError(f"--distributed requires all of {', '.join(VARIABLES)}; only some are set")
-    try:
-        found, number, own, devices = jax_internals.cluster(address, PATIENCE)
-    except UserError as error:
+    found, processes, own, devices = jax_internals.cluster(address, PATIENCE)
+    if found is None or processes is None or own is None:
         raise UserError(
-            f"--distributed: {error}; start the processes with `python launch/local.py N`, with "
-            f"srun, on the hosts of a TPU, or set {', '.join(VARIABLES)}"
-        ) from None
-    return Place(own, number, found, devices)
+            "--distributed: no cluster is detected; start the processes with srun, on the hosts of "
+            f"a TPU, with `python launch/local.py N`, or set {', '.join(VARIABLES)}"
+        )
+    return Place(own, processes, found, devices)
 
 
 @contextmanager
 def joined(several: bool, signals: Signals) -> Iterator[None]:
-    """Makes this process one of a run's, if there are `several`, until the block ends.
+    """Makes this process one of a run's `several` until the block ends.
 
     If a process fails or dies, all others exit: with its status after invalid input or a signal,
-    else with `AGAIN`. Process 0 exits last, and its standard output alone is shown. Raises Missing
-    if the processes do not find each other.
+    else with `AGAIN`. Process 0 exits last, and alone prints. Raises Missing if the processes do
+    not find each other.
     """
     if not several:
         yield
@@ -107,10 +100,8 @@ def _ending(error: BaseException, signals: Signals) -> tuple[int, str]:
     if is_interrupt(error):
         return 128 + signals.received, "it was asked to stop"
     if isinstance(error, UserError | OSError):
-        status = error.status if isinstance(error, UserError) else UserError.status
-        return status, one_line(error).removeprefix("error: ")
-    first_line = next(iter(str(error).splitlines()), "")
-    return AGAIN, f"{type(error).__name__}: {first_line}"
+        return getattr(error, "status", UserError.status), one_line(error).removeprefix("error: ")
+    return AGAIN, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _join(here: Place) -> tuple[Peers, Relay | None]:

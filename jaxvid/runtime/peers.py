@@ -1,9 +1,8 @@
 """The other processes of a run, watched: the end of one ends all.
 
-Processes share the store of names and values that JAX's process 0 serves. Each one sets a heartbeat
-every second. Process 0 watches them and stores how the run ends, the others read it there, and a
-relay reports the end of process 0 itself. A computation with a process that has ended cannot be
-interrupted, so a thread ends this process.
+In the store of names and values that JAX's process 0 serves, each process sets a heartbeat every
+second. Process 0 compares them and stores how the run ends; the others read it, and a relay reports
+the end of process 0. A computation with a lost process cannot be interrupted: a thread exits.
 """
 
 import os
@@ -18,18 +17,13 @@ from jaxvid.errors import AGAIN
 
 
 class Pace(NamedTuple):
-    """Seconds between heartbeats (`tick`), and how long a process waits.
-
-    `patience`: without a heartbeat, until a process counts as dead; `suspected`: the same, after a
-    joint computation failed; `linger`: process 0, for the others to read how the run ends;
-    `leaving`: process 0, for the others to exit when all is done.
-    """
+    """Seconds between heartbeats (`tick`), and seconds of patience."""
 
     tick: float = 1.0
-    patience: float = 30.0
-    suspected: float = 5.0
-    linger: float = 3.0
-    leaving: float = 10.0
+    patience: float = 30.0  # without a heartbeat, until a process counts as dead
+    suspected: float = 5.0  # the same, after a joint computation failed
+    linger: float = 3.0  # of process 0, for the others to read how the run ends
+    leaving: float = 10.0  # of process 0, for the others to exit when all is done
 
 
 _HEARTBEAT, _NAME, _LEFT, _FAILED, _END, _GONE = (
@@ -38,10 +32,9 @@ _HEARTBEAT, _NAME, _LEFT, _FAILED, _END, _GONE = (
 
 
 class Peers:
-    """This process among those of a run.
+    """This process among those of a run. `name`: of this process, for messages.
 
-    `store`: JAX's client of the store. `name`: of this process, for messages. `leave` ends the
-    process with a status, from any thread.
+    `store`: JAX's client of the store. `leave` ends the process with a status, from any thread.
     """
 
     def __init__(
@@ -75,10 +68,7 @@ class Peers:
                 self._set(_LEFT, f"{status}|{reason}")
 
     def await_end(self) -> None:
-        """Reports that a joint computation failed, and waits to be ended for a lost process.
-
-        Returns if all processes prove to be alive.
-        """
+        """Waits, after a joint computation failed, for the end; returns if no process is lost."""
         with suppress(Exception):
             self._set(_FAILED, "yes")
         time.sleep(self._pace.patience + 2 * self._pace.tick)

@@ -1,9 +1,8 @@
 """Work on files in several processes, any of which may crash or hang.
 
-Each worker process has a pipe, receives one task at a time, and answers with the result or the
-exception. A long task is a generator: it yields its progress, and perhaps pieces of its result,
-and returns the result. A process that dies, or that reports no progress for too long, fails its own
-task alone, and another process takes its place.
+Each worker receives one task at a time through a pipe, and answers with the result or an exception.
+A long task is a generator that yields progress and pieces of its result, and returns the result. A
+process that dies, or makes no progress for too long, fails its own task alone and is replaced.
 """
 
 import multiprocessing
@@ -31,17 +30,12 @@ Outcomes = Generator[tuple[Any, Any], None, None]
 
 @dataclass(frozen=True)
 class Failure:
-    """A task whose process died or hung.
+    """A task whose process died or hung."""
 
-    `reason` continues a sentence about the process, "crashed (SIGSEGV)"; `at`: the progress that
-    the task yielded last, None before any; `killed`: from outside, as for want of memory; `hung`:
-    it made no progress.
-    """
-
-    reason: str
-    at: Any = None
-    killed: bool = False
-    hung: bool = False
+    reason: str  # continues a sentence about the process: "crashed (SIGSEGV)"
+    at: Any = None  # the progress that the task yielded last
+    killed: bool = False  # from outside, as for want of memory
+    hung: bool = False  # it made no progress
 
 
 def each(
@@ -54,11 +48,10 @@ def each(
     """Calls a module's function on each task and yields (task, result or Failure), as they come.
 
     Before that, yields (task, Piece) for each `Piece` of a task, whose process waits meanwhile.
-
     `workers`: processes; 0: one per core. `patience`: seconds without progress after which a task
     counts as hung; 0: none does. `on_progress` is called with the progress that tasks yield.
-    Exceptions of the function are raised here. All processes end with this generator, after Ctrl-C
-    too. Raises UserError if SIGTERM stops a worker, or if none can be started.
+    Raises the function's exceptions, and UserError if SIGTERM stops a worker, or if none can be
+    started. All processes end with this generator, after Ctrl-C too.
     """
     waiting = iter(tasks)
     # Not forked: the caller's process may have threads, JAX's among them.

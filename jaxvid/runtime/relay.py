@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 # A machine that is gone closes no connection: after 10 s of silence three probes, 5 s apart.
-_KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-_UNANSWERED = 25_000  # milliseconds until data without acknowledgement breaks the connection
+# Data breaks the connection after 25 s without acknowledgement.
+_OPTIONS = {"KEEPIDLE": 10, "KEEPINTVL": 5, "KEEPCNT": 3, "USER_TIMEOUT": 25_000, "NODELAY": 1}
 _BLOCK = 1 << 16
 
 
@@ -63,13 +63,9 @@ class Relay:
                 self._closed.wait(0.2)
                 continue
             far.settimeout(None)
-            far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             far.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in _KEEPALIVE:
-                if hasattr(socket, name):
-                    far.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-            if hasattr(socket, "TCP_USER_TIMEOUT"):
-                far.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED)
+            for name, value in _OPTIONS.items():
+                far.setsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_{name}"), value)
             return far
         return None
 

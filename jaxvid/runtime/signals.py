@@ -46,7 +46,7 @@ class ForwardedSignals:
     def __init__(self, forward: Callable[[], None] = lambda: None) -> None:
         self.received = 0
         self.to_forward: list[int] = []
-        self._forward = forward
+        self.forward = forward
         numbers = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
             numbers.append(signal.SIGHUP)
@@ -57,7 +57,7 @@ class ForwardedSignals:
         """Records a signal; all but SIGINT reach the children as SIGTERM."""
         self.received = number
         self.to_forward.append(number if number == signal.SIGINT else signal.SIGTERM)
-        self._forward()
+        self.forward()
 
 
 def is_interrupt(error: BaseException) -> bool:

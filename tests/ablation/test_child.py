@@ -25,9 +25,7 @@ sys.exit(128 + number)
 
 def test_the_main_program_reports_an_invalid_config(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setitem(
-        TABLES, "X", Table("X", "", ("ucf101",), (), (Row("one", Run("not_there")),))
-    )
+    monkeypatch.setitem(TABLES, "X", Table("X", "", (), (Row("one", Run("not_there")),)))
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         assert ablate.main(["X", f"--output={tmp_path}"]) == 1

@@ -46,7 +46,7 @@ def test_a_table_exactly(tmp_path):
     printed = {"ucf101": "2.80s 81.0"}
     rows = (Row("I3D", first, printed), Row("LI3D", second))
     table = Table(
-        *("T1", "Two rows", ("ucf101",), ("test time", "accuracy"), rows, ("A remark.",)),
+        *("T1", "Two rows", ("test time", "accuracy"), rows, ("A remark.",)),
         percent=True,
     )
     outcomes = {first: Outcome("python -m jaxvid.main --config=i3d", RESULTS)}

@@ -79,7 +79,7 @@ def fused(monkeypatch) -> list[str]:
     first, second = Run("i3d"), Run("li3d", (), ("model.hidden=8",))
     runs = (first, second, Run(fused=(first, second)))
     rows = tuple(Row(run.slug, run) for run in runs)
-    monkeypatch.setitem(TABLES, "X", Table("X", "Fusion", ("ucf101",), ("accuracy",), rows))
+    monkeypatch.setitem(TABLES, "X", Table("X", "Fusion", ("accuracy",), rows))
     return [run.slug for run in runs]
 
 
