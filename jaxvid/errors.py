@@ -23,14 +23,14 @@ class Missing(UserError):
 
 
 def unknown(what: str, name: str, valid: Iterable[str]) -> UserError:
-    """Returns the error for an unknown name: "unknown dataset 'x': must be one of ...".
+    """Returns the error for an unknown name, such as "unknown mode 'x': must be one of ...".
 
-    It ends with the nearest valid names, if any are near.
+    The nearest valid name, if any is near, follows in brackets.
     """
     names = list(valid)
-    near = difflib.get_close_matches(name, names, n=2)
-    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-    return UserError(f"unknown {what} '{name}': must be one of {', '.join(names)}{hint}")
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return UserError(f"unknown {what} '{name}'{hint}: must be one of {', '.join(names)}")
 
 
 def one_line(error: UserError | OSError) -> str:

@@ -131,7 +131,7 @@ def tiny_file(tiny: ConfigDict, tmp_path: Path) -> Path:
 
 @pytest.fixture(params=list(MODALITIES))
 def each_stream(request: pytest.FixtureRequest, tiny: ConfigDict) -> ConfigDict:
-    """`tiny`, or a system as small on two streams or on skeletons."""
+    """`tiny`, or a system as small on RGB and flow or on skeletons."""
     tiny.data.modality = request.param
     tiny.update_from_flattened_dict(MODALITIES[request.param])
     return tiny

@@ -13,7 +13,7 @@ def default() -> ConfigDict:
     """Returns all fields, at the papers' scale where a paper states one."""
     config = ConfigDict()
     config.name = ""  # name of the system, set by its config file; names the default workdir
-    config.seed = 0  # of initial parameters, dropout, the order of clips, crops and start frames
+    config.seed = 0  # random seed of initial parameters, dropout, the order of clips and crops
 
     data = config.data = ConfigDict()
     data.dataset = "ucf101"  # name of the dataset; embedded is rendered by the program itself
@@ -24,13 +24,13 @@ def default() -> ConfigDict:
     data.clips_per_class = 0  # training clips of each class, drawn by the seed; 0: all
     data.modality = "rgb"  # rgb, flow (optical flow), rgb+flow or skeleton
     data.short_side = 256  # short side of stored frames, pixels; smaller videos keep their size
-    data.jpeg_quality = 90  # of stored frames, 1 to 100
+    data.jpeg_quality = 90  # JPEG quality of stored frames, 1 to 100
     data.fps = 0.0  # frame rate to which videos are resampled; 0: the video's own
     data.num_frames = 64  # frames of a clip (T)
     data.image_size = 224  # height and width of a clip, pixels
-    data.augment = True  # train on a random one of three crops and random start frames (paper A)
+    data.augment = True  # train on a random one of three crops and random start frames
     data.mirror = False  # mirror half of the training clips; requires augment
-    data.sampling = "consecutive"  # consecutive frames, or interval: one in each interval (paper C)
+    data.sampling = "consecutive"  # consecutive frames, or interval: one frame of each interval
     data.intervals = (2, 10)  # shortest and longest interval of training clips, frames
     data.people = 2  # people read from each frame's skeletons (M)
     data.workers = 0  # processes that prepare videos; 0: one per core
@@ -42,13 +42,13 @@ def default() -> ConfigDict:
     flow = data.flow = ConfigDict()
     flow.method = "dis"  # dis, farneback, or tvl1 (requires OpenCV's contrib modules)
     flow.bound = 20.0  # flow is cut at plus and minus this, pixels per stored frame
-    flow.stack = 1  # flow frames around each frame of a clip (L), as 2 L channels (paper C)
+    flow.stack = 1  # flow frames around each frame of a clip (L), as 2 L channels
 
     embedded = data.embedded = ConfigDict()
     embedded.level = "easy"  # easy (muted backgrounds) or hard (busy backgrounds, distractors)
     embedded.groups = 25  # actors
     embedded.clips_per_group = 6  # clips of each actor in each class
-    embedded.seed = 0  # of the rendered videos
+    embedded.seed = 0  # random seed of the rendered videos
 
     model = config.model = ConfigDict()
     model.system = "recognizer"  # recognizer (a choice of parts), deep_fusion or sift
@@ -65,7 +65,7 @@ def default() -> ConfigDict:
     model.linear_factors = False  # li3d: no batch norm and ReLU between the two convolutions
     model.factorised_stem = False  # i3d, li3d: factorise the convolutions before the modules
     model.fc_features = 4096  # conv_fusion: units of the fully connected layers
-    model.fuse_fc = False  # conv_fusion: fuse at the fully connected layer, too (paper C, figure 3)
+    model.fuse_fc = False  # conv_fusion: fuse at the fully connected layer, too (figure 3)
     model.fully_connected = False  # vgg16: keep FC6 and FC7 instead of the mean over space
     model.authors_code = False  # st_gcn: as in its authors' code (no first shortcut; biases)
     model.image_norm = "centred"  # vgg16, c3d, conv_fusion: range of RGB: centred (-1 to 1),
@@ -75,20 +75,20 @@ def default() -> ConfigDict:
     model.hidden = 64  # width of the encoder, per direction
     model.encoder_layers = 1  # stacked layers of the encoder
     model.pooling = "mean"  # mean, last, attention, soft_bof, soft_fv, soft_vlad or soft_concat
-    model.clusters = 128  # soft poolings: clusters (K, paper B)
+    model.clusters = 128  # soft poolings: clusters (K)
     model.aggregated = 64  # soft poolings: width of the output (O)
     model.cluster_start = "data"  # soft poolings: clusters start from training clips, or random
-    model.direct_logits = False  # deep_fusion: the last state is the logits (paper C, equation 12)
-    model.dropout = 0.5  # before the classifier
-    model.backbone_dropout = 0.5  # inside c3d, conv_fusion, st_gcn and fully connected vgg16
-    model.encoder_dropout = 0.25  # inside transformer, and after ln_lstm
-    model.bn_momentum = 0.99  # of the running statistics of batch norm
-    model.lowering = "auto"  # of convolutions: auto, native, decomposed, stacked or winograd
+    model.direct_logits = False  # deep_fusion: the last state is the logits (equation 12)
+    model.dropout = 0.5  # dropout rate before the classifier
+    model.backbone_dropout = 0.5  # dropout rate inside c3d, conv_fusion, st_gcn and vgg16's FC6, 7
+    model.encoder_dropout = 0.25  # dropout rate inside transformer, and after ln_lstm
+    model.bn_momentum = 0.99  # momentum of the running statistics of batch norm
+    model.lowering = "auto"  # form of convolutions: auto, native, decomposed, stacked or winograd
     model.remat = False  # save memory: compute Inception modules again for the gradient
 
     sift = config.sift = ConfigDict()
     sift.encoder = "vlad"  # bof, fv or vlad
-    sift.clusters = 128  # clusters of the codebook (K, paper B)
+    sift.clusters = 128  # clusters of the codebook (K)
     sift.frames = 8  # frames described per video, equally spaced
     sift.min_side = 120  # frames with a smaller short side are enlarged to it, pixels; 0: none
     sift.contrast = 0.02  # threshold of keypoints: smaller finds more; OpenCV's default is 0.04
@@ -106,15 +106,15 @@ def default() -> ConfigDict:
     train.accumulate = 1  # parts of a batch that are computed one after the other, to save memory
     train.shards = 1  # devices that share one copy of the parameters and the optimiser's state
     train.epochs = 50.0  # passes over the training clips
-    train.dtype = "auto"  # of computation: float32, bfloat16; auto: bfloat16 on GPU and TPU
+    train.dtype = "auto"  # type of computation: float32, bfloat16; auto: bfloat16 on GPU and TPU
     train.optimizer = "sgd"  # sgd (Nesterov momentum) or adam (decoupled weight decay)
-    train.learning_rate = 0.01  # highest value
-    train.schedule = "cosine"  # of the learning rate: cosine, step or constant
+    train.learning_rate = 0.01  # highest learning rate
+    train.schedule = "cosine"  # course of the learning rate: cosine, step or constant
     train.warmup_epochs = 1.0  # epochs in which the rate rises linearly from zero
     train.step_epochs = ()  # step schedule: epochs after which the rate changes
     train.step_factor = 0.1  # step schedule: factor of each change
-    train.momentum = 0.9  # of sgd; adam uses 0.9 and 0.999
-    train.weight_decay = 1e-4  # of kernels, not of biases and batch norm
+    train.momentum = 0.9  # momentum of sgd; adam uses 0.9 and 0.999
+    train.weight_decay = 1e-4  # weight decay of kernels, not of biases and batch norm
     train.label_smoothing = 0.0  # share of the target that is spread over all classes
     train.center_loss = 0.0  # weight of the center loss on the embedding; 0: none
     train.center_rate = 0.5  # rate at which the centers of the center loss move, up to 1
@@ -138,7 +138,7 @@ def default() -> ConfigDict:
     evaluation.shuffle_frames = False  # shuffle each clip's frames: tests if their order matters
 
     windows = config.windows = ConfigDict()
-    windows.length = 0.0  # of a long video's windows, seconds; 0: a clip (at the middle interval)
+    windows.length = 0.0  # length of a long video's windows, seconds; 0: a clip (middle interval)
     windows.stride = 0.0  # seconds between the starts of windows; 0: their length
     return config
 

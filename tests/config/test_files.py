@@ -10,7 +10,7 @@ from jaxvid.errors import UserError
     [
         (
             "li3d_bilstm:ucf102",
-            r"unknown dataset 'ucf102': must be one of embedded, .*\(did you mean ucf101",
+            r"unknown dataset 'ucf102' \(did you mean ucf101\?\): must be one of embedded, ",
         ),
         ("li3d_bilstm:ucf101,split=x", "'split=x': must be one of split=NUMBER"),
         ("li3d_bilstm:ucf101,augment=maybe", "'augment=maybe': .*augment=true.false, scale="),
@@ -20,7 +20,10 @@ from jaxvid.errors import UserError
             "li3d:embedded,encoder=fv",
             "'encoder=fv': must be one of split=NUMBER, augment=true.false, scale=",
         ),
-        ("li3d_blstm", r"unknown config 'li3d_blstm'.*\(did you mean li3d_bilstm"),
+        (
+            "li3d_blstm",
+            r"unknown config 'li3d_blstm' \(did you mean li3d_bilstm\?\): must be one of ",
+        ),
         ("nowhere/li3d.py", "does not exist; did you mean --config=li3d[?]"),
         ("nowhere/x.py", "nowhere/x.py does not exist"),
     ],
