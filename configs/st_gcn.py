@@ -7,8 +7,7 @@
 Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.5; Yan et al. 2018.
 NTU RGB+D (`:ntu60,split=1` cross-subject, 2 cross-view): 100 frames, 2 people, 25 joints; 3,026,433
 parameters without the classifier. `:kinetics_skeleton`: 150 frames, 18 joints, 3,018,264
-parameters. The embedded dataset gives the joints that were rendered, not estimated ones. Results:
-docs/results.md.
+parameters. The embedded dataset gives rendered joints. Results: docs/results.md.
 
 The paper's: graph convolutions over joints and time, and a linear layer. Its formula takes powers
 of one adjacency matrix; the network is the one that it cites, Yan et al.'s: nine units, spatial
