@@ -6,7 +6,8 @@
     python -m jaxvid.main --config=configs/two_stream.py    # the first one in a checkout
 
 Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.2; Simonyan and Zisserman
-2014. Clips and flow of 64x224x224, 11,182,112 parameters without the classifier. Results:
+2014.
+Clips and flow of 64x224x224, 11,182,112 parameters without the classifier. Results:
 docs/results.md.
 
 The paper's: the features of both networks are concatenated or summed and pass one linear layer;
