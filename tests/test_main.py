@@ -169,7 +169,7 @@ def test_prepare_says_where(arguments, capsys):
         (["--config.model.temporal_stride=3"], "unknown temporal_stride 3"),
         (
             ["--config.data.modality=flow+rgb"],
-            "modality='flow.rgb': one of rgb, flow, rgb.flow",
+            "modality='flow.rgb': must be one of rgb, flow, rgb.flow",
         ),
         (
             ["--config.model.backbone=two_stream"],
