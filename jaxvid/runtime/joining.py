@@ -101,7 +101,8 @@ def _ending(error: BaseException, signals: Signals) -> tuple[int, str]:
         return 128 + signals.received, "it was asked to stop"
     if isinstance(error, UserError | OSError):
         return getattr(error, "status", UserError.status), one_line(error).removeprefix("error: ")
-    return AGAIN, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    first_line, _, _ = str(error).partition("\n")
+    return AGAIN, f"{type(error).__name__}: {first_line}"
 
 
 def _join(here: Place) -> tuple[Peers, Relay | None]:
