@@ -1,13 +1,23 @@
-"""The pictures of docs/figures.md, from the figures and pages of evaluated runs, made small.
+"""Makes the pictures of README.md and docs/figures.md.
 
-python docs/pictures.py RUNS: the folder has the workdirs that docs/figures.md names, each with its
-report. The screenshots need Chromium and its driver.
+    python docs/pictures.py figures RUNS
+    python docs/pictures.py labelled WORKDIR VIDEOS
+
+figures: shrinks the figures and takes screenshots of the reports. RUNS holds the workdirs that
+docs/figures.md names. The screenshots require Chromium and its driver.
+
+labelled: joins test videos of one actor of the embedded dataset, labels the joined video with the
+network of WORKDIR, and writes the labelled copy as an animated picture. VIDEOS is the folder
+UCF-101 of the rendered dataset, in ~/.cache/jaxvid/embedded/.
 """
 
+import argparse
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import cv2
 from PIL import Image
 
 HERE = Path(__file__).parent
@@ -23,6 +33,8 @@ TAKEN = {
     "roc": "li3d_bilstm_soft/figures/roc.png",
     "attention": "attention_lstm/figures/attention.png",
 }
+LABELLED = ("Walk_g07_c02", "SitDown_g07_c06", "StandUp_g07_c04", "Wave_g07_c03")
+LABELLED += ("JumpingJack_g07_c04", "Kick_g07_c05")
 SCENES = {"report_light": ("summary", "light"), "report_dark": ("mistakes", "dark")}
 
 
@@ -57,7 +69,8 @@ def screenshots(page: Path, folder: Path) -> dict[str, Path]:
     return taken
 
 
-def main(runs: Path) -> None:
+def figures(runs: Path) -> None:
+    """Writes the pictures of docs/figures.md."""
     with tempfile.TemporaryDirectory() as temporary:
         sources = {name: runs / path for name, path in TAKEN.items()}
         sources |= screenshots(runs / "li3d_bilstm_soft" / "report.html", Path(temporary))
@@ -65,5 +78,44 @@ def main(runs: Path) -> None:
             shrink(source, HERE / "figures" / f"{name}.png")
 
 
+def labelled(workdir: Path, videos: Path) -> None:
+    """Writes the animated picture of README.md, at half the video's rate."""
+    with tempfile.TemporaryDirectory() as temporary:
+        joined = Path(temporary) / "joined.avi"
+        writer = cv2.VideoWriter(str(joined), cv2.VideoWriter_fourcc(*"MJPG"), 25, (320, 240))
+        for name in LABELLED:
+            for frame in _frames(videos / name.partition("_")[0] / f"v_{name}.avi"):
+                writer.write(cv2.resize(frame, (320, 240), interpolation=cv2.INTER_CUBIC))
+        writer.release()
+        command = [sys.executable, "-m", "jaxvid.main", "--mode=predict", f"--workdir={workdir}"]
+        command += [str(joined), "--timeline", f"--annotate={temporary}/labelled"]
+        command += ["--config.windows.length=2.0", "--config.windows.stride=0.25"]
+        subprocess.run(command, check=True)
+        frames = _frames(Path(temporary) / "labelled" / "joined.avi.mp4")[::2]
+    pictures = [Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)) for frame in frames]
+    target = HERE / "figures" / "labelled.webp"
+    pictures[0].save(
+        target, save_all=True, append_images=pictures[1:], duration=80, loop=0, quality=65, method=6
+    )
+    print(f"{target.name}: {len(pictures)} frames, {target.stat().st_size:,} bytes")
+
+
+def _frames(path: Path) -> list[cv2.typing.MatLike]:
+    capture, frames = cv2.VideoCapture(str(path)), []
+    while (read := capture.read())[0]:
+        frames.append(read[1])
+    if not frames:
+        raise SystemExit(f"{path} has no frames")
+    return frames
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, dest="made")
+    commands.add_parser("figures").add_argument("folders", nargs=1, type=Path, metavar="RUNS")
+    own = commands.add_parser("labelled")
+    own.add_argument("folders", nargs=2, type=Path, metavar=("WORKDIR", "VIDEOS"))
+    arguments = parser.parse_args()
+    {"figures": figures, "labelled": labelled}[arguments.made](*arguments.folders)

@@ -8,8 +8,8 @@ From the config come the parameters, the FLOPs and the bytes of a clip on its wa
 of the state in a checkpoint; from the program compiled for two simulated devices
 (`collectives.py`) the all-reduces and their bytes. The defaults of `--stored` and `--record` are
 from `clip_bytes.py`, that of `--decoding` from `pipeline.py`, that of `--rate` is what one H100
-reached (README, Speed). All other flags are assumptions, not measurements: `--help` says each.
-Several GPUs have run none of this.
+reached (docs/performance.md). All other flags are assumptions, not measurements, which `--help`
+states. Several GPUs have run none of this.
 
 An all-reduce in a ring sends 2 (n - 1) / n times its bytes over the slowest link and takes
 2 (n - 1) steps of latency; a ring that passes through several machines has one link into each of
