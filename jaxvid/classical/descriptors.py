@@ -26,7 +26,7 @@ def sift(frames: np.ndarray, min_side: int, contrast: float) -> np.ndarray:
     ours: Euclidean distances then weigh the large bins less.
     """
     # One detector a call: it may be called from several threads, and a detector may not.
-    detector = cv2.SIFT_create(contrastThreshold=contrast)
+    detector = cv2.SIFT.create(contrastThreshold=contrast)
     found = [detector.detectAndCompute(_grey(frame, min_side), None)[1] for frame in frames]
     raw = np.concatenate([np.zeros((0, WIDTH), np.float32), *(d for d in found if d is not None)])
     return np.sqrt(raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-12))

@@ -169,7 +169,7 @@ def test_no_change_of_the_index_goes_unseen(prefix, tensors):
 
 def test_several_data_files_are_refused(tensors, tmp_path):
     write(tmp_path / "model.ckpt", tensors, shards=2)
-    with pytest.raises(UserError, match="one data file is wanted, not 2"):
+    with pytest.raises(UserError, match="must have one data file, not 2"):
         tensor_bundle.read(tmp_path / "model.ckpt")
 
 
@@ -220,5 +220,5 @@ def test_deepminds_checkpoint_into_i3d(make_config, start, tmp_path, published_i
 
     name = "Flow/inception_i3d/Mixed_4b/Branch_0/Conv3d_0a_1x1/batch_norm/beta"
     write(tmp_path / "model.ckpt", tensors | {name: tensors[name].astype(np.int64)})
-    with pytest.raises(UserError, match=f"{name} is of type int64: float32 is wanted"):
+    with pytest.raises(UserError, match=f"{name} is of type int64, must be float32"):
         start(make_config(data__modality="flow", **fields, **path), 7)

@@ -19,8 +19,8 @@ from jaxvid.config import files as config_files
 from jaxvid.data import pipeline
 from jaxvid.data.pipeline import Reading
 from jaxvid.errors import UserError
-from jaxvid.evaluation.evaluate import restore
 from jaxvid.experiment import experiment as experiments
+from jaxvid.experiment.restore import restore
 from jaxvid.runtime import distributed
 
 ONE = "--xla_backend_optimization_level=1 --xla_force_host_platform_device_count=1"
@@ -85,7 +85,7 @@ def results(workdir: Path) -> dict:
 
 def parameters(workdir: Path) -> dict:
     experiment = experiments.open_experiment(config_files.read(workdir / "config.json"))
-    return restore(experiment, workdir)[1]["params"]
+    return restore(experiment.network, workdir)[1]["params"]
 
 
 def test_two_local_processes_do_what_one_does(whole, arguments, tmp_path, one_device):
@@ -131,11 +131,20 @@ def test_on_one_two_four_and_one_again_a_run_is_the_same(whole, arguments, tmp_p
 @pytest.mark.parametrize("count", [2, 4])
 def test_processes_read_the_batches_of_one(whole, count, one_device):
     experiment = experiments.open_experiment(config_files.read(whole.workdir / "config.json"))
-    clips = experiment.clips("train")
+    clips = experiment.data.clips("train")
 
     def batches(reading: Reading) -> list[dict[str, np.ndarray]]:
         stream = pipeline.train_stream(
-            *(experiment.source, clips, experiment.clip_settings, BATCH, 0, 20, 26, reading)
+            *(
+                experiment.data.source,
+                clips,
+                experiment.data.clip_settings,
+                BATCH,
+                0,
+                20,
+                26,
+                reading,
+            )
         )
         return list(stream)
 

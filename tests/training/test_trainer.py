@@ -27,8 +27,10 @@ def trainer(config, workdir):
 
 def first_batch(run):
     e = run.experiment
-    stream = pipeline.train_stream(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
-    return e.devices.put_batch(next(stream))
+    stream = pipeline.train_stream(
+        e.data.source, run.clips, e.data.clip_settings, 8, 0, 0, 1, e.data.reading
+    )
+    return e.network.devices.put_batch(next(stream))
 
 
 def losses(workdir):
@@ -58,7 +60,7 @@ def test_a_frozen_backbone_stays_until_its_epochs_are_over(tiny, tmp_path, one_d
     tiny.checkpoint.every = 2.0
     whole = trainer(tiny, tmp_path / "whole").run()
     parts = trainer(tiny, tmp_path / "parts")
-    assert parts.frozen_steps == 3
+    assert parts.schedule.frozen_steps == 3
     first = jax.device_get(parts.start())
     assert parts.run(lambda: len(losses(tmp_path / "parts")) >= 2) is None
 
