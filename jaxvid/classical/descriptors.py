@@ -22,7 +22,7 @@ def sift(frames: np.ndarray, min_side: int, contrast: float) -> np.ndarray:
     `frames`: (T, H, W, 3) uint8 RGB. Frames whose short side has fewer than `min_side` pixels are
     enlarged to it before detection. `contrast`: SIFT's threshold for keypoints; OpenCV's own is
     0.04. Rows have the L2 norm 1; frames without a keypoint give (0, 128). Detection and
-    description are OpenCV's, as the paper says; the root (Arandjelović and Zisserman, CVPR 2012) is
+    description are OpenCV's, as in the paper; the root (Arandjelović and Zisserman, CVPR 2012) is
     ours: Euclidean distances then weigh the large bins less.
     """
     # One detector a call: it may be called from several threads, and a detector may not.

@@ -46,7 +46,7 @@ def score(
     def of_clip(clip: Clip) -> tuple[np.ndarray, np.ndarray, float]:
         frames = experiment.frames(clip)
         start = time.perf_counter()
-        encoding = codebook.encode(experiment.descriptors(frames))
+        encoding = codebook.encode(describe(frames, experiment.config.sift))
         return svm.probabilities(encoding[None])[0], encoding, time.perf_counter() - start
 
     rows, encodings, seconds = [], [], []

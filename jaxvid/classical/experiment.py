@@ -55,10 +55,6 @@ class SiftExperiment:
         with naming(clip.id):
             return whole_frames(self.data.source[clip.id], self.config.sift)
 
-    def descriptors(self, frames: np.ndarray) -> np.ndarray:
-        """Returns the descriptors of all keypoints of frames (T, H, W, 3), (n, 128)."""
-        return describe(frames, self.config.sift)
-
     def for_each(self, function: Callable[[Clip], Any], clips: list[Clip]) -> Iterator[Any]:
         """Yields the results of a function of each clip, in order, from `data.threads` threads."""
         # Threads suffice: OpenCV and NumPy release Python's lock while they compute.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxvid.classical.encodings import ENCODINGS, Encoding
-from jaxvid.classical.experiment import SiftExperiment, Stages
+from jaxvid.classical.experiment import SiftExperiment, Stages, describe
 from jaxvid.classical.svm import LinearSVM
 from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
@@ -82,7 +82,7 @@ class Trainer:
         return codebook
 
     def _describe(self, clip: Clip) -> np.ndarray:
-        return self.experiment.descriptors(self.experiment.frames(clip))
+        return describe(self.experiment.frames(clip), self.config.sift)
 
     def _encode(self, codebook: Encoding, stop: Callable[[], bool]) -> np.ndarray:
         """Returns the encodings of the training clips, (B, F)."""

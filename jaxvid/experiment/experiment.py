@@ -59,7 +59,7 @@ def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = Fal
     """Reads the dataset's index, builds the network, and prepares the records that are missing.
 
     `starts`: a run is to begin, from the weights that `config.init` names, if any. `trains`:
-    parameters are divided as `config.train` says. Raises UserError for a config whose parts do not
+    parameters are divided as in `config.train`. Raises UserError for a config whose parts do not
     fit each other, the dataset or those weights, before any video is decoded.
     """
     dataset = distributed.first_before_others(lambda: loading.load(config.data, config.seed))

@@ -2,7 +2,7 @@
 
 The index is a sorted table in LevelDB's format: a footer points to an index block, that to data
 blocks of keys, each stored as what differs from the key before it. A value is a protocol buffer
-that says where in the data file the tensor lies.
+with the tensor's place in the data file.
 """
 
 import math

@@ -16,7 +16,7 @@ EXTRA = "pip install 'jaxvid[convert]'"
 def read(path: Path) -> dict[str, np.ndarray]:
     """Reads the tensors of a file by name, numbers of any precision as float32.
 
-    The suffix says what it is. Raises UserError for another suffix, for a file that is damaged or
+    The suffix decides how. Raises UserError for another suffix, for a file that is damaged or
     not a plain dictionary from names to tensors, for values that are not finite, and where the
     library that reads it is not installed.
     """

@@ -38,7 +38,7 @@ def steps(folder: Path) -> list[int]:
 
 
 def damage(checkpoint: Path) -> str | None:
-    """Returns what is wrong with a checkpoint's folder, or None where it is as it was written."""
+    """Returns the damage of a checkpoint's folder, or None where it is as it was written."""
     try:
         sums = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -54,7 +54,7 @@ def damage(checkpoint: Path) -> str | None:
 
 
 def checksums(folder: Path, step: int) -> dict[str, int]:
-    """Returns the checksums of a whole checkpoint's files: what tells it from any other."""
+    """Returns the checksums of a whole checkpoint's files, which identify it."""
     return json.loads((folder / str(step) / SEAL).read_text(encoding="utf-8"))
 
 
@@ -138,7 +138,7 @@ def _restore(checkpoint: Path, templates: dict[str, Any]) -> dict[str, Any]:
 
 
 def _taking_part(templates: dict[str, Any]) -> ocp.options.MultiprocessingOptions | None:
-    """Returns that this process restores by itself, where what it wants is on its devices alone."""
+    """Returns options to restore in this process alone, where the trees are on its devices."""
     leaves = jax.tree.leaves(templates)
     if distributed.count() == 1 or not all(x.sharding.is_fully_addressable for x in leaves):
         return None

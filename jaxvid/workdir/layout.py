@@ -24,7 +24,7 @@ SPLIT_COLUMNS = ("clip", "label", "split", "group")
 
 
 def check(workdir: Path, config: ConfigDict) -> None:
-    """Sees whether a folder can be the workdir of a config: a new one, or one of the same config.
+    """Checks that a folder can be the workdir of a config: a new one, or one of the same config.
 
     Raises UserError where another config was trained there, naming the fields that differ, and
     where nothing can be written there.
@@ -83,7 +83,7 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
 
 
 def check_shared(workdir: Path) -> None:
-    """Sees whether all processes of a run have the same folder. Raises UserError."""
+    """Checks that all processes of a run have the same folder. Raises UserError."""
     if distributed.count() == 1:
         return
     name = distributed.from_first(lambda: files.temporary_name(workdir / "shared").name)
@@ -133,7 +133,7 @@ def class_names(workdir: Path) -> tuple[str, ...]:
 
 
 def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Clip], split: str) -> None:
-    """Sees whether a workdir's model can be scored on the clips of a split of a dataset.
+    """Checks that a workdir's model can be scored on the clips of a split of a dataset.
 
     Raises UserError where its classes are others than the model's, or where test clips were trained
     on.

@@ -9,7 +9,7 @@ from jaxvid import main as command
 from jaxvid.classical import train
 from jaxvid.classical.encodings import ENCODINGS
 from jaxvid.classical.evaluate import evaluate, score
-from jaxvid.classical.experiment import Stages, open_experiment
+from jaxvid.classical.experiment import Stages, describe, open_experiment
 from jaxvid.classical.train import Trainer
 from jaxvid.config import files as config_files
 from jaxvid.errors import UserError
@@ -127,7 +127,7 @@ def test_scores_are_those_of_each_clip_alone(config, tmp_path):
     scores = score(experiment, codebook, svm)
     assert scores.labels.tolist() == [clip.label for clip in experiment.data.clips("test")]
     for clip, row in zip(scores.clips, scores.probabilities, strict=True):
-        encoding = codebook.encode(experiment.descriptors(experiment.frames(clip)))
+        encoding = codebook.encode(describe(experiment.frames(clip), experiment.config.sift))
         np.testing.assert_allclose(svm.probabilities(encoding[None])[0], row, rtol=1e-5)
     assert scores.seconds_per_clip > 0
 
@@ -137,9 +137,7 @@ def test_videos_without_keypoints_are_encoded_as_zeros(config, tmp_path):
     Trainer(experiment, tmp_path).run()
     with config.unlocked():
         config.sift.contrast = 100.0  # no keypoint stands out that much
-    scores = score(
-        experiment, Stages(tmp_path).load_codebook("vlad"), Stages(tmp_path).load_svm()
-    )
+    scores = score(experiment, Stages(tmp_path).load_codebook("vlad"), Stages(tmp_path).load_svm())
     assert np.isfinite(scores.probabilities).all()
     assert (scores.probabilities == scores.probabilities[0]).all()
     with pytest.raises(UserError, match=r"config.sift.clusters=4: 0 different descriptors are too"):

@@ -126,7 +126,7 @@ def test_every_tensor_is_read_by_any_of_the_names(suffix, prefix, tensors):
 def test_a_folder_stands_for_the_checkpoint_in_it(prefix, tensors):
     assert tensor_bundle.read(prefix.parent)[0].keys() == tensors.keys()
     write(prefix.with_name("other.ckpt"), tensors)
-    with pytest.raises(UserError, match="holds 2 index files: name the one that is meant"):
+    with pytest.raises(UserError, match="holds 2 index files: name one of them"):
         tensor_bundle.read(prefix.parent)
 
 
@@ -215,7 +215,9 @@ def test_deepminds_checkpoint_into_i3d(make_config, start, tmp_path, published_i
     logits = tensors["Flow/inception_i3d/Logits/Conv3d_0c_1x1/conv_3d/w"]
     np.testing.assert_array_equal(variables["params"]["classifier"]["kernel"], logits[0, 0, 0])
 
-    with pytest.raises(UserError, match=r"the flow stream: its first layer reads 2 channels; the"):
+    with pytest.raises(
+        UserError, match=r"the flow modality: its first layer reads 2 channels; the"
+    ):
         start(make_config(**fields, **path), 7)
 
     name = "Flow/inception_i3d/Mixed_4b/Branch_0/Conv3d_0a_1x1/batch_norm/beta"

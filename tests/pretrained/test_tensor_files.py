@@ -117,7 +117,7 @@ def test_a_safetensors_header_that_lies_is_damage(tmp_path):
 
 
 def test_what_is_no_file_of_weights_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"weights.h5: a name that ends in \.safetensors, \.npz"):
+    with pytest.raises(UserError, match=r"weights.h5: the name must end in \.safetensors, \.npz"):
         tensor_files.read(tmp_path / "weights.h5")
     np.savez(tmp_path / "none.npz")
     with pytest.raises(UserError, match=r"none.npz holds no tensor"):

@@ -127,7 +127,7 @@ def test_runs_on_something_else_are_refused(tiny, tmp_path, fields, message):
         workdir.check(tmp_path, changed(tiny, **fields))
 
 
-def test_the_graph_of_another_skeleton_is_refused_and_other_bones_are_noted(tiny, tmp_path):
+def test_the_graph_of_another_skeleton_is_refused_and_other_edges_are_noted(tiny, tmp_path):
     graph = {"model__backbone": "st_gcn", "data__modality": "skeleton", "model__encoder": "none"}
     run = changed(tiny, **graph, model__skeleton="ntu25")
     run_in(tmp_path, run)
@@ -139,7 +139,7 @@ def test_the_graph_of_another_skeleton_is_refused_and_other_bones_are_noted(tiny
         config = changed(run, model__skeleton=skeleton)
         loaded = workdir.read(tmp_path, shapes(config), config, NAMES)
         assert not loaded.initial
-        assert sum("the same joints with other bones" in note for note in loaded.notes) == noted
+        assert sum("the same joints with other edges" in note for note in loaded.notes) == noted
 
 
 def test_as_many_joints_of_another_skeleton_are_refused(tiny, tmp_path):
