@@ -161,8 +161,10 @@ def _drawn(shapes: Any) -> Any:
 
 
 def _save(experiment: Experiment, workdir: Path) -> Any:
-    variables = _drawn(experiment.shapes)
-    workdirs.claim(workdir, experiment.config, experiment.dataset, experiment.clips("train"))
+    variables = _drawn(experiment.network.shapes)
+    workdirs.claim(
+        workdir, experiment.config, experiment.data.dataset, experiment.data.clips("train")
+    )
     writer = checkpoints.Writer(workdir / "checkpoints", keep=1)
     writer.save(3, {"variables": variables})
     writer.close()

@@ -22,11 +22,11 @@ def sift(frames: np.ndarray, min_side: int, contrast: float) -> np.ndarray:
     `frames`: (T, H, W, 3) uint8 RGB. Frames whose short side has fewer than `min_side` pixels are
     enlarged to it before detection. `contrast`: SIFT's threshold for keypoints; OpenCV's own is
     0.04. Rows have the L2 norm 1; frames without a keypoint give (0, 128). Detection and
-    description are OpenCV's, as the paper says; the root (Arandjelović and Zisserman, CVPR 2012) is
+    description are OpenCV's, as in the paper; the root (Arandjelović and Zisserman, CVPR 2012) is
     ours: Euclidean distances then weigh the large bins less.
     """
     # One detector a call: it may be called from several threads, and a detector may not.
-    detector = cv2.SIFT_create(contrastThreshold=contrast)
+    detector = cv2.SIFT.create(contrastThreshold=contrast)
     found = [detector.detectAndCompute(_grey(frame, min_side), None)[1] for frame in frames]
     raw = np.concatenate([np.zeros((0, WIDTH), np.float32), *(d for d in found if d is not None)])
     return np.sqrt(raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-12))

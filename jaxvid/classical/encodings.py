@@ -4,42 +4,53 @@ Each is fitted to descriptors (n, D) with K clusters and a seed, encodes descrip
 order does not matter, gives zeros for none, and is rebuilt from its `arrays`.
 """
 
-import warnings
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
+
+from jaxvid.training.cluster_init import fit_mixture
 
 _ITERATIONS = 50  # of k-means and of the mixture at most; more change the result little
-# Of the descriptors' mean variance: keeps a Gaussian that holds only a few from shrinking.
-_VARIANCE_FLOOR = 1e-3
 
 
-class Encoding:
-    """What the encodings share; a subclass is a dataclass whose fields are float32 arrays."""
+class Encoding(ABC):
+    """A fitted encoding: a subclass is a dataclass whose fields are float32 arrays."""
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays to build the same encoding from: `type(encoding)(**encoding.arrays)`."""
         return dict(vars(self))
 
+    @classmethod
+    @abstractmethod
+    def fit(cls, descriptors: np.ndarray, clusters: int, seed: int) -> Self:
+        """Fits to descriptors (n, D). Raises ValueError for too few different ones."""
+
+    @abstractmethod
+    def encode(self, descriptors: np.ndarray) -> np.ndarray:
+        """Returns descriptors (T, D) as one vector (F,), float32 of L2 norm 1."""
+
 
 @dataclass(frozen=True)
-class BoF(Encoding):
-    """Bag of features: how often each centre is the nearest one. Shape: centres (K, D).
-
-    Source: paper B, Algorithm 1. The L2 norm of the histogram is ours.
-    """
-
+class _Centres(Encoding):
     centres: np.ndarray
 
     @classmethod
     def fit(cls, descriptors: np.ndarray, clusters: int, seed: int) -> Self:
-        """Fits the centres by k-means. Raises ValueError for too few different descriptors."""
-        return cls(_k_means(descriptors, clusters, seed))
+        _check_distinct(descriptors, clusters)
+        k_means = KMeans(clusters, n_init=1, max_iter=_ITERATIONS, random_state=seed)
+        return cls(k_means.fit(descriptors).cluster_centers_.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class BoF(_Centres):
+    """Bag of features: how often each centre is the nearest one. Shape: centres (K, D).
+
+    Source: paper B, Algorithm 1. The L2 norm of the histogram is ours.
+    """
 
     def encode(self, descriptors: np.ndarray) -> np.ndarray:
         """Returns the histogram of descriptors (T, D), (K,) float32 of L2 norm 1."""
@@ -48,19 +59,12 @@ class BoF(Encoding):
 
 
 @dataclass(frozen=True)
-class VLAD(Encoding):
+class VLAD(_Centres):
     """Sums of residuals to the nearest centres. Shape: centres (K, D).
 
     Source: paper B, Algorithm 3; before its L2 norm the part of every centre has one of its own
     (Arandjelović and Zisserman, CVPR 2013), so that no frequent visual word outweighs the others.
     """
-
-    centres: np.ndarray
-
-    @classmethod
-    def fit(cls, descriptors: np.ndarray, clusters: int, seed: int) -> Self:
-        """Fits the centres by k-means. Raises ValueError for too few different descriptors."""
-        return cls(_k_means(descriptors, clusters, seed))
 
     def encode(self, descriptors: np.ndarray) -> np.ndarray:
         """Returns the normalised residuals of descriptors (T, D), (K D,) float32 of L2 norm 1."""
@@ -85,23 +89,9 @@ class FisherVector(Encoding):
 
     @classmethod
     def fit(cls, descriptors: np.ndarray, clusters: int, seed: int) -> Self:
-        """Fits a mixture with diagonal covariances by expectation maximisation from k-means.
-
-        Raises ValueError for too few different descriptors.
-        """
+        """Fits a mixture with diagonal covariances by expectation maximisation from k-means."""
         _check_distinct(descriptors, clusters)
-        mixture = GaussianMixture(
-            clusters,
-            covariance_type="diag",
-            # Descriptors that are all the same have no variance to take a floor from.
-            reg_covar=max(_VARIANCE_FLOOR * float(descriptors.var(axis=0).mean()), 1e-12),
-            max_iter=_ITERATIONS,
-            random_state=seed,
-        )
-        with warnings.catch_warnings():
-            # A codebook may stop short of the likelihood's last digits.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            mixture.fit(descriptors)
+        mixture = fit_mixture(descriptors, clusters, seed, _ITERATIONS)
         fitted = (mixture.weights_, mixture.means_, mixture.covariances_)
         return cls(*(array.astype(np.float32) for array in fitted))
 
@@ -138,17 +128,7 @@ class FisherVector(Encoding):
         return shares / shares.sum(axis=1, keepdims=True)
 
 
-ENCODINGS: dict[str, type[BoF | FisherVector | VLAD]] = {
-    "bof": BoF,
-    "fv": FisherVector,
-    "vlad": VLAD,
-}
-
-
-def _k_means(descriptors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
-    _check_distinct(descriptors, clusters)
-    k_means = KMeans(clusters, n_init=1, max_iter=_ITERATIONS, random_state=seed)
-    return k_means.fit(descriptors).cluster_centers_.astype(np.float32)
+ENCODINGS: dict[str, type[Encoding]] = {"bof": BoF, "fv": FisherVector, "vlad": VLAD}
 
 
 def _check_distinct(descriptors: np.ndarray, clusters: int) -> None:

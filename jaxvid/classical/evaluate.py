@@ -24,7 +24,7 @@ from jaxvid.runtime.progress import Bar
 def labeller(
     config: ConfigDict, workdir: Path, classes: int
 ) -> Callable[[list[tuple[Modality, Record]]], np.ndarray]:
-    """Returns what scores a video's modalities with a workdir's saved stages, (N,), N = `classes`.
+    """Returns the function from a video's modalities to its scores (N,), N = `classes`.
 
     Raises UserError where a stage is missing, or the SVM has another number of classes.
     """
@@ -37,18 +37,20 @@ def labeller(
     return score_one
 
 
-def score(experiment: SiftExperiment, codebook: Encoding, svm: LinearSVM) -> Scores:
+def score(
+    experiment: SiftExperiment, codebook: Encoding, svm: LinearSVM, quiet: bool = True
+) -> Scores:
     """Returns the scores of the clips of `eval.split`: softmaxed margins, not calibrated."""
-    clips = experiment.clips(experiment.config.eval.split)
+    clips = experiment.data.clips(experiment.config.eval.split)
 
     def of_clip(clip: Clip) -> tuple[np.ndarray, np.ndarray, float]:
         frames = experiment.frames(clip)
         start = time.perf_counter()
-        encoding = codebook.encode(experiment.descriptors(frames))
+        encoding = codebook.encode(describe(frames, experiment.config.sift))
         return svm.probabilities(encoding[None])[0], encoding, time.perf_counter() - start
 
     rows, encodings, seconds = [], [], []
-    with Bar("evaluating, clip", len(clips)) as bar:
+    with Bar("evaluating, clip", len(clips), quiet=quiet) as bar:
         for row, encoding, took in experiment.for_each(of_clip, clips):
             rows.append(row)
             encodings.append(encoding)
@@ -58,15 +60,18 @@ def score(experiment: SiftExperiment, codebook: Encoding, svm: LinearSVM) -> Sco
     return Scores(clips, np.stack(rows), labels, float(np.median(seconds)), np.stack(encodings))
 
 
-def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[str, Any]:
+def evaluate(
+    experiment: SiftExperiment, workdir: Path, output: Path, quiet: bool = True
+) -> dict[str, Any]:
     """Scores a workdir's saved stages and writes results, predictions and encodings to `output`.
 
-    Returns what results.json holds. Its parameters are the numbers in the codebook and the SVM,
-    without the classifier: in the codebook; its step is 0, since there are none. Raises UserError
+    Returns the content of results.json. Its parameters are the numbers in the codebook and the SVM,
+    without the classifier: in the codebook; its step is 0, since there are none. `quiet`: without a
+    progress bar. Raises UserError
     where a stage is missing, the SVM's classes are not the dataset's, or the workdir is gone when
     all is scored.
     """
-    config, names = experiment.config, experiment.dataset.class_names
+    config, names = experiment.config, experiment.data.dataset.class_names
     place = files.Place(workdir)
     codebook, svm = _load(config, workdir, len(names))
     fitted = sum(array.size for array in codebook.arrays.values())
@@ -75,17 +80,17 @@ def evaluate(experiment: SiftExperiment, workdir: Path, output: Path) -> dict[st
         "parameters_without_classifier": fitted,
         "step": 0,
         "split": config.eval.split,
-        "dataset": experiment.dataset.name,
+        "dataset": experiment.data.dataset.name,
         "config": config.name,
     }
-    scores = score(experiment, codebook, svm)
+    scores = score(experiment, codebook, svm, quiet)
     place.check()
     return evaluation.write_results(scores, about, names, output)
 
 
 def _load(config: ConfigDict, workdir: Path, classes: int) -> tuple[Encoding, LinearSVM]:
-    stages = Stages.of(workdir)
+    stages = Stages(workdir)
     codebook, svm = stages.load_codebook(config.sift.encoder), stages.load_svm()
     if len(svm.biases) != classes:
-        raise UserError(f"{stages.svm} knows {len(svm.biases)} classes, the dataset {classes}")
+        raise UserError(f"{stages.svm} has {len(svm.biases)} classes, the dataset {classes}")
     return codebook, svm

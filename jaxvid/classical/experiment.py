@@ -1,11 +1,11 @@
-"""What a classical run is made of: the data, how its frames are described, the saved stages."""
+"""A classical run: its data, the descriptors of its frames, and the stages that it saves."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -22,34 +22,38 @@ from jaxvid.data.datasets import Clip
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
-from jaxvid.experiment.experiment import Footage
+from jaxvid.experiment.data import PreparedData
 from jaxvid.runtime import files, process_pool
 
+Fitted = TypeVar("Fitted")
 _CLIPS_AHEAD = 8  # of each thread
 _FIXED = {"data.modality": "rgb", "eval.views": 1, "eval.checkpoint": "last"}
 
 
 @dataclass(frozen=True)
-class SiftExperiment(Footage):
-    """A dataset with its prepared records, described by SIFT as the config's `sift` says."""
+class SiftExperiment:
+    """The data of a run, and its SIFT descriptors as the config's `sift` has them."""
+
+    data: PreparedData
+
+    @property
+    def config(self) -> ConfigDict:
+        """The config of the run."""
+        return self.data.config
 
     def describe(self) -> str:
-        """Returns what a user wants to see before the work starts."""
+        """Returns two lines on the data and the system."""
         sift = self.config.sift
         return (
-            f"{super().describe()}; {sift.frames} frames of each\n"
+            f"{self.data.describe()}; {sift.frames} frames of each\n"
             f"model    {self.config.name or sift.encoder}: SIFT, {sift.encoder} of "
             f"{sift.clusters} clusters, linear SVM"
         )
 
     def frames(self, clip: Clip) -> np.ndarray:
-        """Returns the frames that stand for a clip, whole ones, (T, H, W, 3) uint8 RGB."""
+        """Returns the whole frames that represent a clip, (T, H, W, 3) uint8 RGB."""
         with naming(clip.id):
-            return whole_frames(self.source[clip.id], self.config.sift)
-
-    def descriptors(self, frames: np.ndarray) -> np.ndarray:
-        """Returns the descriptors of all keypoints of frames (T, H, W, 3), (n, 128)."""
-        return describe(frames, self.config.sift)
+            return whole_frames(self.data.source[clip.id], self.config.sift)
 
     def for_each(self, function: Callable[[Clip], Any], clips: list[Clip]) -> Iterator[Any]:
         """Yields the results of a function of each clip, in order, from `data.threads` threads."""
@@ -62,7 +66,7 @@ class SiftExperiment(Footage):
 
 
 def whole_frames(video: list[tuple[Modality, Record]], sift: ConfigDict) -> np.ndarray:
-    """Returns the whole frames that stand for a video, (T, H, W, 3) uint8 RGB."""
+    """Returns the whole frames that represent a video, (T, H, W, 3) uint8 RGB."""
     [(rgb, record)] = video
     return record.read(rgb, descriptors.frame_indices(len(record.frames), sift.frames))
 
@@ -84,28 +88,13 @@ def no_inner_threads() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-@dataclass(frozen=True)
 class Stages:
-    """The finished stages of a run in its workdir."""
+    """The finished stages of a run: files in its workdir."""
 
-    folder: Path
-
-    @classmethod
-    def of(cls, workdir: Path) -> "Stages":
-        return cls(workdir / "classical")
-
-    @property
-    def codebook(self) -> Path:
-        return self.folder / "codebook.npz"
-
-    @property
-    def encodings(self) -> Path:
-        """The folder of the training clips' encodings; it goes once the SVM is there."""
-        return self.folder / "encodings"
-
-    @property
-    def svm(self) -> Path:
-        return self.folder / "svm.npz"
+    def __init__(self, workdir: Path):
+        self.folder = workdir / "classical"
+        self.codebook, self.svm = self.folder / "codebook.npz", self.folder / "svm.npz"
+        self.encodings = self.folder / "encodings"  # of training clips, until the SVM is there
 
     def load_codebook(self, encoder: str) -> Encoding:
         """Returns the fitted encoding. Raises UserError where the file holds no such thing."""
@@ -115,7 +104,7 @@ class Stages:
         """Returns the fitted classifiers. Raises UserError where the file holds no such thing."""
         return self._load(self.svm, LinearSVM)
 
-    def _load(self, path: Path, kind: Callable[..., Any]) -> Any:
+    def _load(self, path: Path, kind: Callable[..., Fitted]) -> Fitted:
         try:
             return kind(**files.read_arrays(path))
         except FileNotFoundError:
@@ -127,17 +116,19 @@ class Stages:
 def open_experiment(
     config: ConfigDict, starts: bool = False, trains: bool = False
 ) -> SiftExperiment:
-    """Reads the dataset's index and prepares what is not prepared, whatever is to follow.
+    """Reads the dataset's index and prepares the records that are missing.
 
-    Raises UserError, before anything is decoded, for settings that only a network has.
+    `starts` and `trains` change nothing: they are those of a network's. Raises UserError, before
+    any video is decoded, for settings that only a network has.
     """
     check(config)
     dataset = loading.load(config.data, config.seed)
-    return SiftExperiment(config, dataset, loading.open_records(dataset, config.data))
+    source = loading.open_records(dataset, config.data)
+    return SiftExperiment(PreparedData(config, dataset, source))
 
 
 def check(config: ConfigDict) -> None:
     """Raises UserError for settings that only a network has."""
     for field, value in _FIXED.items():
         if get(config, field) != value:
-            raise UserError(f"config.{field}={get(config, field)}: sift has {value} alone")
+            raise UserError(f"config.{field}={get(config, field)}: must be {value} for sift")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxvid.classical.encodings import ENCODINGS, Encoding
-from jaxvid.classical.experiment import SiftExperiment, Stages
+from jaxvid.classical.experiment import SiftExperiment, Stages, describe
 from jaxvid.classical.svm import LinearSVM
 from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
@@ -21,20 +21,24 @@ CLIPS_PER_FILE = 256  # of encodings
 class Trainer:
     """The training of an experiment in a workdir, from where an earlier run of it stopped.
 
-    Raises UserError where the split to train on or the one to evaluate on has no usable video.
+    Without `show`, which a network's Trainer calls, no progress is shown. Raises UserError where
+    the split to train on or the one to evaluate on has no usable video.
     """
 
-    def __init__(self, experiment: SiftExperiment, workdir: Path):
+    def __init__(
+        self, experiment: SiftExperiment, workdir: Path, show: Callable[[str], None] | None = None
+    ):
         self.experiment, self.config = experiment, experiment.config
-        self.stages = Stages.of(workdir)
-        self.clips = experiment.clips("train")
-        experiment.clips(self.config.eval.split)
+        self.stages = Stages(workdir)
+        self.clips = experiment.data.clips("train")
+        experiment.data.clips(self.config.eval.split)
+        self._quiet = show is None
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Fits what is not fitted yet, or leaves early where `stop` asks for it.
+        """Fits what is not fitted yet, or leaves early where `stop` returns true.
 
-        `stop` is asked after every clip; a fit under way ends first. What a stop or a kill loses:
-        the descriptors drawn for a codebook that is not fitted, or fewer than CLIPS_PER_FILE
+        `stop` is called after every clip; a fit under way ends first. A stop or a kill loses the
+        descriptors drawn for a codebook that is not fitted, or fewer than CLIPS_PER_FILE
         encodings. Raises UserError where the descriptors are too few for the codebook.
         """
         stages = self.stages
@@ -57,7 +61,7 @@ class Trainer:
         clips = [self.clips[i] for i in rng.permutation(len(self.clips))]
         drawn: list[np.ndarray] = []
         count = 0
-        with Bar("drawing descriptors", sift.descriptors) as bar:
+        with Bar("drawing descriptors", sift.descriptors, quiet=self._quiet) as bar:
             for found in self.experiment.for_each(self._describe, clips):
                 _leave_if(stop)
                 part = found[rng.permutation(len(found))[:at_most]][: sift.descriptors - count]
@@ -78,12 +82,12 @@ class Trainer:
         return codebook
 
     def _describe(self, clip: Clip) -> np.ndarray:
-        return self.experiment.descriptors(self.experiment.frames(clip))
+        return describe(self.experiment.frames(clip), self.config.sift)
 
     def _encode(self, codebook: Encoding, stop: Callable[[], bool]) -> np.ndarray:
         """Returns the encodings of the training clips, (B, F)."""
         encoded: list[np.ndarray] = []
-        with Bar("encoding, clip", len(self.clips)) as bar:
+        with Bar("encoding, clip", len(self.clips), quiet=self._quiet) as bar:
             for start in range(0, len(self.clips), CLIPS_PER_FILE):
                 path = self.stages.encodings / f"{start:07d}.npz"
                 clips = self.clips[start : start + CLIPS_PER_FILE]
@@ -105,7 +109,7 @@ class Trainer:
         return LinearSVM.fit(
             encodings,
             np.array([clip.label for clip in self.clips]),
-            len(self.experiment.dataset.class_names),
+            len(self.experiment.data.dataset.class_names),
             self.config.sift.regularisation,
             self.config.seed,
         )

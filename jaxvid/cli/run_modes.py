@@ -1,5 +1,6 @@
 """The modes of a run: train, evaluate and report, in one process or several."""
 
+import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from jaxvid import pretrained
 from jaxvid.cli.command import Command, keep_compiled
 from jaxvid.config import checks as config_checks
 from jaxvid.errors import UserError
-from jaxvid.runtime import distributed, files, joining
+from jaxvid.runtime import distributed, files
 from jaxvid.runtime.signals import Signals
 from jaxvid.workdir import layout as workdirs
 
@@ -21,13 +22,15 @@ logger = logging.getLogger(__name__)
 
 FUSION = "a fusion has none of its own"
 
+_show = functools.partial(print, flush=True)
+
 
 def train(command: Command, signals: Signals) -> int:
     """Trains, evaluates and reports."""
     config_checks.check_undivided(command.config)
     _check_shared(command)
     workdirs.check(command.workdir, command.config)
-    with joining.joined(command.distributed, signals):
+    with distributed.joined(command.distributed, signals):
         return _trained(command, signals)
 
 
@@ -41,9 +44,9 @@ def _trained(command: Command, signals: Signals) -> int:
     keep_compiled(command.config)
     open_experiment, Trainer, _ = _system(command.config.model.system)
     experiment = open_experiment(command.config, starts, trains=True)
-    print(experiment.describe(), flush=True)
-    experiment.warn_of_classes()
-    trainer = Trainer(experiment, command.workdir)
+    _show(experiment.describe())
+    experiment.data.warn_of_classes()
+    trainer = Trainer(experiment, command.workdir, _show)
     stop = distributed.Agreement(lambda: signals.received)
     with _claimed(command, experiment, trainer), signals.deferred():
         trainer.run(stop)
@@ -61,7 +64,7 @@ def _claimed(command: Command, experiment: Any, trainer: Any) -> Iterator[None]:
     """Holds the workdir, for all processes of the run, once it is known to be of this config."""
 
     def claim() -> None:
-        workdirs.claim(command.workdir, command.config, experiment.dataset, trainer.clips)
+        workdirs.claim(command.workdir, command.config, experiment.data.dataset, trainer.clips)
 
     with ExitStack() as held:
         if distributed.is_primary():
@@ -82,35 +85,37 @@ def evaluate(command: Command, signals: Signals) -> int:
     _check_shared(command)
     workdirs.check_writable(command.workdir)
     workdirs.evaluation_folder(command.workdir, command.config)
-    with joining.joined(command.distributed, signals):
+    with distributed.joined(command.distributed, signals):
         keep_compiled(command.config)
         open_experiment, _, _ = _system(command.config.model.system)
         experiment = open_experiment(command.config)
-        print(experiment.describe(), flush=True)
+        _show(experiment.describe())
         return _score(command, experiment)
 
 
 def _score(command: Command, experiment: Any) -> int:
     _, _, evaluated = _system(command.config.model.system)
     split = command.config.eval.split
-    clips = experiment.clips(split)
-    workdirs.check_evaluated(command.workdir, experiment.dataset, clips, split)
+    clips = experiment.data.clips(split)
+    workdirs.check_evaluated(command.workdir, experiment.data.dataset, clips, split)
     output = workdirs.evaluation_folder(command.workdir, command.config, clips)
-    results = evaluated(experiment, command.workdir, output)
+    results = evaluated(experiment, command.workdir, output, quiet=False)
     if distributed.is_primary():
         show(results, output)
-        footage = experiment.local if distributed.count() > 1 else experiment
-        report_unasked(command, footage, output)
+        local = experiment.local if distributed.count() > 1 else experiment
+        report_unasked(command, local, output)
     return 0
 
 
-def report_unasked(command: Command, footage: Any, output: Path, lacks: str = "") -> None:
+def report_unasked(command: Command, experiment: Any, output: Path, lacks: str = "") -> None:
     """Reports on an evaluation that has just ended; warns where that fails."""
     from jaxvid.report import writing
 
     # The results are written: whatever goes wrong with their pictures must not look like a loss.
     try:
-        written = writing.write(command.workdir, output, command.config, footage, lacks_clips=lacks)
+        written = writing.write(
+            command.workdir, output, command.config, experiment, lacks_clips=lacks
+        )
         print(f"the report is {written.page}")
     except Exception as error:  # of any kind
         logger.warning(
@@ -127,7 +132,7 @@ def report(command: Command, signals: Signals) -> int:
 
     config, folder = command.config, command.workdir
     others, chosen = [Path(a) for a in command.arguments], command.options["classes"]
-    footage, why = None, FUSION
+    experiment, why = None, FUSION
     if config is not None:
         folder = workdirs.evaluation_folder(command.workdir, config)
     # Raises for what is wrong with the runs or the classes before any video is read.
@@ -135,8 +140,8 @@ def report(command: Command, signals: Signals) -> int:
     writing.classes_of(chosen, run.scored.class_names)
     if config is not None:
         keep_compiled(config)
-        footage, why = _footage(config)
-    written = writing.write(command.workdir, folder, config, footage, others, chosen, why)
+        experiment, why = _experiment(config)
+    written = writing.write(command.workdir, folder, config, experiment, others, chosen, why)
     for reason in written.lacks.values():
         print(reason)
     for figure in written.figures:
@@ -145,8 +150,8 @@ def report(command: Command, signals: Signals) -> int:
     return 0
 
 
-def _footage(config: ConfigDict) -> tuple[Any, str]:
-    """Returns a run's dataset with its records, or None and the reason where it is not at hand."""
+def _experiment(config: ConfigDict) -> tuple[Any, str]:
+    """Returns a run's experiment, or None and the reason where its dataset is not at hand."""
     open_experiment, _, _ = _system(config.model.system)
     try:
         return open_experiment(config), ""

@@ -1,4 +1,4 @@
-"""Evaluation: the scores of every clip of a split, each counted exactly once, and what they say."""
+"""Evaluation: the scores of a split's clips, each counted exactly once, and its results files."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.experiment import flops
-from jaxvid.experiment.batched import restore
 from jaxvid.experiment.experiment import Experiment
-from jaxvid.experiment.network import Network, forward
+from jaxvid.experiment.network import forward
+from jaxvid.experiment.restore import restore
 from jaxvid.runtime import devices, distributed, files
+from jaxvid.runtime.progress import Bar
 from jaxvid.workdir.results import COLUMNS, RESULTS, TABLE
 
 
@@ -48,91 +48,88 @@ class Scores:
         return float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
 
 
-def _scoring(network: Network) -> Callable[[Any, Any], dict[str, jax.Array]]:
-    """Returns the compiled forward pass: `forward`'s probabilities, embedding and attention."""
-
-    def scored(variables: Any, clips: Any) -> dict[str, jax.Array]:
-        said = forward(network.model, network.devices.whole(variables), clips)
-        return {
-            name: said[name] for name in ("probabilities", "embedding", "attention") if name in said
-        }
-
-    return devices.jit(scored, out_shardings=network.devices.replicated)
-
-
 class Scorer:
     """Scores the split that a config's `eval` names; compiles once for any number of calls."""
 
     def __init__(self, experiment: Experiment):
-        self.experiment = experiment
-        self._forward = _scoring(experiment)
+        self.experiment, network = experiment, experiment.network
+
+        def scored(variables: Any, clips: Any) -> dict[str, jax.Array]:
+            outputs = forward(network.model, network.devices.whole(variables), clips)
+            kept = ("probabilities", "embedding", "attention")
+            return {name: outputs[name] for name in kept if name in outputs}
+
+        self._forward = devices.jit(scored, out_shardings=network.devices.replicated)
         self._compiled = False
 
-    def score(self, variables: Any, stop: Callable[[], bool] = lambda: False) -> Scores | None:
+    def score(
+        self, variables: Any, stop: Callable[[], bool] = lambda: False, quiet: bool = True
+    ) -> Scores | None:
         """Returns the scores under a model's variables; the views of a clip are averaged.
 
-        `stop` is asked before every batch; None where it says yes.
+        `stop` is called before every batch; None where it returns true. `quiet`: without a progress
+        bar.
         """
-        experiment, config = self.experiment, self.experiment.config
-        clips = experiment.clips(config.eval.split)
-        stream = pipeline.eval_stream(
-            experiment.source,
-            clips,
-            experiment.clip_settings,
-            config.eval.batch_size,
-            config.eval.views,
-            experiment.reading,
-            config.seed if config.eval.shuffle_frames else None,
-        )
+        data, config = self.experiment.data, self.experiment.config
+        clips = data.clips(config.eval.split)
+        shuffle_seed = config.seed if config.eval.shuffle_frames else None
+        batches = data.eval_batches(clips, config.eval.views, shuffle_seed)
         scored: list[dict[str, np.ndarray]] = []
         timed: list[float] = []
-        for batch in stream:
-            if stop():
-                return None
-            if not self._compiled:  # once more than needed, so that no timed batch compiles
-                self._score_batch(variables, batch)
-                self._compiled = True
-            start = time.perf_counter()
-            scored.append(self._score_batch(variables, batch))
-            timed.append(time.perf_counter() - start)
+        with Bar("evaluating, clip", len(clips), quiet=quiet) as bar:
+            for batch in batches:
+                if stop():
+                    return None
+                if not self._compiled:  # once more than needed, so that no timed batch compiles
+                    self._score_batch(variables, batch)
+                    self._compiled = True
+                start = time.perf_counter()
+                scored.append(self._score_batch(variables, batch))
+                timed.append(time.perf_counter() - start)
+                left = len(clips) - (len(timed) - 1) * config.eval.batch_size
+                bar.advance(min(config.eval.batch_size, left))
         # The last batch is filled up; every clip counts once.
-        said = {
+        outputs = {
             name: np.concatenate([batch[name] for batch in scored])[: len(clips)]
             for name in scored[0]
         }
         if config.eval.views > 1 or config.eval.shuffle_frames:
-            said.pop("attention", None)  # its steps are no places in the clip
+            outputs.pop("attention", None)  # its steps are no places in the clip
         labels = np.array([clip.label for clip in clips])
         seconds = float(np.median(timed) / config.eval.batch_size)
-        return Scores(clips, labels=labels, seconds_per_clip=seconds, **said)
+        return Scores(clips, labels=labels, seconds_per_clip=seconds, **outputs)
 
     def _score_batch(self, variables: Any, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        clips = self.experiment.devices.put_batch(batch)["clip"]
+        clips = self.experiment.network.devices.put_batch(batch)["clip"]
         return jax.device_get(self._forward(variables, clips))
 
 
-def evaluate(experiment: Experiment, workdir: Path, output: Path) -> dict[str, Any]:
+def evaluate(
+    experiment: Experiment, workdir: Path, output: Path, quiet: bool = True
+) -> dict[str, Any]:
     """Scores a workdir's model and writes results, predictions and embeddings to `output`.
 
-    Returns what results.json holds, in process 0; `flops_per_clip` is of one view, a multiply-add
-    being two. Raises UserError where the workdir has no such checkpoint, or is gone when all is
-    scored.
+    Returns the content of results.json, in process 0; `flops_per_clip` is of one view, a
+    multiply-add being two. `quiet`: without a progress bar. Raises UserError where the workdir has
+    no such checkpoint, or is gone when all is scored.
     """
-    config, place = experiment.config, files.Place(workdir)
-    step, variables = restore(experiment, workdir)
+    config, network = experiment.config, experiment.network
+    dataset, place = experiment.data.dataset, files.Place(workdir)
+    step, variables = restore(network, workdir)
     about = {
-        **experiment.parameters,
-        "flops_per_clip": flops.forward_flops(experiment),
+        **network.parameters,
+        "flops_per_clip": flops.forward_flops(network),
         "step": step,
         "split": config.eval.split,
-        "dataset": experiment.dataset.name,
+        "dataset": dataset.name,
         "config": config.name,
     }
-    scores = Scorer(experiment).score(variables)
-    if not distributed.is_primary():
+    is_primary = distributed.is_primary()
+    scores = Scorer(experiment).score(variables, quiet=quiet or not is_primary)
+    if not is_primary or scores is None:
         return {}
     place.check()
-    return write_results(scores, about, experiment.dataset.class_names, output)
+    return write_results(scores, about, dataset.class_names, output)
 
 
 def write_results(
@@ -140,8 +137,8 @@ def write_results(
 ) -> dict[str, Any]:
     """Writes results.json, per_class.csv, predictions.csv and embeddings.npz to `output`.
 
-    `about` is what results.json says beside the metrics. Without embeddings there is no file of
-    them. Returns what results.json holds.
+    `about`: what results.json holds beside the metrics. Without embeddings their file is not
+    written. Returns the content of results.json.
     """
     # Here, because scikit-learn takes a second to load, and training starts without it.
     from jaxvid.evaluation import metrics

@@ -1,5 +1,6 @@
-"""A workdir from published weights: what predicts, evaluates and gives features at once."""
+"""Makes a workdir from published weights, ready to predict, evaluate and extract features."""
 
+import itertools
 import logging
 import shutil
 import uuid
@@ -23,28 +24,28 @@ logger = logging.getLogger(__name__)
 def convert(config: ConfigDict, folder: Path, class_names: str) -> Loaded:
     """Writes the model that a config's `init` names to the new workdir `folder`, as its step 0.
 
-    `class_names`: a text file with the name of a class in each line, in the order of the weights.
-    Raises UserError where the weights do not make the whole model, and where `folder` exists.
+    `class_names`: a text file with one class name per line, in the order of the weights.
+    Raises UserError where the weights do not fill the whole model, and where `folder` exists.
     """
     if not config.init.source:
         raise UserError("--mode=convert needs config.init.source and config.init.path")
     if not class_names:
-        raise UserError("--mode=convert needs --class_names=FILE, the name of a class in each line")
+        raise UserError("--mode=convert needs --class_names=FILE, one class name per line")
     if folder.exists():
         raise UserError(f"{folder} exists already; choose another --workdir")
     pretrained.check(config)
     names = read_classes(Path(class_names))
     network = open_network(config, len(names))
-    loaded = pretrained.load(config, network.shapes, names)
+    loaded = pretrained.load_for(config, network.shapes, names)
     if loaded.initial:
         reasons = "; ".join(dict.fromkeys(loaded.initial.values()))
         raise UserError(
-            f"config.init.path={config.init.path} does not make the whole model: "
+            f"config.init.path={config.init.path} does not fill the whole model: "
             f"{len(loaded.initial)} variables would stay random ({reasons})"
         )
     variables = {"batch_stats": {}} | unflatten_dict(loaded.values, sep="/")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Under its own name only when all of it is there.
+    # It gets its own name only when it is complete.
     half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         half.mkdir()
@@ -63,7 +64,7 @@ def convert(config: ConfigDict, folder: Path, class_names: str) -> Loaded:
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
-    """Reads names of classes, one a line. A name that comes again is numbered: "crane (2)".
+    """Reads class names, one per line. A repeated name is numbered: "crane (2)".
 
     Raises UserError where there is no such file, and where it holds no name.
     """
@@ -76,21 +77,17 @@ def read_classes(path: Path) -> tuple[str, ...]:
     names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise UserError(f"--class_names={path} holds no name")
-    given = set(names)
+    given, unique = set(names), []
     if len(given) == len(names):
         return tuple(names)
-    unique: list[str] = []
     for name in names:
-        other, number = name, 1
-        while other in unique or (number > 1 and other in given):
-            number += 1
-            other = f"{name} ({number})"
-        unique.append(other)
+        numbered_names = (f"{name} ({number})" for number in itertools.count(2))
+        free = (other for other in numbered_names if other not in given and other not in unique)
+        unique.append(next(free) if name in unique else name)
     numbered = [new for name, new in zip(names, unique, strict=True) if name != new]
     more = f" and {len(numbered) - 3} more" if len(numbered) > 3 else ""
     logger.warning(
-        "--class_names=%s has names more than once, which are now %s%s: one for each class is "
-        "wanted",
+        "--class_names=%s repeats names, which are now %s%s: each class must have its own",
         path,
         ", ".join(numbered[:3]),
         more,

@@ -1,19 +1,16 @@
-"""What a run is made of, as its config describes it: the data, the model, the devices."""
+"""A run as its config describes it: a network, and the data to train or score it on."""
 
 import logging
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-import jax
 from ml_collections import ConfigDict
 
 from jaxvid import models, pretrained
 from jaxvid.data import loading
-from jaxvid.data.datasets import Clip, Dataset
-from jaxvid.data.pipeline import ClipSettings, Reading
-from jaxvid.data.records import Videos
+from jaxvid.data.datasets import Dataset
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.errors import UserError
+from jaxvid.experiment.data import PreparedData
 from jaxvid.experiment.network import Network, open_network
 from jaxvid.runtime import distributed
 from jaxvid.runtime.devices import Devices, compute_dtype
@@ -23,126 +20,84 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Footage:
-    """A dataset with its prepared records."""
+class Experiment:
+    """A network and its data, both of the same config."""
 
-    config: ConfigDict
-    dataset: Dataset
-    source: Videos
+    network: Network
+    data: PreparedData
 
-    def clips(self, split: str) -> list[Clip]:
-        """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
-        clips = [c for c in self.dataset.split(split) if c.id in self.source]
-        if not clips:
-            raise UserError(f"{self.dataset.name} has no usable video in its {split} split")
-        return clips
-
-    def warn_of_classes(self) -> None:
-        """Warns of classes that cannot be learned: without a usable training video."""
-        trained = {c.label for c in self.dataset.split("train") if c.id in self.source}
-        names = self.dataset.class_names
-        lacking = [name for label, name in enumerate(names) if label not in trained]
-        if lacking:
-            logger.warning(
-                "%d classes have no usable training video: %s",
-                len(lacking),
-                ", ".join(lacking[:10]),
-            )
-
-    def describe(self) -> str:
-        """Returns how many classes and usable videos there are."""
-        usable = [clip.split for clip in self.dataset.clips if clip.id in self.source]
-        return (
-            f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
-            f"{usable.count('train')} training and {usable.count('test')} test videos"
-        )
-
-
-@dataclass(frozen=True)
-class Experiment(Footage, Network):
-    """A dataset with its prepared records, and the network to use on it."""
+    @property
+    def config(self) -> ConfigDict:
+        """The config of both."""
+        return self.network.config
 
     @property
     def local(self) -> "Experiment":
-        """The same on this process's devices, for what it does without the others."""
-        return replace(self, devices=Devices(local=True))
-
-    @property
-    def clip_settings(self) -> ClipSettings:
-        return loading.clip_settings(self.config.data)
-
-    @property
-    def reading(self) -> Reading:
-        return Reading(
-            self.config.data.threads,
-            self.config.data.prefetch,
-            jax.process_index(),
-            jax.process_count(),
-        )
-
-    @cached_property
-    def centers_shape(self) -> tuple[int, int]:
-        """The shape of the center loss's centres: classes and the embedding's width (N, E)."""
-        outputs = jax.eval_shape(
-            lambda variables: self.model.apply(variables, self.blank_clip, train=False),
-            self.shapes,
-        )
-        return len(self.dataset.class_names), outputs.embedding.shape[-1]
+        """The same on the devices of this process, for work without the other processes."""
+        return replace(self, network=replace(self.network, devices=Devices(local=True)))
 
     def describe(self) -> str:
-        """Returns what a user wants to see before hours are spent."""
-        config, counts = self.config, self.parameters
+        """Returns three lines on the data, the model and the devices."""
+        config, network = self.config, self.network
+        counts = network.parameters
         clips = " and ".join(
-            f"{name} {'x'.join(map(str, shape))}" for name, shape in self.clip_shapes.items()
+            f"{name} {'x'.join(map(str, shape))}" for name, shape in network.clip_shapes.items()
         )
         steps = models.sequence_length(config.model, config.data.num_frames)
         return "\n".join(
             [
-                f"{super().describe()}; clips of {clips}",
+                f"{self.data.describe()}; clips of {clips}",
                 f"model    {config.name or config.model.backbone}: {counts['parameters']:,} "
                 f"parameters, {counts['parameters_without_classifier']:,} without the classifier; "
                 f"{steps} feature steps",
-                f"devices  {self.devices}, {compute_dtype(config.train.dtype)}",
+                f"devices  {network.devices}, {compute_dtype(config.train.dtype)}",
             ]
         )
 
 
 def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = False) -> Experiment:
-    """Reads the dataset's index, prepares what is not prepared, and builds the model.
+    """Reads the dataset's index, builds the network, and prepares the records that are missing.
 
-    `starts`: a run is to begin, from weights where `config.init` names some. `trains`: parameters
-    are divided as `config.train` says. Raises UserError for what the config cannot mean, those
-    weights included, before anything is decoded.
+    `starts`: a run is to begin, from the weights that `config.init` names, if any. `trains`:
+    parameters are divided as in `config.train`. Raises UserError for a config whose parts do not
+    fit each other, the dataset or those weights, before any video is decoded.
     """
+    dataset = distributed.primary_first(lambda: loading.load(config.data, config.seed))
+    _check_joints(config, dataset)
     shards = config.train.shards if trains else 1
-    # What is wrong with the parts should be said before any video is decoded, and the number of
-    # classes is not yet known: the one that fits a network without a classifier.
-    network = open_network(config, config.model.hidden, shards)
+    network = open_network(config, len(dataset.class_names), shards)
     network.devices.check_batch_size(
         "train.batch_size", config.train.batch_size, config.train.accumulate
     )
-    steps = models.sequence_length(config.model, config.data.num_frames)
-    if steps == 1 and (config.model.encoder, config.model.pooling) != ("none", "mean"):
-        logger.warning(
-            "%d frames at temporal stride %d leave one feature step: an encoder or a pooling over "
-            "time has nothing to do; take more frames or a smaller config.model.temporal_stride",
-            config.data.num_frames,
-            config.model.temporal_stride,
-        )
-    dataset = distributed.primary_first(lambda: loading.load(config.data, config.seed))
-    if config.data.modality == "skeleton" and dataset.skeletons:
-        joints = FORMATS[dataset.skeletons].joints
-        if SKELETONS[joints].joints != SKELETONS[config.model.skeleton].joints:
-            raise UserError(
-                f"config.model.skeleton={config.model.skeleton}: {dataset.name} has the joints of "
-                f"{joints}"
-            )
-    network = open_network(config, len(dataset.class_names), shards)
+    _warn_of_one_step(config)
     if starts and config.init.source:
-        pretrained.load(config, network.shapes, dataset.class_names)
+        pretrained.load_for(config, network.shapes, dataset.class_names)
     if distributed.count() > 1:
         part = distributed.index() + 1, distributed.count()
         loading.prepare_part(dataset, config.data, part)
         distributed.wait_for_all()
     source = distributed.primary_first(lambda: loading.open_records(dataset, config.data))
-    return Experiment(config, network.model, network.devices, dataset, source)
+    return Experiment(network, PreparedData(config, dataset, source))
+
+
+def _check_joints(config: ConfigDict, dataset: Dataset) -> None:
+    if config.data.modality != "skeleton" or not dataset.skeletons:
+        return
+    joints = FORMATS[dataset.skeletons].joints
+    if SKELETONS[joints].joints != SKELETONS[config.model.skeleton].joints:
+        raise UserError(
+            f"config.model.skeleton={config.model.skeleton}: {dataset.name} has the joints of "
+            f"{joints}"
+        )
+
+
+def _warn_of_one_step(config: ConfigDict) -> None:
+    model, frames = config.model, config.data.num_frames
+    over_time = (model.encoder, model.pooling) != ("none", "mean")
+    if over_time and models.sequence_length(model, frames) == 1:
+        logger.warning(
+            "%d frames at temporal stride %d leave one feature step: an encoder or a pooling over "
+            "time has nothing to do; take more frames or a smaller config.model.temporal_stride",
+            frames,
+            model.temporal_stride,
+        )

@@ -1,4 +1,4 @@
-"""How big a network is and what it computes, counted from its program, which is never run."""
+"""The size of a network and its FLOPs, counted from its program without running it."""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 from ml_collections import ConfigDict
 
 from jaxvid import models
@@ -25,9 +25,9 @@ def count_flops(jaxpr: Jaxpr) -> int:
     """Counts the floating-point operations of a program's convolutions and matrix products.
 
     A multiplication and the addition after it are two. A scan counts for each of its steps, the
-    dearest branch for all. As in the tables of papers, positions in the padding count like others,
-    and whatever goes element by element does not count. Raises ValueError for a product in a loop
-    whose length the program does not say.
+    most expensive branch for all. As in the tables of papers, positions in the padding count like
+    others, and elementwise operations do not count. Raises ValueError for a product in a loop whose
+    length the program does not state.
     """
     return sum(_flops_of(equation) for equation in jaxpr.eqns)
 
@@ -36,8 +36,8 @@ def _flops_of(equation: JaxprEqn) -> int:
     name, params = equation.primitive.name, equation.params
     if name == "dot_general":
         (contracted, _), _ = params["dimension_numbers"]
-        taken = equation.invars[0].aval.shape
-        return 2 * equation.outvars[0].aval.size * math.prod(taken[axis] for axis in contracted)
+        left, y = _shape(equation.invars[0]), _shape(equation.outvars[0])
+        return 2 * math.prod(y) * math.prod(left[axis] for axis in contracted)
     if name == "conv_general_dilated":
         return _flops_of_convolution(equation)
     inner = [count_flops(program) for program in _programs(params)]
@@ -49,16 +49,20 @@ def _flops_of(equation: JaxprEqn) -> int:
 
 
 def _flops_of_convolution(equation: JaxprEqn) -> int:
-    x, kernel = (variable.aval.shape for variable in equation.invars)
-    y = equation.outvars[0].aval.shape
+    x, kernel, y = map(_shape, (*equation.invars, *equation.outvars))
     axes = equation.params["dimension_numbers"]
     (batch, features, *places), (_, channels, *taps) = axes.out_spec, axes.rhs_spec
     products = y[batch] * y[features] * kernel[channels]
     for before, tap, after in zip(axes.lhs_spec[2:], taps, places, strict=True):
-        # The gradient of a stride spreads its input out with zeros, which are no work: each tap
-        # meets each input once at most, as it meets each output.
+        # The gradient of a stride spreads its input out with zeros, which cost no work: each tap
+        # meets each input at most once, as it meets each output.
         products *= kernel[tap] * min(x[before], y[after])
     return 2 * products
+
+
+def _shape(variable: Literal | Var) -> tuple[int, ...]:
+    assert isinstance(variable.aval, jax.core.ShapedArray)
+    return variable.aval.shape
 
 
 def _programs(params: dict[str, Any]) -> Iterator[Jaxpr]:
@@ -83,7 +87,7 @@ def forward_flops(network: Network) -> int:
 def training_flops(network: Network) -> int:
     """Counts the FLOPs of a clip's part in a training step: the forward and the backward pass.
 
-    All parameters are trained; the optimiser works element by element and counts nothing.
+    All parameters are trained; the optimiser works elementwise and does not count.
     """
     model = _native(network)
 
@@ -115,11 +119,11 @@ def _clip(network: Network, *axes: int) -> Any:
 
 
 def describe(config: ConfigDict, workdir: Path, num_classes: int | None = None) -> dict[str, str]:
-    """Returns the size and the work of a config's network by name, without its dataset at hand.
+    """Returns the size and the FLOPs of a config's network by name, without reading its dataset.
 
-    `num_classes`: by default those of a run on the dataset in the workdir, those of `data.classes`,
-    or those that the dataset is known to have. Raises UserError where none of them says it, and for
-    a system without a network.
+    `num_classes`: by default that of a run on the dataset in the workdir, of `data.classes`, or of
+    the dataset as it is distributed. Raises UserError where none of them is known, and for a system
+    without a network.
     """
     if config.model.system == "sift":
         raise UserError("config.model.system=sift: --mode=count counts networks, and it has none")
@@ -141,7 +145,7 @@ def _size(parameters: int) -> str:
 
 
 def _classes(config: ConfigDict, workdir: Path) -> tuple[int, str]:
-    """Returns how many classes there are, and where that is from. Raises UserError."""
+    """Returns the number of classes, and its source. Raises UserError."""
     saved = workdir / workdirs.CONFIG
     if saved.is_file():
         run = config_files.read(saved).data
@@ -152,6 +156,6 @@ def _classes(config: ConfigDict, workdir: Path) -> tuple[int, str]:
     if count := DATASETS.get(config.data.dataset):
         return count, config.data.dataset
     raise UserError(
-        f"config.data.dataset={config.data.dataset}: how many classes it has is not known here; "
-        "--num_classes=N says it"
+        f"config.data.dataset={config.data.dataset}: its number of classes is not known here; "
+        "pass --num_classes=N"
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -13,12 +13,13 @@ from jaxvid import models
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
 from jaxvid.errors import UserError
+from jaxvid.models import Outputs
 from jaxvid.runtime.devices import Devices, compute_dtype, network_input
 
 
 @dataclass(frozen=True)
 class Network:
-    """A model and its devices, and what its config alone says of its variables."""
+    """A model, its devices, and the shapes that follow from its config alone."""
 
     config: ConfigDict
     model: nn.Module
@@ -35,14 +36,21 @@ class Network:
         """The shape of each modality of a clip, without the axis of the batch."""
         return loading.clip_shapes(self.config.data, self.config.model.skeleton)
 
-    def init(self, key: jax.Array) -> Any:
+    def init(self, key: jax.Array) -> dict[str, Any]:
         """Returns the model's variables before training: `params` and `batch_stats`."""
-        return {"batch_stats": {}} | self.model.init(key, self.blank_clip, train=False)
+        return {"batch_stats": {}, **self.model.init(key, self.blank_clip, train=False)}
 
     @cached_property
     def shapes(self) -> Any:
         """The shapes and types of the model's variables."""
         return jax.eval_shape(self.init, jax.random.key(0))
+
+    @cached_property
+    def output_shapes(self) -> Outputs:
+        """The shapes and types of the model's outputs for one clip."""
+        return jax.eval_shape(
+            lambda variables: apply(self.model, variables, self.blank_clip), self.shapes
+        )
 
     @cached_property
     def parameters(self) -> dict[str, int]:
@@ -61,12 +69,6 @@ def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Netwo
     """
     devices = Devices(shards)
     devices.check_batch_size("eval.batch_size", config.eval.batch_size)
-    try:
-        models.sequence_length(config.model, config.data.num_frames)
-        model = models.build(config.model, num_classes, compute_dtype(config.train.dtype))
-    except ValueError as error:
-        raise UserError(f"config.model: {error}") from None
-    network = Network(config, model, devices)
     if config.data.modality not in models.modalities(config.model):
         raise UserError(
             f"config.model.backbone={config.model.backbone} reads "
@@ -74,32 +76,40 @@ def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Netwo
             f"{config.data.modality} gives"
         )
     try:
-        _ = network.shapes  # parts that do not fit say so when their shapes are computed
+        models.sequence_length(config.model, config.data.num_frames)
+        model = models.build(config.model, num_classes, compute_dtype(config.train.dtype))
+        network = Network(config, model, devices)
+        _ = network.shapes  # computing them raises ValueError for parts that do not fit
     except ValueError as error:
         raise UserError(f"config.model: {error}") from None
     return network
 
 
-def forward(model: nn.Module, variables: Any, clips: Any) -> dict[str, jax.Array]:
-    """Returns what a model says of clips as they are cut: the pass that every mode has in common.
+def apply(model: nn.Module, variables: Any, clips: Any) -> Outputs:
+    """Returns a model's outputs for clips (B, T, H, W, C), uint8 ones scaled, in evaluation."""
+    return cast(Outputs, model.apply(variables, network_input(clips), train=False))
 
-    Shapes: clips (B, V, ...), a map of them for several modalities, V views of each, uint8 pictures
+
+def forward(model: nn.Module, variables: Any, clips: Any) -> dict[str, jax.Array]:
+    """Returns a model's outputs for clips as they are cut: the pass that all modes share.
+
+    Shapes: clips (B, V, ...), a map of them for several modalities, V views of each, uint8 images
     and float32 joints; probabilities (B, N), logits (B, N), embedding (B, E), sequence (B, τ, D)
     and, where the model weighs its steps, attention (B, τ), float32, means over a clip's views.
     """
     batch, views = jax.tree.leaves(clips)[0].shape[:2]
     merged = jax.tree.map(lambda x: x.reshape(batch * views, *x.shape[2:]), clips)
-    outputs = model.apply(variables, network_input(merged), train=False)
+    outputs = apply(model, variables, merged)
     logits = outputs.logits.astype(jnp.float32)
-    said = {
+    named = {
         "probabilities": jax.nn.softmax(logits),
         "logits": logits,
         "embedding": outputs.embedding.astype(jnp.float32),
         "sequence": outputs.sequence.astype(jnp.float32),
     }
     if outputs.attention is not None:
-        said["attention"] = outputs.attention.astype(jnp.float32)
+        named["attention"] = outputs.attention.astype(jnp.float32)
     return {
         name: value.reshape(batch, views, *value.shape[1:]).mean(axis=1)
-        for name, value in said.items()
+        for name, value in named.items()
     }

@@ -1,19 +1,16 @@
 """Published weights: the sources, and how a model starts from one of them.
 
-A source is a module of this package with the function `read(path, shapes, config) -> Loaded`:
-`path` is `config.init.path`, `shapes` the tree of the model's variables ({"params": ...,
-"batch_stats": ...}) as shapes and types. It raises UserError where the file is damaged or does not
-fit the model, and leaves no tensor and no variable unexplained. Here each is one line. A source may
-also be told the names of the model's classes, and have a function `check(path, config)`, which says
-what it can before any video is decoded.
+A source is a module of this package with the function `read(path, shapes, config, class_names) ->
+Loaded`: `shapes` is the tree of the model's variables ({"params": ..., "batch_stats": ...}) as
+shapes and types, `class_names` those of the model, None where they are not known. It raises
+UserError where the file is damaged or does not fit the model, and accounts for every tensor and
+every variable.
 """
 
 import importlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -23,74 +20,48 @@ from jaxvid.pretrained.loaded import Loaded
 from jaxvid.runtime import files
 
 ACCOUNT = "init.json"
+_I3D = ("i3d", "li3d", "two_stream")
+
+# The backbones that each can fill; empty: any.
+SOURCES: Mapping[str, tuple[str, ...]] = {
+    "googlenet": ("inception2d", *_I3D),
+    "vgg16": ("vgg16", "conv_fusion", "two_stream"),
+    "i3d_pytorch": _I3D,
+    "i3d_tensorflow": _I3D,
+    "c3d": ("c3d",),
+    "st_gcn": ("st_gcn",),
+    "workdir": (),
+}
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Source:
-    """A module of this package, by its name in SOURCES, and the backbones it can fill.
+def load(source: str, path: str | Path, module: Any, variables: Any) -> Any:
+    """Returns a module's variables, with a source's weights in the place of those that it has.
 
-    `backbones` empty: any. `takes_config` False: its `read` has the first two arguments alone;
-    `takes_classes`: a further one, the names of the classes. `checks`: it has the function `check`.
+    `module`: a recogniser or a bare backbone of `jaxvid.models`; `variables`: those of its `init`.
+    What the weights lack, such as a classifier for other classes, stays as it is and is logged.
+    Raises UserError for an unknown source, for a backbone that the source does not have, and for a
+    file that does not fit.
     """
+    from jaxvid.pretrained.of_module import describe_module
 
-    backbones: tuple[str, ...] = ()
-    takes_config: bool = True
-    takes_classes: bool = False
-    checks: bool = False
-
-
-_I3D = ("i3d", "li3d", "two_stream")
-
-SOURCES: Mapping[str, Source] = {
-    "googlenet": Source(("inception2d", *_I3D)),
-    "vgg16": Source(("vgg16", "conv_fusion", "two_stream")),
-    "i3d_pytorch": Source(_I3D),
-    "i3d_tensorflow": Source(_I3D),
-    "c3d": Source(("c3d",)),
-    "st_gcn": Source(("st_gcn",)),
-    "workdir": Source(takes_classes=True, checks=True),
-}
+    if source not in SOURCES:
+        raise UserError(f"unknown source '{source}' of weights: one of {', '.join(SOURCES)}")
+    is_bare = not hasattr(module, "backbone")
+    whole = {k: {"backbone": tree} for k, tree in variables.items()} if is_bare else variables
+    config = describe_module(module, whole)
+    config.init.source, config.init.path = source, str(path)
+    loaded = load_for(config, whole, None)
+    for note in (*loaded.notes, *loaded.training_notes):
+        logger.warning("%s", note)
+    for name, reason in loaded.initial.items():
+        logger.info("%s stays as it is: %s", name, reason)
+    filled = fill(whole, loaded)
+    return {k: tree["backbone"] for k, tree in filled.items()} if is_bare else filled
 
 
-def check(config: ConfigDict) -> None:
-    """Sees whether a config's source can fill its model and whether its files are there.
-
-    Raises UserError. Cheap: before any video is decoded.
-    """
-    init, model = config.init, config.model
-    if not init.source:
-        if config.train.freeze_backbone_epochs:
-            logger.warning(
-                "config.train.freeze_backbone_epochs=%s: the frozen backbone is random; "
-                "config.init.source says what to start from",
-                config.train.freeze_backbone_epochs,
-            )
-        return
-    if model.system == "sift":
-        raise UserError(f"config.init.source={init.source}: the system sift has no such weights")
-    source = SOURCES[init.source]
-    known = source.backbones
-    fields = ["backbone"]
-    if model.backbone == "two_stream":
-        fields += ["rgb_backbone", "flow_backbone"]
-    for field in fields:
-        if known and model[field] not in known:
-            raise UserError(
-                f"config.init.source={init.source} has weights for {', '.join(known)}, not for "
-                f"config.model.{field}={model[field]}"
-            )
-    path = _file(init.path)
-    if source.checks:
-        _module(init.source).check(path, config)
-    if init.flow_path:
-        if model.backbone != "two_stream" or not init.source.startswith("i3d_"):
-            raise UserError("config.init.flow_path is for the I3D of a two_stream backbone")
-        _file(init.flow_path)
-
-
-def load(config: ConfigDict, shapes: Any, class_names: tuple[str, ...] = ()) -> Loaded:
+def load_for(config: ConfigDict, shapes: Any, class_names: tuple[str, ...] | None = None) -> Loaded:
     """Reads what a config's source has for a model of these variables and classes.
 
     Raises UserError.
@@ -98,20 +69,42 @@ def load(config: ConfigDict, shapes: Any, class_names: tuple[str, ...] = ()) -> 
     from flax.traverse_util import flatten_dict
 
     check(config)
-    source = SOURCES[config.init.source]
-    arguments = [config] if source.takes_config else []
-    arguments += [class_names] if source.takes_classes else []
-    loaded = _module(config.init.source).read(_file(config.init.path), shapes, *arguments)
-    wanted = flatten_dict(shapes, sep="/")
-    explained = loaded.values.keys() | loaded.initial.keys()
-    if left := sorted(wanted.keys() ^ explained):
+    source = importlib.import_module(f"jaxvid.pretrained.{config.init.source}")
+    loaded = source.read(_file(config.init.path), shapes, config, class_names)
+    accounted = loaded.values.keys() | loaded.initial.keys()
+    if left := sorted(flatten_dict(shapes, sep="/").keys() ^ accounted):
         raise UserError(f"{config.init.path} and the model differ, unexplained: {', '.join(left)}")
-    for name, value in loaded.values.items():
-        if value.shape != wanted[name].shape:
-            raise UserError(
-                f"{config.init.path}: {value.shape} for {name}, which is {wanted[name].shape}"
-            )
     return loaded
+
+
+def check(config: ConfigDict) -> None:
+    """Checks that a config's source can fill its model and that its files exist.
+
+    Raises UserError. Reads no file.
+    """
+    init, model = config.init, config.model
+    if not init.source:
+        if config.train.freeze_backbone_epochs:
+            logger.warning(
+                "config.train.freeze_backbone_epochs=%s: the frozen backbone is random without "
+                "config.init.source",
+                config.train.freeze_backbone_epochs,
+            )
+        return
+    if model.system == "sift":
+        raise UserError(f"config.init.source={init.source}: the system sift has no such weights")
+    known, two = SOURCES[init.source], ("rgb_backbone", "flow_backbone")
+    for field in ("backbone", *(two if model.backbone == "two_stream" else ())):
+        if known and model[field] not in known:
+            raise UserError(
+                f"config.init.source={init.source} has weights for {', '.join(known)}, not for "
+                f"config.model.{field}={model[field]}"
+            )
+    _file(init.path)
+    if init.flow_path:
+        if model.backbone != "two_stream" or not init.source.startswith("i3d_"):
+            raise UserError("config.init.flow_path is for the I3D of a two_stream backbone")
+        _file(init.flow_path)
 
 
 def fill(variables: Any, loaded: Loaded) -> Any:
@@ -123,7 +116,7 @@ def fill(variables: Any, loaded: Loaded) -> Any:
 
 
 def describe(loaded: Loaded, config: ConfigDict) -> str:
-    """Returns in a few lines what of a model comes from a source, and what does not."""
+    """Returns in a few lines which of a model's variables a source fills, and which it does not."""
     filled, left = len(loaded.values), len(loaded.initial)
     lines = [f"weights  {filled} of {filled + left} variables from {config.init.path}"]
     reasons: dict[str, list[str]] = {}
@@ -136,7 +129,7 @@ def describe(loaded: Loaded, config: ConfigDict) -> str:
 
 
 def warn_of_training(loaded: Loaded) -> None:
-    """Logs what of a source's weights a run that trains from them does not keep."""
+    """Logs which of a source's weights a run that trains from them does not keep."""
     for note in loaded.training_notes:
         logger.warning("%s", note)
 
@@ -145,10 +138,6 @@ def write_account(loaded: Loaded, config: ConfigDict, workdir: Path) -> None:
     """Writes which tensor went where, and which variables keep their initial values."""
     about = {"source": config.init.source, "path": config.init.path}
     files.write_json(workdir / ACCOUNT, about | loaded.account())
-
-
-def _module(source: str) -> ModuleType:
-    return importlib.import_module(f"jaxvid.pretrained.{source}")
 
 
 def _file(path: str) -> Path:

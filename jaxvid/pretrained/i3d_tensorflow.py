@@ -8,40 +8,40 @@ from ml_collections import ConfigDict
 from jaxvid.errors import UserError
 from jaxvid.pretrained import i3d_layers, tensor_bundle
 from jaxvid.pretrained.inception_layers import Layer
-from jaxvid.pretrained.loaded import Loaded
+from jaxvid.pretrained.loaded import Loaded, Names
 from jaxvid.pretrained.transfer import WeightFile
 
-BRANCHES = {
-    "branch_0": "Branch_0/Conv3d_0a_1x1",
-    "branch_1_reduce": "Branch_1/Conv3d_0a_1x1",
-    "branch_1": "Branch_1/Conv3d_0b_3x3",
-    "branch_2_reduce": "Branch_2/Conv3d_0a_1x1",
-    "branch_2": "Branch_2/Conv3d_0b_3x3",
-    "branch_3": "Branch_3/Conv3d_0b_1x1",
-}
+THEIRS = (
+    "Branch_0/Conv3d_0a_1x1",
+    "Branch_1/Conv3d_0a_1x1",
+    "Branch_1/Conv3d_0b_3x3",
+    "Branch_2/Conv3d_0a_1x1",
+    "Branch_2/Conv3d_0b_3x3",
+    "Branch_3/Conv3d_0b_1x1",
+)
 ODD = {"mixed_5b/branch_2": "Mixed_5b/Branch_2/Conv3d_0a_3x3"}
-BEFORE_THE_BLOCKS = {
-    "conv_1a": "Conv3d_1a_7x7",
-    "conv_2b": "Conv3d_2b_1x1",
-    "conv_2c": "Conv3d_2c_3x3",
-}
 
 
-def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
-    """Reads the checkpoint, and of two streams config.init.flow_path too. Raises UserError."""
-    weight_files = [
-        WeightFile(file, *tensor_bundle.read(file)) for file in i3d_layers.paths(path, config)
-    ]
+def read(path: Path, shapes: Any, config: ConfigDict, class_names: Names) -> Loaded:
+    """Reads the checkpoint, and of two modalities config.init.flow_path too. Raises UserError."""
 
     def classifier(file: WeightFile) -> tuple[str, str]:
         convolution = f"{_scope(file)}/Logits/Conv3d_0c_1x1/conv_3d"
         return f"{convolution}/w", f"{convolution}/b"
 
-    return i3d_layers.place(weight_files, shapes, config, _layer, classifier, inputs_first=True)
+    return i3d_layers.place(
+        path,
+        shapes,
+        config,
+        lambda file: WeightFile(file, *tensor_bundle.read(file)),
+        _layer,
+        classifier,
+        inputs_first=True,
+    )
 
 
 def _scope(file: WeightFile) -> str:
-    """Returns what the variables of a checkpoint begin with."""
+    """Returns the prefix of the variables of a checkpoint."""
     for scope in ("RGB/inception_i3d", "Flow/inception_i3d"):
         if f"{scope}/Conv3d_1a_7x7/conv_3d/w" in file:
             return scope
@@ -49,11 +49,7 @@ def _scope(file: WeightFile) -> str:
 
 
 def _layer(file: WeightFile, name: str) -> Layer:
-    block, _, branch = name.partition("/")
-    original = ODD.get(name) or (
-        f"{block.capitalize()}/{BRANCHES[branch]}" if branch else BEFORE_THE_BLOCKS[name]
-    )
-    prefix = f"{_scope(file)}/{original}"
+    prefix = f"{_scope(file)}/{ODD.get(name) or i3d_layers.original(name, THEIRS, '/')}"
     names = {
         "kernel": f"{prefix}/conv_3d/w",
         "offset": f"{prefix}/batch_norm/beta",

@@ -6,13 +6,16 @@ epsilon). That is the same function outside training for every scale, also for 0
 batch's own statistics divides the scale out, which changes what the next layers read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
 from jaxvid.models.i3d import BRANCH_WIDTHS
+from jaxvid.pretrained.torch_layers import NORM, conv_kernel
 from jaxvid.pretrained.transfer import Transfer, WeightFile
 
 IDENTITY_NORM = (
@@ -31,14 +34,7 @@ EPSILON = 1e-3  # of the model's batch norm, and of every file's
 
 STEM = "conv_1a"
 TINY = np.finfo(np.float32).tiny
-BRANCHES = (
-    "branch_0",
-    "branch_1_reduce",
-    "branch_1",
-    "branch_2_reduce",
-    "branch_2",
-    "branch_3",
-)
+BRANCHES = tuple(f"branch_{name}" for name in ("0", "1_reduce", "1", "2_reduce", "2", "3"))
 
 
 def layer_names() -> list[str]:
@@ -58,6 +54,14 @@ class Layer:
     scale: np.ndarray | None
     names: dict[str, str]  # by field
 
+    @classmethod
+    def of_pytorch(cls, file: WeightFile, unit: str, convolution: str, ndim: int) -> Self:
+        """Reads a unit of a state dictionary, whose kernel has `ndim` axes. Raises UserError."""
+        names = {field: f"{unit}.bn.{name}" for field, name in NORM.items()}
+        tensors = {field: file.take(name, 1) for field, name in names.items()}
+        names["kernel"] = f"{unit}.{convolution}.weight"
+        return cls(kernel=conv_kernel(file, names["kernel"], ndim), **tensors, names=names)
+
 
 def fold_scale(layer: Layer) -> Layer:
     """Returns a layer without a scale that computes the same; one of ones is left out."""
@@ -74,28 +78,26 @@ def fold_scale(layer: Layer) -> Layer:
 
 
 @dataclass(frozen=True)
-class Placement:
-    """How the layers of a file become the units of one backbone.
-
-    `path`: of the backbone. `order`, `linear`: the fields kernel_order and linear_factors of the
-    model, as far as it has factorised units. `trains_norms`: training takes the batch's statistics.
-    """
+class Units:
+    """The units of the backbone at `path` in a config's model, to be filled from a file."""
 
     transfer: Transfer
     file: WeightFile
     path: str
-    order: str
-    linear: bool
-    trains_norms: bool
+    config: ConfigDict
 
-    def stem_channels(self) -> int:
-        """Returns the number of channels that the backbone reads."""
-        first = {"spatial_first": "spatial", "temporal_first": "temporal"}[self.order]
-        for unit in ("", f"{first}/"):
-            name = f"params/{self.path}/{STEM}/{unit}conv/kernel"
-            if name in self.transfer.shapes:
-                return self.transfer.shapes[name][3]
-        raise AssertionError(f"{self.path} has no stem")
+    @property
+    def factors(self) -> tuple[str, str]:
+        """The two factors of a factorised unit, in the order they act."""
+        spatial_first = self.config.model.kernel_order == "spatial_first"
+        return ("spatial", "temporal") if spatial_first else ("temporal", "spatial")
+
+    @property
+    def channels(self) -> int:
+        """The number of channels that the backbone reads."""
+        shapes, stem = self.transfer.shapes, f"params/{self.path}/{STEM}"
+        first = f"{stem}/{self.factors[0]}/conv/kernel"
+        return shapes[first if first in shapes else f"{stem}/conv/kernel"][3]
 
     def put(self, name: str, layer: Layer) -> None:
         """Sets the unit `name` of the backbone from a layer.
@@ -117,25 +119,27 @@ class Placement:
             self._conv(unit, np.repeat(layer.kernel, times, axis=0) / times, layer)
             self._norm(unit, layer)
             return
-        first, second = ("spatial", "temporal")[:: 1 if self.order == "spatial_first" else -1]
+        first, second = self.factors
+        order, linear = self.config.model.kernel_order, self.config.model.linear_factors
         size = self.transfer.shapes[f"params/{unit}/temporal/conv/kernel"][0]
+        kernels: Sequence[np.ndarray]
         if len(layer.kernel) == 1:
-            signed = name == STEM and not self.linear
+            signed = name == STEM and not linear
             try:
-                kernels = inflated_factors(layer.kernel, size, self.order, signed)
+                kernels = inflated_factors(layer.kernel, size, order, signed)
             except ValueError as error:
                 raise UserError(f"{self.file.path}: {layer.names['kernel']}: {error}") from None
         else:
-            *kernels, error = best_factors(layer.kernel, self.order, paired=not self.linear)
-            self.transfer.approximated[unit] = (error, float(np.linalg.norm(layer.kernel)))
+            *kernels, missed = best_factors(layer.kernel, order, paired=not linear)
+            self.transfer.approximated[unit] = (missed, float(np.linalg.norm(layer.kernel)))
         for factor, kernel in zip((first, second), kernels, strict=True):
             self._conv(f"{unit}/{factor}", kernel, layer)
         # The norm of a kernel flat in time acts where its kernel does, that of the best factors on
         # their product; the other unit's is the identity.
-        flat_first = len(layer.kernel) == 1 and self.order == "spatial_first" and not self.linear
+        flat_first = len(layer.kernel) == 1 and order == "spatial_first" and not linear
         acting, other = (first, second) if flat_first else (second, first)
         self._norm(f"{unit}/{acting}", layer)
-        if not self.linear:
+        if not linear:
             width = len(layer.offset)
             none = replace(
                 layer,
@@ -147,8 +151,9 @@ class Placement:
             self._note_of_training(IDENTITY_NORM)
 
     def _note_of_training(self, note: str) -> None:
-        notes = self.transfer.training_notes
-        if self.trains_norms and note not in notes:
+        train, notes = self.config.train, self.transfer.training_notes
+        frozen = train.freeze_batch_norm or train.freeze_backbone_epochs >= train.epochs
+        if not frozen and note not in notes:
             notes.append(note)
 
     def _conv(self, unit: str, kernel: np.ndarray, layer: Layer) -> None:
@@ -163,14 +168,6 @@ class Placement:
         ):
             path = f"{tree}/{unit}/norm/{variable}"
             self.transfer.put(path, getattr(layer, field), self.file, layer.names[field])
-
-
-def placement(transfer: Transfer, file: WeightFile, path: str, config: ConfigDict) -> Placement:
-    """Returns how a file becomes the backbone at a path of a config's model."""
-    model, train = config.model, config.train
-    frozen = train.freeze_batch_norm or train.freeze_backbone_epochs >= train.epochs
-    order, linear = model.kernel_order, model.linear_factors
-    return Placement(transfer, file, path, order, linear, trains_norms=not frozen)
 
 
 def inflated_factors(

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+Names = tuple[str, ...] | None  # of a model's classes; None: not known
+
 
 @dataclass(frozen=True)
 class Loaded:

@@ -2,14 +2,16 @@
 
 The index is a sorted table in LevelDB's format: a footer points to an index block, that to data
 blocks of keys, each stored as what differs from the key before it. A value is a protocol buffer
-that says where in the data file the tensor lies.
+with the tensor's place in the data file.
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from tensorboardX.crc32c import crc32c
 
 from jaxvid.errors import UserError
 
@@ -25,7 +27,6 @@ TYPES = {
     14: "bfloat16",
     19: "float16",
 }
-POLYNOMIAL = 0x82F63B78  # of CRC-32C
 
 
 def index_path(path: Path) -> Path:
@@ -36,7 +37,7 @@ def index_path(path: Path) -> Path:
     if path.is_dir():
         found = sorted(path.glob("*.index"))
         if len(found) != 1:
-            raise UserError(f"{path} holds {len(found)} index files: name the one that is meant")
+            raise UserError(f"{path} holds {len(found)} index files: name one of them")
         return found[0]
     name = path.name
     if ".data-" in name:
@@ -52,39 +53,40 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """
     index = index_path(path)
     entries = _entries(index)
-    header = dict(_fields(entries.pop(b"", b""), index))
-    if header.get(1, 0) != 1:
-        raise UserError(f"{index}: a checkpoint of one data file is wanted, not {header.get(1, 0)}")
+    data_files = _message(entries.pop(b"", b""), index)[0].get(1, 0)
+    if data_files != 1:
+        raise UserError(f"{index}: a checkpoint must have one data file, not {data_files}")
     data = index.with_suffix(".data-00000-of-00001")
     if not data.is_file():
         raise UserError(f"{data} does not exist: it belongs to {index}")
     values = np.memmap(data, np.uint8, "r") if data.stat().st_size else np.zeros(0, np.uint8)
     tensors, others = {}, {}
     for key, entry in entries.items():
-        fields = dict(_fields(entry, index))
-        shape = tuple(_dimensions(fields.get(2, b""), index))
-        offset, size = fields.get(4, 0), fields.get(5, 0)
-        kind = fields.get(1, 0)
+        name = key.decode()
+        numbers, parts = _message(entry, index)
+        kind, offset, size = (numbers.get(field, 0) for field in (1, 4, 5))
         if kind != FLOAT:
-            others[key.decode()] = TYPES.get(kind, f"number {kind} of TensorFlow's")
+            others[name] = TYPES.get(kind, f"number {kind} of TensorFlow's")
             continue
-        if size != 4 * int(np.prod(shape, dtype=np.int64)):
-            raise UserError(f"{index} is damaged: {key!r} of shape {shape} has {size} bytes")
+        dimensions = _message(b"".join(parts.get(2, [])), index)[1].get(2, [])
+        shape = tuple(_message(dimension, index)[0].get(1, 0) for dimension in dimensions)
+        if size != 4 * math.prod(shape):
+            raise UserError(f"{index} is damaged: {name!r} of shape {shape} has {size} bytes")
         if offset + size > len(values):
             raise UserError(
-                f"{data} is cut short: {key.decode()} ends at byte {offset + size}, the file has "
+                f"{data} is cut short: {name} ends at byte {offset + size}, the file has "
                 f"{len(values)}"
             )
         tensor = values[offset : offset + size].view("<f4").reshape(shape)
         if not np.isfinite(tensor).all():
-            raise UserError(f"{data} is damaged: {key.decode()} has values that are not finite")
-        tensors[key.decode()] = np.array(tensor, np.float32)
+            raise UserError(f"{data} is damaged: {name} has values that are not finite")
+        tensors[name] = np.array(tensor, np.float32)
     return tensors, others
 
 
 def _entries(index: Path) -> dict[bytes, bytes]:
     if not index.is_file():
-        raise UserError(f"{index} does not exist: a checkpoint's index file is wanted")
+        raise UserError(f"{index} does not exist: pass a checkpoint's index file")
     content = index.read_bytes()
     if len(content) < FOOTER or struct.unpack_from("<Q", content, len(content) - 8)[0] != MAGIC:
         raise UserError(f"{index} is damaged, or not the index of a TensorFlow checkpoint")
@@ -118,32 +120,28 @@ def _block(content: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += added + length
 
 
-def _fields(message: bytes, index: Path) -> Iterator[tuple[int, int | bytes]]:
-    """Yields the numbers and values of a protocol buffer's fields."""
+def _message(message: bytes, index: Path) -> tuple[dict[int, int], dict[int, list[bytes]]]:
+    """Returns a protocol buffer's integers and its byte strings, by the numbers of the fields."""
+    numbers: dict[int, int] = {}
+    parts: dict[int, list[bytes]] = {}
     at = 0
     try:
         while at < len(message):
             tag, at = _varint(message, at)
-            number, kind = tag >> 3, tag & 7
+            field, kind = tag >> 3, tag & 7
             if kind == 0:
-                value, at = _varint(message, at)
+                numbers[field], at = _varint(message, at)
             elif kind == 2:
                 length, at = _varint(message, at)
-                value, at = message[at : at + length], at + length
-            elif kind in (1, 5):
-                length = 8 if kind == 1 else 4
-                value, at = message[at : at + length], at + length
+                parts.setdefault(field, []).append(message[at : at + length])
+                at += length
+            elif kind in (1, 5):  # a fixed number, of which none is needed
+                at += 8 if kind == 1 else 4
             else:
-                raise ValueError(f"field {number} of unknown kind {kind}")
-            yield number, value
+                raise ValueError(f"field {field} of unknown kind {kind}")
     except (IndexError, ValueError) as error:
         raise UserError(f"{index} is damaged: {error}") from None
-
-
-def _dimensions(shape: bytes, index: Path) -> Iterator[int]:
-    for number, dimension in _fields(shape, index):
-        if number == 2:
-            yield dict(_fields(dimension, index)).get(1, 0)
+    return numbers, parts
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
@@ -159,10 +157,5 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
 
 def _masked_crc(content: bytes) -> int:
     """Returns the CRC-32C of bytes, turned and shifted as LevelDB stores it."""
-    crc = 0xFFFFFFFF
-    for byte in content:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ POLYNOMIAL * (crc & 1)
-    crc ^= 0xFFFFFFFF
+    crc = crc32c(content)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

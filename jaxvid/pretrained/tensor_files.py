@@ -16,20 +16,20 @@ EXTRA = "pip install 'jaxvid[convert]'"
 def read(path: Path) -> dict[str, np.ndarray]:
     """Reads the tensors of a file by name, numbers of any precision as float32.
 
-    The suffix says what it is. Raises UserError for another suffix, for a file that is damaged or
+    The suffix decides how. Raises UserError for another suffix, for a file that is damaged or
     not a plain dictionary from names to tensors, for values that are not finite, and where the
     library that reads it is not installed.
     """
     if path.is_dir():
-        raise UserError(f"{path} is a folder: a file of weights is wanted")
+        raise UserError(f"{path} is a folder, must be a file of weights")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise UserError(f"{path}: a name that ends in {', '.join(READERS)} is wanted")
+        raise UserError(f"{path}: the name must end in {', '.join(READERS)}")
     tensors = {}
     for name, tensor in reader(path).items():
         # By name: the kind of ml_dtypes' bfloat16 is that of raw bytes.
         if tensor.dtype.kind not in "biuf" and tensor.dtype.name != "bfloat16":
-            raise UserError(f"{path}: {name} is of type {tensor.dtype}: real numbers are wanted")
+            raise UserError(f"{path}: {name} is of type {tensor.dtype}, must be real numbers")
         tensors[name] = np.asarray(tensor, np.float32)
         if not np.isfinite(tensors[name]).all():
             raise UserError(f"{path} is damaged: {name} has values that are not finite")
@@ -87,20 +87,20 @@ def _read_torch(path: Path) -> Mapping[str, np.ndarray]:
         reason = (str(error) or "it ends too soon").splitlines()[0].partition(". ")[0]
         raise UserError(f"{path} is damaged: {reason}") from None
     if not isinstance(content, Mapping):
-        raise UserError(f"{path} holds a {type(content).__name__}: a state dictionary is wanted")
+        raise UserError(f"{path} holds a {type(content).__name__}, must be a state dictionary")
     others = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
     if others:
         raise UserError(
-            f"{path} holds more than a plain state dictionary ({', '.join(others[:3])}): names and "
-            "their tensors are wanted"
+            f"{path} holds more than a plain state dictionary ({', '.join(others[:3])}): all "
+            "values must be tensors"
         )
     tensors = {}
     for name, tensor in content.items():
         if not isinstance(name, str):
-            raise UserError(f"{path} has the key {name!r}: names of tensors are wanted")
+            raise UserError(f"{path} has the key {name!r}: keys must be names of tensors")
         kind = _unread(tensor)
         if kind:
-            raise UserError(f"{path}: {name} is {kind}, which is not read: real numbers are wanted")
+            raise UserError(f"{path}: {name} is {kind}, which is not read: must be real numbers")
         tensors[name] = tensor.detach().float().numpy()
     return tensors
 

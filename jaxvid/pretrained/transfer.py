@@ -1,13 +1,16 @@
-"""Moving tensors into variables with an account of both: nothing is lost, nothing made up."""
+"""Moving tensors into variables with an account of both: none is lost, none is made up."""
 
-from collections.abc import Iterable, Mapping
+import fnmatch
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from flax.traverse_util import flatten_dict
+from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
+from jaxvid.pretrained import tensor_files
 from jaxvid.pretrained.loaded import Loaded
 
 TREES = ("params", "batch_stats")
@@ -26,45 +29,42 @@ class WeightFile:
         self.path, self.tensors, self.others = path, tensors, others or {}
         self.went = {name: [f"nowhere: of type {kind}"] for name, kind in self.others.items()}
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads a file of named tensors. Raises UserError."""
+        file = cls(path, tensor_files.read(path))
+        file.drop("a counter of training steps", "*num_batches_tracked")
+        return file
+
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
 
     def take(self, name: str, ndim: int | None = None) -> np.ndarray:
         """Returns a tensor. Raises UserError where it is missing or has other than `ndim` axes."""
         if name in self.others:
-            raise UserError(
-                f"{self.path}: {name} is of type {self.others[name]}: float32 is wanted"
-            )
+            raise UserError(f"{self.path}: {name} is of type {self.others[name]}, must be float32")
         if name not in self.tensors:
             raise UserError(f"{self.path} has no tensor {name}: is it another network's file?")
         tensor = self.tensors[name]
         if ndim is not None and tensor.ndim != ndim:
-            raise UserError(f"{self.path}: {name} is {tensor.shape}: {ndim} axes are wanted")
+            raise UserError(f"{self.path}: {name} is {tensor.shape}, must have {ndim} axes")
         return tensor
 
-    def check_norm(self, names: Iterable[str], variance: str, width: int, epsilon: float) -> None:
+    def check_norm(self, names: list[str], variance: str, width: int, epsilon: float) -> None:
         """Raises UserError for tensors of a batch norm that are not (width,), or no variance."""
         for name in (*names, variance):
             shape = self.take(name).shape
             if shape != (width,):
-                raise UserError(f"{self.path}: {name} is {shape}: ({width},) is wanted")
+                raise UserError(f"{self.path}: {name} is {shape}, must be ({width},)")
         lowest = self.take(variance).min(initial=0)
         if lowest <= -epsilon:
             raise UserError(f"{self.path}: {variance} has {lowest:g}: no variance is negative")
 
-    def drop(self, names: Iterable[str], reason: str) -> None:
-        """Leaves tensors where they are, those that the file has."""
-        for name in names:
-            if name in self.tensors:
+    def drop(self, reason: str, *patterns: str) -> None:
+        """Leaves out the tensors whose names match a pattern, as file names do."""
+        for pattern in patterns:
+            for name in fnmatch.filter(self.tensors, pattern):
                 self.went.setdefault(name, []).append(f"nowhere: {reason}")
-
-    def drop_under(self, prefix: str, reason: str) -> None:
-        """Leaves the tensors whose names begin so."""
-        self.drop([name for name in self.tensors if name.startswith(prefix)], reason)
-
-    def drop_ending(self, suffix: str, reason: str) -> None:
-        """Leaves the tensors whose names end so."""
-        self.drop([name for name in self.tensors if name.endswith(suffix)], reason)
 
 
 class Transfer:
@@ -96,6 +96,12 @@ class Transfer:
         for name in names:
             file.went.setdefault(name, []).append(variable)
 
+    def put_layer(self, layer: str, kernel: np.ndarray, file: WeightFile, original: str) -> None:
+        """Sets a layer's kernel, made of the file's `original`.weight, and its bias."""
+        self.put(f"params/{layer}/kernel", kernel, file, f"{original}.weight")
+        bias = f"{original}.bias"
+        self.put(f"params/{layer}/bias", file.take(bias), file, bias)
+
     def keep(self, prefix: str, reason: str) -> None:
         """Leaves the variables under a path at their initial values, those not set so far."""
         for name in self.shapes:
@@ -103,12 +109,16 @@ class Transfer:
             if inside and name not in self.values:
                 self.initial.setdefault(name, reason)
 
-    def keep_rest(self, model: Any) -> None:
-        """Leaves the parts around the backbone, of which published networks have none."""
-        own = {"encoder": f"config.model.encoder={model.encoder}"}
-        own["pooling"] = f"config.model.pooling={model.pooling}"
+    def leave(self, prefix: str, reason: str, file: WeightFile, *patterns: str) -> None:
+        """Leaves the variables under a path, and drops the tensors that would fill them."""
+        self.keep(prefix, reason)
+        file.drop(reason, *patterns)
+
+    def keep_rest(self, model: ConfigDict) -> None:
+        """Leaves the parts around the backbone, which no published network has."""
         for part in sorted({name.split("/")[1] for name in self.shapes} - {"backbone"}):
-            self.keep(part, f"the published network has no such part ({own.get(part, part)})")
+            own = f"config.model.{part}={model[part]}" if part in model else part
+            self.keep(part, f"the published network has no such part ({own})")
 
     def classifier(self, *parts: tuple[WeightFile, str, str], inputs_first: bool = False) -> None:
         """Sets the classifier from files with the names of its kernel and its bias.
@@ -118,48 +128,31 @@ class Transfer:
         classes or reads something else, it keeps its initial values.
         """
         kernel, bias = "params/classifier/kernel", "params/classifier/bias"
-        if kernel not in self.shapes:
-            for file, *names in parts:
-                file.drop(names, "the model has no classifier")
-            return
-        kernels = []
-        for file, kernel_name, bias_name in parts:
-            whole = file.take(kernel_name)
-            ones = whole.shape[:-2] if inputs_first else whole.shape[2:]
-            if whole.ndim < 2 or any(size != 1 for size in ones):
-                wanted = "(1, ..., E, N)" if inputs_first else "(N, E, 1, ...)"
-                raise UserError(f"{file.path}: {kernel_name} is {whole.shape}: {wanted} is wanted")
-            matrix = (
-                whole.reshape(whole.shape[-2:])
-                if inputs_first
-                else whole.reshape(whole.shape[:2]).T
-            )
-            kernels.append(matrix)
-            shape = file.take(bias_name).shape
-            if shape != matrix.shape[1:]:
-                raise UserError(
-                    f"{file.path}: {bias_name} is {shape}: {matrix.shape[1:]} is wanted"
-                )
-        wanted, found = self.shapes[kernel], kernels[0].shape
-        width = sum(k.shape[0] for k in kernels)
-        if any(k.shape[1] != wanted[1] for k in kernels):
-            reason = f"another number of classes: {found[-1]} in the file, {wanted[1]} here"
-        elif any(name.startswith("params/encoder/") for name in self.shapes) or width != wanted[0]:
+        matrices = [_matrix(*part, inputs_first) for part in parts] if kernel in self.shapes else []
+        stacked = np.concatenate(matrices) if len({m.shape[1] for m in matrices}) == 1 else None
+        if not matrices:
+            reason = "the model has no classifier"
+        elif stacked is None or stacked.shape[1] != self.shapes[kernel][1]:
+            found, ours = matrices[0].shape[1], self.shapes[kernel][1]
+            reason = f"another number of classes: {found} in the file, {ours} here"
+        elif (
+            any(name.startswith("params/encoder/") for name in self.shapes)
+            or stacked.shape != self.shapes[kernel]
+        ):
             reason = "the published classifier reads the backbone's features and nothing else"
         else:
-            biases = [file.take(name) for file, _, name in parts]
-            stacked, added = np.concatenate(kernels), np.sum(biases, axis=0)
+            added = np.sum([file.take(name) for file, _, name in parts], axis=0)
             for file, kernel_name, bias_name in parts:
                 self.put(kernel, stacked, file, kernel_name)
                 self.put(bias, added, file, bias_name)
             return
         self.keep("classifier", reason)
         for file, *names in parts:
-            file.drop(names, reason)
+            file.drop(reason, *names)
 
     def loaded(self) -> Loaded:
-        """Returns the account. Raises UserError for a tensor that nothing was said about."""
-        tensors = {}
+        """Returns the account. Raises UserError for a tensor that is not accounted for."""
+        tensors: dict[str, str] = {}
         for file in self.files:
             left = sorted(file.tensors.keys() - file.went.keys())
             if left:
@@ -170,13 +163,12 @@ class Transfer:
                 )
             prefix = f"{file.path.name}: " if len(self.files) > 1 else ""
             tensors |= {prefix + name: ", ".join(places) for name, places in file.went.items()}
-        errors = self.errors()
         return Loaded(
             self.values,
             tensors,
             self.initial,
             tuple(self.notes),
-            errors or None,
+            self.errors() or None,
             training_notes=tuple(self.training_notes),
         )
 
@@ -190,7 +182,21 @@ class Transfer:
         return {"all": float(np.sqrt(missed / whole)), **each}
 
 
-def modalities(config: Any) -> list[tuple[str, str, str]]:
+def _matrix(file: WeightFile, kernel: str, bias: str, inputs_first: bool) -> np.ndarray:
+    """Returns a classifier's kernel as (E,N). Raises UserError where it is none."""
+    whole = file.take(kernel)
+    features, classes = (-2, -1) if inputs_first else (1, 0)
+    if whole.ndim < 2 or whole.size != whole.shape[features] * whole.shape[classes]:
+        expected = "(1, ..., E, N)" if inputs_first else "(N, E, 1, ...)"
+        raise UserError(f"{file.path}: {kernel} is {whole.shape}, must be {expected}")
+    matrix = np.moveaxis(whole, (features, classes), (-2, -1)).reshape(-1, whole.shape[classes])
+    shape = file.take(bias).shape
+    if shape != matrix.shape[1:]:
+        raise UserError(f"{file.path}: {bias} is {shape}, must be {matrix.shape[1:]}")
+    return matrix
+
+
+def modalities(config: ConfigDict) -> list[tuple[str, str, str]]:
     """Returns the path of each backbone in a model, its name and the modality that it reads."""
     model = config.model
     if model.backbone == "two_stream":
@@ -198,4 +204,6 @@ def modalities(config: Any) -> list[tuple[str, str, str]]:
             ("backbone/rgb", model.rgb_backbone, "rgb"),
             ("backbone/flow", model.flow_backbone, "flow"),
         ]
+    if model.backbone == "conv_fusion":
+        return [("backbone/spatial", "vgg16", "rgb"), ("backbone/temporal", "vgg16", "flow")]
     return [("backbone", model.backbone, config.data.modality)]

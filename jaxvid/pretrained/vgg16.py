@@ -1,56 +1,51 @@
 """ImageNet's VGG-16 from torchvision's state dictionary: per frame, or both towers of paper C.
 
-The paper's temporal tower starts from the same weights but for its first layer, which is random.
+The paper's temporal tower starts from the same weights except for its first layer, which is random.
 """
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.models.vgg import STAGES
-from jaxvid.pretrained import tensor_files
-from jaxvid.pretrained.convolutions import put_convolution, put_fully_connected
-from jaxvid.pretrained.loaded import Loaded
+from jaxvid.pretrained.loaded import Loaded, Names
+from jaxvid.pretrained.torch_layers import conv_kernel, mean_kernel, put_fully_connected
 from jaxvid.pretrained.transfer import RANDOM_STEM, Transfer, WeightFile, modalities
 
 # torchvision numbers the convolutions among their ReLUs and poolings.
 _PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 _NAMES = [f"conv{s}_{n}" for s, (count, _) in enumerate(STAGES, 1) for n in range(1, count + 1)]
 CONVOLUTIONS = {name: f"features.{place}" for name, place in zip(_NAMES, _PLACES, strict=True)}
+LAST = CONVOLUTIONS["conv5_3"]
 FULLY_CONNECTED = {"fc6": "classifier.0", "fc7": "classifier.3"}
 FC8 = "classifier.6"
 
 
-def read(path: Path, shapes: Any, config: ConfigDict) -> Loaded:
+def read(path: Path, shapes: Any, config: ConfigDict, class_names: Names) -> Loaded:
     """Reads the file into the model's towers. Raises UserError."""
-    file = WeightFile(path, tensor_files.read(path))
+    file = WeightFile.read(path)
     transfer = Transfer(shapes, file)
-    model = config.model
-    towers = modalities(config)
-    if model.backbone == "conv_fusion":
-        towers = [("backbone/spatial", "vgg16", "rgb"), ("backbone/temporal", "vgg16", "flow")]
+    model, towers = config.model, modalities(config)
     for tower, _, modality in towers:
         _put_tower(transfer, file, tower, modality, config)
-
     if model.backbone == "conv_fusion":
         _put_fusion(transfer, file)
     elif model.fully_connected:
         fit = [
-            put_fully_connected(transfer, file, tower, FULLY_CONNECTED, CONVOLUTIONS["conv5_3"])
+            put_fully_connected(transfer, file, tower, FULLY_CONNECTED, LAST)
             for tower, _, _ in towers
         ]
         if fit == [True]:
             transfer.classifier((file, f"{FC8}.weight", f"{FC8}.bias"))
     # What found no place so far finds none.
     transfer.keep("classifier", "the published one reads FC7 of a frame's VGG-16")
-    left = {name for name in file.tensors if name.startswith("classifier.")} - file.went.keys()
-    file.drop(left, "the model has no such fully connected layer")
+    left = [n for n in file.tensors if n.startswith("classifier.") and n not in file.went]
+    file.drop("the model has no such fully connected layer", *left)
     transfer.keep_rest(model)
     if model.image_norm != "imagenet" and any(modality == "rgb" for _, _, modality in towers):
         transfer.notes.append(
-            "these weights were trained on pictures with ImageNet's mean and deviation: "
+            "these weights were trained on images with ImageNet's mean and deviation: "
             "config.model.image_norm=imagenet"
         )
     return transfer.loaded()
@@ -60,16 +55,14 @@ def _put_tower(
     transfer: Transfer, file: WeightFile, tower: str, modality: str, config: ConfigDict
 ) -> None:
     for name, original in CONVOLUTIONS.items():
-        kernel = file.take(f"{original}.weight", 4).transpose(2, 3, 1, 0)[None]
+        weight = conv_kernel(file, f"{original}.weight", 4)
         if name == "conv1_1" and modality == "flow":
             if config.init.flow_stem == "random":
-                transfer.keep(f"{tower}/{name}", RANDOM_STEM)
-                file.drop((f"{original}.weight", f"{original}.bias"), RANDOM_STEM)
+                transfer.leave(f"{tower}/{name}", RANDOM_STEM, file, f"{original}.*")
                 continue
             channels = transfer.shapes[f"params/{tower}/{name}/conv/kernel"][3]
-            # Cross-modality initialisation: Wang et al. 2016, "Temporal segment networks".
-            kernel = np.repeat(kernel.mean(axis=3, keepdims=True), channels, axis=3)
-        put_convolution(transfer, file, f"{tower}/{name}", original, kernel)
+            weight = mean_kernel(weight, channels)
+        transfer.put_layer(f"{tower}/{name}/conv", weight, file, original)
 
 
 def _put_fusion(transfer: Transfer, file: WeightFile) -> None:
@@ -79,4 +72,4 @@ def _put_fusion(transfer: Transfer, file: WeightFile) -> None:
         transfer.keep(f"backbone/{part}", fused)
     if "params/backbone/spatial_fc6/kernel" in transfer.shapes:
         layers = {"spatial_fc6": FULLY_CONNECTED["fc6"]}
-        put_fully_connected(transfer, file, "backbone", layers, CONVOLUTIONS["conv5_3"])
+        put_fully_connected(transfer, file, "backbone", layers, LAST)

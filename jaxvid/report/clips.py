@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from jaxvid.data import loading, sampling
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
-from jaxvid.experiment.experiment import Footage
+from jaxvid.experiment.data import PreparedData
 from jaxvid.report.preview import PICTURES
 
 FRAMES = 16  # of a moving clip on the page, at most
@@ -45,7 +45,7 @@ class Sprite:
     seconds: float
 
 
-def pictures(footage: Footage, clip_id: str, count: int = FRAMES) -> Pictures:
+def pictures(footage: PreparedData, clip_id: str, count: int = FRAMES) -> Pictures:
     """Returns up to `count` of the frames that an evaluation of one view reads, equally spaced."""
     video = footage.source[clip_id]
     times, chosen, seconds = _seen(video, footage.config)
@@ -56,7 +56,7 @@ def pictures(footage: Footage, clip_id: str, count: int = FRAMES) -> Pictures:
     return Pictures(frames, places, len(chosen), seconds)
 
 
-def sprites(footage: Footage, clip_ids: list[str], count: int = FRAMES) -> Iterator[Sprite]:
+def sprites(footage: PreparedData, clip_ids: list[str], count: int = FRAMES) -> Iterator[Sprite]:
     """Yields each clip as a sprite of `count` frames, in order, from `data.threads` threads."""
 
     def one(clip_id: str) -> Sprite:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxvid.experiment.experiment import Footage
+from jaxvid.experiment.data import PreparedData
 from jaxvid.report import clips, page_data
 from jaxvid.report.runs import Run
 from jaxvid.runtime import files
@@ -27,7 +27,7 @@ Places = dict[str, np.ndarray | None]
 
 
 def write(
-    path: Path, runs: list[Run], places: Places, footage: Footage | None, lacks: dict[str, str]
+    path: Path, runs: list[Run], places: Places, footage: PreparedData | None, lacks: dict[str, str]
 ) -> Path:
     """Writes the page of the first of `runs`, compared with the others. Returns its path.
 
@@ -67,7 +67,7 @@ def render(title: str, data: dict[str, Any], pictures: list[Any]) -> str:
     return text
 
 
-def _pictures(run: Run, footage: Footage) -> list[list[Any] | None]:
+def _pictures(run: Run, footage: PreparedData) -> list[list[Any] | None]:
     """Returns for every clip its sprite as the page reads it, or None where there is no room."""
     ids = run.scored.clips
     found: list[list[Any] | None] = [None] * len(ids)

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.data import loading, pipeline
 from jaxvid.errors import UserError
-from jaxvid.experiment.experiment import Footage
+from jaxvid.experiment.data import PreparedData
 from jaxvid.runtime import files
 from jaxvid.skeletons import SKELETONS
 
@@ -38,7 +38,7 @@ def preview(config: ConfigDict, path: Path) -> list[str]:
     if config.model.system == "sift":
         raise UserError("--mode=preview shows a network's clips: sift reads whole frames")
     dataset = loading.load(config.data, config.seed)
-    footage = Footage(config, dataset, loading.open_records(dataset, config.data))
+    footage = PreparedData(config, dataset, loading.open_records(dataset, config.data))
     clips = footage.clips("train")
     settings = loading.clip_settings(config.data)
     drawn = [

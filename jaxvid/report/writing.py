@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxvid.classical.experiment import SiftExperiment
 from jaxvid.data import pipeline
 from jaxvid.errors import UserError
-from jaxvid.experiment.experiment import Experiment, Footage
+from jaxvid.experiment.data import PreparedData
+from jaxvid.experiment.experiment import Experiment
+from jaxvid.experiment.restore import restore
 from jaxvid.report import attention, classes, clips, curves, feature_maps, page, runs, tsne
 from jaxvid.report.preview import PICTURES
 from jaxvid.report.runs import Run
@@ -36,15 +39,15 @@ def write(
     workdir: Path,
     folder: Path,
     config: ConfigDict | None,
-    footage: Footage | None,
+    experiment: Experiment | SiftExperiment | None,
     others: Sequence[Path] = (),
     chosen: str = "",
     lacks_clips: str = "",
 ) -> Written:
     """Draws the figures of an evaluation in `folder` and writes its `report.html`.
 
-    `footage`: the run's dataset with its records, an Experiment for a network; None where it is not
-    at hand, for the reason `lacks_clips`. `others`: workdirs to compare with. `chosen`: the names
+    `experiment`: the run's; None where its dataset is not at hand, for the reason `lacks_clips`.
+    `others`: workdirs to compare with. `chosen`: the names
     of the classes of the second t-SNE, with commas between them; by default those most often
     confused. Raises UserError where a workdir has no evaluation or a class is not known.
     """
@@ -52,19 +55,19 @@ def write(
     run = compared[0]
     names = classes_of(chosen, run.scored.class_names)
     lacks = dict(run.lacks)
-    if footage is None:
+    if experiment is None:
         lacks["clips"] = f"no clips: {lacks_clips}"
     else:
-        missing = sum(clip not in footage.source for clip in run.scored.clips)
+        missing = sum(clip not in experiment.data.source for clip in run.scored.clips)
         if missing:
             lacks["clips"] = f"{missing} of {len(run.scored.clips)} clips are not in the dataset"
-            footage = footage if missing < len(run.scored.clips) else None
+            experiment = experiment if missing < len(run.scored.clips) else None
     places = {each.name: _places(each) for each in compared}
     if places[run.name] is None and "embeddings" not in lacks:
         lacks["embeddings"] = f"no t-SNE: it needs {tsne.FEWEST} clips that differ"
-    drawer = _Drawer(run, compared, places, footage, lacks, folder / FIGURES)
+    drawer = _Drawer(run, compared, places, experiment, lacks, folder / FIGURES)
     drawer.draw(names)
-    written = page.write(folder / PAGE, compared, places, footage, lacks)
+    written = page.write(folder / PAGE, compared, places, drawer.footage, lacks)
     return Written(written, drawer.written, lacks)
 
 
@@ -96,9 +99,13 @@ class _Drawer:
     run: Run
     compared: list[Run]
     places: dict[str, np.ndarray | None]
-    footage: Footage | None
+    experiment: Experiment | SiftExperiment | None
     lacks: dict[str, str]
     folder: Path
+
+    @property
+    def footage(self) -> PreparedData | None:
+        return self.experiment.data if self.experiment else None
 
     def draw(self, chosen: list[int]) -> None:
         self.written: list[Path] = []
@@ -187,7 +194,7 @@ class _Drawer:
         return [int(i) for i in picked or order[:1]]
 
     def _feature_maps(self) -> None:
-        experiment = self.footage
+        experiment = self.experiment
         if not isinstance(experiment, Experiment):
             system = self.run.config.model.system if self.run.config is not None else "fusion"
             why = "the clips are not at hand"
@@ -195,18 +202,17 @@ class _Drawer:
                 why = f"{system} has no layers"
             self.lacks["feature_maps"] = f"no feature maps: {why}"
             return
-        from jaxvid.evaluation.evaluate import restore
-
         [i] = self._examples(2)[-1:]
         clip_id = self.run.scored.clips[i]
-        views = pipeline.eval_clip(experiment.source[clip_id], experiment.clip_settings, views=1)
+        data = experiment.data
+        views = pipeline.eval_clip(data.source[clip_id], data.clip_settings, views=1)
         middle = experiment.config.data.num_frames // 2
         try:
-            _, variables = restore(experiment, self.run.workdir)
+            _, variables = restore(experiment.network, self.run.workdir)
         except UserError as error:
             self.lacks["feature_maps"] = f"no feature maps: {error}"
             return
-        layers = feature_maps.compute(experiment.model, variables, views, middle)
+        layers = feature_maps.compute(experiment.network.model, variables, views, middle)
         if not layers:
             self.lacks["feature_maps"] = "no feature maps: the model has no convolutions of frames"
             return

@@ -30,7 +30,7 @@ class Bar:
             TextColumn("{task.fields[shown]}"),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=quiet or not console.is_terminal,
         )
         self._task = self._progress.add_task(description, total=total, completed=done, shown=shown)
         self._last_line = time.monotonic()

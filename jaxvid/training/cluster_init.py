@@ -1,38 +1,46 @@
-"""Fits the clusters of a soft aggregation to features of training clips, before the first step."""
+"""Starting values of a soft aggregation's clusters, fitted to features of training clips."""
 
+import functools
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
+from jaxvid.experiment import network as networks
 from jaxvid.experiment.experiment import Experiment
+from jaxvid.models.soft_aggregation import ALPHA, ENCODINGS
 from jaxvid.runtime import devices, distributed, files
-from jaxvid.runtime.devices import network_input
 
-STEPS_PER_CLUSTER = 32  # feature steps that the fit sees; more change its result little
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
+
+STEPS_PER_CLUSTER = 32  # feature steps that the fit reads; more change its result little
+# Of the features' mean variance: keeps a Gaussian that holds only a few from shrinking to a point.
+_VARIANCE_FLOOR = 1e-3
 
 
 def are_fitted(model: ConfigDict) -> bool:
-    """Tells whether a model config's clusters start from data."""
+    """Whether a model config's clusters start from data."""
     return model.pooling.startswith("soft_") and model.cluster_start == "data"
 
 
 def starting_values(
     experiment: Experiment, variables: dict[str, Any], clips: list[Clip], file: Path
 ) -> dict[str, Any]:
-    """Returns the model's parameters with fitted clusters: those in `file`, which else is written.
+    """Returns the model's parameters with fitted clusters, read from `file` or written to it.
 
     Raises UserError where `file` does not hold the clusters of this model, and as `fit` does.
     """
     pooling = flatten_dict(variables["params"]["pooling"], sep="/")
     if not distributed.from_primary(file.is_file):
-        fitted = flatten_dict(fit(experiment, variables, clips)["pooling"], sep="/")
+        fitted = flatten_dict(fit(experiment, variables, clips), sep="/")
         if distributed.is_primary():
             files.write_arrays(file, {name: np.asarray(leaf) for name, leaf in fitted.items()})
     distributed.wait_for_all()
@@ -43,42 +51,107 @@ def starting_values(
 
 
 def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) -> dict[str, Any]:
-    """Returns the model's parameters with its pooling's clusters fitted to features of clips.
+    """Returns the pooling's parameters with its clusters fitted to features of clips.
 
     The features are the pooling's input under `variables`; clips are drawn by the config's seed.
     Raises UserError where the clips have too few feature steps for the clusters. Source: paper B,
     section 4.
     """
-    # Here, because scikit-learn takes a second to load, and most systems train without it.
-    from jaxvid.training.cluster_fit import initialize_from_features
+    config, data, network = experiment.config, experiment.data, experiment.network
 
-    config = experiment.config
+    def sequences_of(variables: dict[str, Any], clips: Any) -> jax.Array:
+        whole = network.devices.whole(variables)
+        return networks.apply(network.model, whole, clips).sequence
 
-    def sequences(variables: dict[str, Any], clips: Any) -> jax.Array:
-        whole = experiment.devices.whole(variables)
-        return experiment.model.apply(whole, network_input(clips), train=False).sequence
-
-    sequences = devices.jit(sequences, out_shardings=experiment.devices.replicated)
+    sequences = devices.jit(sequences_of, out_shardings=network.devices.replicated)
     order = np.random.default_rng(config.seed).permutation(len(clips))
-    stream = pipeline.eval_stream(
-        experiment.source,
-        [clips[i] for i in order],
-        experiment.clip_settings,
-        config.eval.batch_size,
-        views=1,
-        reading=experiment.reading,
-    )
-    wanted = STEPS_PER_CLUSTER * config.model.clusters
+    needed = STEPS_PER_CLUSTER * config.model.clusters
     features: list[np.ndarray] = []  # of each clip, (τ, D)
-    for batch in stream:
+    for batch in data.eval_batches([clips[i] for i in order], views=1):
         first_view = jax.tree.map(lambda views: views[:, 0], batch["clip"])
-        on_devices = experiment.devices.put_batch(first_view)
-        features.extend(np.asarray(sequences(variables, on_devices)))
-        if len(features) * len(features[0]) >= wanted:
+        found = sequences(variables, network.devices.put_batch(first_view))
+        features.extend(np.asarray(found))
+        if len(features) * len(features[0]) >= needed:
             break
-    steps = np.concatenate(features[: len(clips)])[:wanted]
+    steps = np.concatenate(features[: len(clips)])[:needed]
     try:
-        fitted = initialize_from_features(variables["params"]["pooling"], steps, config.seed)
+        return initialize_from_features(variables["params"]["pooling"], steps, config.seed)
     except ValueError as error:
         raise UserError(f"config.model.clusters={config.model.clusters}: {error}") from None
-    return {**variables["params"], "pooling": fitted}
+
+
+def initialize_from_features(
+    params: Mapping[str, Any], features: np.ndarray, seed: int, alpha: float = ALPHA
+) -> dict[str, Any]:
+    """Returns a soft pooling's parameters with its clusters fitted to features (n,D).
+
+    `params` is the tree of `SoftBoF`, `SoftVLAD`, `SoftFV` or `SoftConcat`, which stays as it is;
+    the projections are kept. Centres c (K,D) come from k-means, those of `SoftFV` and its scales
+    from a Gaussian mixture with diagonal covariances. All get w = 2 alpha c, b = -alpha ‖c‖², where
+    eq. 2 equals eq. 1. For `SoftFV` that stands in for the mixture's own posterior, which is
+    quadratic in x and so outside eq. 2: the Gaussians' shares and variances do not enter.
+    `alpha` should be the module's own. Deterministic in (features, seed).
+
+    Raises ValueError where `params` is not such a tree, `features` is not (n,D) or not finite, or
+    has fewer different rows than there are clusters. Source: the paper, section 4.
+    """
+    features = np.asarray(features, np.float64)
+    if features.ndim != 2 or not np.isfinite(features).all():
+        raise ValueError(f"features of shape {features.shape}: finite numbers (n, D) are needed")
+    distinct = len(np.unique(features, axis=0))
+    # The encodings of one tree share the fit where they have as many clusters.
+    k_means = functools.cache(functools.partial(_k_means, features, seed))
+
+    def fit(tree: Mapping[str, Any]) -> dict[str, Any]:
+        clusters, width = tree["weights"].shape
+        if features.shape[1] != width:
+            raise ValueError(f"features are {features.shape[1]} wide, the pooling's {width}")
+        if distinct < clusters:
+            raise ValueError(f"{distinct} different features are too few for {clusters} clusters")
+        fitted = {}
+        if "log_scales" in tree:
+            mixture = fit_mixture(features, clusters, seed)
+            centres = mixture.means_
+            fitted["log_scales"] = 0.5 * np.log(mixture.covariances_)
+        else:
+            centres = k_means(clusters)
+        if "centres" in tree:
+            fitted["centres"] = centres
+        fitted["weights"] = 2 * alpha * centres
+        fitted["biases"] = -alpha * (centres**2).sum(axis=1)
+        return {**tree, **{name: leaf.astype(np.float32) for name, leaf in fitted.items()}}
+
+    if "weights" in params:
+        return fit(params)
+    if not params or not set(params) <= set(ENCODINGS):
+        raise ValueError(f"parameters {sorted(params)} are not those of a soft aggregation")
+    return {method: fit(tree) for method, tree in params.items()}
+
+
+def _k_means(features: np.ndarray, seed: int, clusters: int) -> np.ndarray:
+    # Here, because scikit-learn takes a second to load, and most systems train without it.
+    from sklearn.cluster import KMeans
+
+    fitted = KMeans(clusters, n_init=1, random_state=seed).fit(features)
+    return fitted.cluster_centers_
+
+
+def fit_mixture(
+    features: np.ndarray, clusters: int, seed: int, iterations: int = 100
+) -> "GaussianMixture":
+    """Returns a Gaussian mixture with diagonal covariances, fitted to features (n, D)."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    mixture = GaussianMixture(
+        clusters,
+        covariance_type="diag",
+        # One cluster on features that are all the same has no variance to take a floor from.
+        reg_covar=max(_VARIANCE_FLOOR * float(features.var(axis=0).mean()), 1e-12),
+        max_iter=iterations,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        # A start may stop short of the likelihood's last digits.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(features)

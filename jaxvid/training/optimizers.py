@@ -1,41 +1,24 @@
-"""Optimisers and learning-rate schedules."""
+"""Optimisers: SGD and Adam, with weight decay, clipping and rates of their own for each part."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import optax
 from ml_collections import ConfigDict
 
-
-def schedule(train: ConfigDict, steps: int, steps_per_epoch: float) -> Callable[[int], float]:
-    """Returns the learning rate of each step: linear warm-up, then the schedule's fall."""
-    warmup = round(train.warmup_epochs * steps_per_epoch)
-    rate = train.learning_rate
-    if train.schedule == "cosine":
-        after = optax.cosine_decay_schedule(rate, max(1, steps - warmup))
-    elif train.schedule == "step":
-        boundaries = [round(epoch * steps_per_epoch) - warmup for epoch in train.step_epochs]
-        after = optax.piecewise_constant_schedule(
-            rate, {boundary: train.step_factor for boundary in boundaries}
-        )
-    else:
-        after = optax.constant_schedule(rate)
-    if not warmup:
-        return after
-    return optax.join_schedules([optax.linear_schedule(0.0, rate, warmup), after], [warmup])
+from jaxvid.training.schedule import Schedule
 
 
 def decays(params: Any) -> Any:
-    """Returns a tree of booleans: weight decay is for kernels.
+    """Returns a tree of booleans: weight decay applies to kernels.
 
-    Biases, batch norm and the clusters of soft aggregations are spared: they do not tend to zero.
+    Biases, batch norm and the clusters of soft aggregations are exempt: they do not tend to zero.
     """
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key.endswith("kernel"), params)
 
 
 def part_names(params: Any) -> Any:
-    """Returns a tree of names: whether a parameter is of the "backbone" or of the "head".
+    """Returns a tree of names: whether a parameter belongs to the "backbone" or to the "head".
 
     The head is all that is not the backbone: encoder, pooling, classifier.
     """
@@ -46,31 +29,28 @@ def part_names(params: Any) -> Any:
     return jax.tree_util.tree_map_with_path(part, params)
 
 
-def build(
-    train: ConfigDict, learning_rate: Callable[[int], float], frozen_steps: int = 0
-) -> optax.GradientTransformation:
+def build(train: ConfigDict, schedule: Schedule) -> optax.GradientTransformation:
     """Returns the optimiser that a config's `train` describes.
 
     sgd: decay is added to the gradient, Nesterov momentum. adam: decay is decoupled (AdamW). In the
-    first `frozen_steps` the backbone and its moments stay as they are; then they begin as at step
-    0, at the rate that the schedule has come to.
+    schedule's frozen steps the backbone and its moments stay as they are; then they begin as at
+    step 0, at the schedule's current rate.
     """
-    if frozen_steps or train.head_rate != 1:
-        return _by_part(train, learning_rate, frozen_steps)
+    if schedule.frozen_steps or train.head_rate != 1:
+        return _by_part(train, schedule)
     parts = [optax.clip_by_global_norm(train.clip_norm)] if train.clip_norm else []
+    rate = schedule.learning_rate
     if train.optimizer == "sgd":
         parts += [
             optax.add_decayed_weights(train.weight_decay, decays),
-            optax.sgd(learning_rate, train.momentum, nesterov=True),
+            optax.sgd(rate, train.momentum, nesterov=True),
         ]
     else:
-        parts += [optax.adamw(learning_rate, weight_decay=train.weight_decay, mask=decays)]
+        parts += [optax.adamw(rate, weight_decay=train.weight_decay, mask=decays)]
     return optax.chain(*parts)
 
 
-def _by_part(
-    train: ConfigDict, learning_rate: Callable[[int], float], frozen_steps: int
-) -> optax.GradientTransformation:
+def _by_part(train: ConfigDict, schedule: Schedule) -> optax.GradientTransformation:
     decay = optax.add_decayed_weights(train.weight_decay, decays)
     if train.optimizer == "sgd":
         rule = optax.chain(decay, optax.trace(train.momentum, nesterov=True))
@@ -78,11 +58,11 @@ def _by_part(
         rule = optax.chain(optax.scale_by_adam(), decay)
     # Each part has its own moments and, for Adam, its own count of steps to correct their bias by.
     rules = {
-        "backbone": optax.conditionally_mask(rule, lambda step: step >= frozen_steps),
+        "backbone": optax.conditionally_mask(rule, lambda step: step >= schedule.frozen_steps),
         "head": optax.chain(rule, optax.scale(train.head_rate)),
     }
     return optax.chain(
         optax.clip_by_global_norm(train.clip_norm) if train.clip_norm else optax.identity(),
         optax.partition(rules, part_names),
-        optax.scale_by_learning_rate(learning_rate),
+        optax.scale_by_learning_rate(schedule.learning_rate),
     )

@@ -1,6 +1,7 @@
 """A profile of some steps of a training: what the host and the devices did, and when."""
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,20 @@ class Trace:
     A context manager around a loop over the steps `first + 1` to `last`, each taken between `begin`
     and `end`; leaving it before the last traced step closes the trace after those that were taken.
     The steps in it are whole: earlier work is waited for before it begins, and the last step before
-    it ends. Warns of named steps that the loop will not take. Of several
-    processes only the first one is traced.
+    it ends. `show` receives the line that names the trace. Warns of named steps that the loop will
+    not take. Of several processes only the first one is traced.
     """
 
-    def __init__(self, train: ConfigDict, workdir: Path, first: int, last: int):
+    def __init__(
+        self,
+        train: ConfigDict,
+        workdir: Path,
+        first: int,
+        last: int,
+        show: Callable[[str], None] = lambda _: None,
+    ):
         asked = profiled_steps(train.profile_steps) if distributed.is_primary() else range(0)
-        self._folder = workdir / FOLDER
+        self._folder, self._show = workdir / FOLDER, show
         self._steps = range(max(asked.start, first + 1), min(asked.stop, last + 1))
         self._taken: list[int] = []
         self._tracing, self._step = False, ExitStack()
@@ -44,7 +52,7 @@ class Trace:
         return self
 
     def begin(self, step: int, state: Any) -> None:
-        """Is told before a step, with the state that it starts from."""
+        """Begins a step, from the state that it starts from."""
         if step not in self._steps:
             return
         if not self._tracing:
@@ -55,7 +63,7 @@ class Trace:
         self._step.enter_context(jax.profiler.StepTraceAnnotation("train", step_num=step))
 
     def end(self, step: int, state: Any) -> None:
-        """Is told after a step, with the state that it leads to."""
+        """Ends a step, with the state that it leads to."""
         if not self._tracing:
             return
         if step == self._steps[-1]:
@@ -74,11 +82,10 @@ class Trace:
         self._tracing = False
         jax.profiler.stop_trace()
         if self._taken:
-            print(
+            self._show(
                 f"the trace of {_named(self._taken)} is in {self._folder}: its "
                 "perfetto_trace.json.gz opens at https://ui.perfetto.dev, all of it with "
-                f"`pip install tensorboard xprof` and `tensorboard --logdir={self._folder}`",
-                flush=True,
+                f"`pip install tensorboard xprof` and `tensorboard --logdir={self._folder}`"
             )
 
 

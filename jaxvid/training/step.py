@@ -77,18 +77,18 @@ def train_step(
                 )
             labels = batch["label"]
             loss = losses.cross_entropy(outputs.logits, labels, train.label_smoothing).mean()
-            said = {"accuracy": (outputs.logits.argmax(-1) == labels).mean()}
+            metrics = {"accuracy": (outputs.logits.argmax(-1) == labels).mean()}
             if state.centers is not None:
-                said["cross_entropy"] = loss
-                said["center_loss"] = losses.center_loss(
+                metrics["cross_entropy"] = loss
+                metrics["center_loss"] = losses.center_loss(
                     outputs.embedding, labels, state.centers
                 ).mean()
-                loss += train.center_loss * said["center_loss"]
-            said["loss"] = loss
-            return loss, (updated.get("batch_stats", {}), said, outputs.embedding)
+                loss += train.center_loss * metrics["center_loss"]
+            metrics["loss"] = loss
+            return loss, (updated.get("batch_stats", {}), metrics, outputs.embedding)
 
-        gradient, (batch_stats, said, embedding) = jax.grad(loss_of, has_aux=True)(state.params)
-        return gradient, batch_stats, said, embedding
+        gradient, (batch_stats, metrics, embedding) = jax.grad(loss_of, has_aux=True)(state.params)
+        return gradient, batch_stats, metrics, embedding
 
     if train.accumulate == 1:
         gradient, batch_stats, metrics, embedding = gradient_on(state.batch_stats, batch, dropout)
@@ -121,16 +121,16 @@ def _accumulated(
     def add_part(carry: tuple[Any, Any], taken: Any) -> tuple[tuple[Any, Any], Any]:
         total, batch_stats = carry
         part, number = taken
-        gradient, batch_stats, said, embedding = gradient_on(
+        gradient, batch_stats, metrics, embedding = gradient_on(
             batch_stats, part, jax.random.fold_in(key, number)
         )
-        return (jax.tree.map(jnp.add, total, gradient), batch_stats), (said, embedding)
+        return (jax.tree.map(jnp.add, total, gradient), batch_stats), (metrics, embedding)
 
     start = jax.tree.map(jnp.zeros_like, state.params), state.batch_stats
-    (total, batch_stats), (said, embedding) = jax.lax.scan(
+    (total, batch_stats), (each, embedding) = jax.lax.scan(
         add_part, start, (divided, jnp.arange(parts))
     )
     gradient = jax.tree.map(lambda leaf: leaf / parts, total)
-    metrics = {name: values.mean() for name, values in said.items()}
+    metrics = {name: values.mean() for name, values in each.items()}
     embedding = embedding.reshape(-1, embedding.shape[-1])
     return gradient, batch_stats, metrics, embedding, divided["label"].reshape(-1)

@@ -38,7 +38,7 @@ def steps(folder: Path) -> list[int]:
 
 
 def damage(checkpoint: Path) -> str | None:
-    """Returns what is wrong with a checkpoint's folder, or None where it is as it was written."""
+    """Returns the damage of a checkpoint's folder, or None where it is as it was written."""
     try:
         sums = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -54,7 +54,7 @@ def damage(checkpoint: Path) -> str | None:
 
 
 def checksums(folder: Path, step: int) -> dict[str, int]:
-    """Returns the checksums of a whole checkpoint's files: what tells it from any other."""
+    """Returns the checksums of a whole checkpoint's files, which identify it."""
     return json.loads((folder / str(step) / SEAL).read_text(encoding="utf-8"))
 
 
@@ -65,7 +65,7 @@ def best_step(folder: Path) -> int | None:
         if damage(folder / str(step)) is None:
             text = (folder / str(step) / METRICS / METRICS).read_text(encoding="utf-8")
             measured[step] = json.loads(text)["accuracy"]
-    best = max(measured, key=measured.get, default=None)
+    best = max(measured, key=lambda step: measured[step], default=None)
     return None if best is None or measured[best] == UNMEASURED else best
 
 
@@ -77,10 +77,10 @@ def latest(folder: Path) -> int | None:
     found = steps(folder)
     for step in found[::-1]:
         checkpoint = folder.absolute() / str(step)
-        wrong = damage(checkpoint)
-        if wrong is None:
+        found_damage = damage(checkpoint)
+        if found_damage is None:
             return step
-        logger.warning("checkpoint %s is damaged: %s", checkpoint, wrong)
+        logger.warning("checkpoint %s is damaged: %s", checkpoint, found_damage)
     if found:
         raise UserError(f"no whole checkpoint is left to restore from {folder}")
     return None
@@ -103,22 +103,21 @@ def restore(
     return step, _restore(folder.absolute() / str(step), templates)
 
 
-def restore_any(folder: Path, name: str) -> tuple[int, Any] | None:
-    """Returns a step and its tree of a name, of whatever shapes, as NumPy arrays.
+def restore_any(folder: Path, name: str) -> tuple[int, Any]:
+    """Returns the latest whole step and its tree of a name, of any shapes, as NumPy arrays.
 
-    The step is the latest that is whole; None where there is no checkpoint at all. Raises UserError
-    where each of them is damaged.
+    Raises UserError where there is no whole checkpoint.
     """
     step = latest(folder)
     if step is None:
-        return None
+        raise UserError(f"{folder} has no checkpoint: train there first")
     with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
         saved = checkpointer.metadata(folder.absolute() / str(step) / name).item_metadata.tree
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     template = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), saved
     )
-    step, trees = restore(folder, {name: template}, step)
+    trees = _restore(folder.absolute() / str(step), {name: template})
     return step, jax.tree.map(np.asarray, trees[name])
 
 
@@ -139,7 +138,7 @@ def _restore(checkpoint: Path, templates: dict[str, Any]) -> dict[str, Any]:
 
 
 def _taking_part(templates: dict[str, Any]) -> ocp.options.MultiprocessingOptions | None:
-    """Returns that this process restores by itself, where what it wants is on its devices alone."""
+    """Returns options to restore in this process alone, where the trees are on its devices."""
     leaves = jax.tree.leaves(templates)
     if distributed.count() == 1 or not all(x.sharding.is_fully_addressable for x in leaves):
         return None
@@ -261,8 +260,8 @@ def _accuracy(metrics: dict[str, float]) -> float:
 
 
 def _is_full(message: str) -> bool:
-    said = "RESOURCE_EXHAUSTED", "No space left", "File too large", "Disk quota exceeded"
-    return any(words in message for words in said)
+    reasons = "RESOURCE_EXHAUSTED", "No space left", "File too large", "Disk quota exceeded"
+    return any(reason in message for reason in reasons)
 
 
 def _checksum(path: Path) -> int:

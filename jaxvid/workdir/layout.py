@@ -24,7 +24,7 @@ SPLIT_COLUMNS = ("clip", "label", "split", "group")
 
 
 def check(workdir: Path, config: ConfigDict) -> None:
-    """Sees whether a folder can be the workdir of a config: a new one, or one of the same config.
+    """Checks that a folder can be the workdir of a config: a new one, or one of the same config.
 
     Raises UserError where another config was trained there, naming the fields that differ, and
     where nothing can be written there.
@@ -55,8 +55,8 @@ def check_writable(workdir: Path) -> None:
 def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]) -> None:
     """Makes a folder the workdir of a config and the clips of a dataset that it trains on.
 
-    Its split.csv says of every clip of the dataset, also those that do not decode, on which side of
-    the split it stands. Raises UserError where a run there began with other clips: no batch would
+    Its split.csv has the split of every clip of the dataset, also of those that do not decode.
+    Raises UserError where a run there began with other clips: no batch would
     be what it was.
     """
     about = _about(dataset.class_names, clips)
@@ -83,7 +83,7 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
 
 
 def check_shared(workdir: Path) -> None:
-    """Sees whether all processes of a run have the same folder. Raises UserError."""
+    """Checks that all processes of a run have the same folder. Raises UserError."""
     if distributed.count() == 1:
         return
     name = distributed.from_primary(lambda: files.temporary_name(workdir / "shared").name)
@@ -95,8 +95,8 @@ def check_shared(workdir: Path) -> None:
     while not token.is_file():
         if time.monotonic() > deadline:
             raise UserError(
-                f"{workdir} is not the folder that process 0 has under this name: --workdir on a "
-                "disk that all processes share is wanted"
+                f"{workdir} is not the folder that process 0 has under this name: --workdir must "
+                "be on a disk that all processes share"
             )
         time.sleep(0.1)
     distributed.wait_for_all()
@@ -121,19 +121,19 @@ def found(workdir: Path, config: ConfigDict, class_names: tuple[str, ...]) -> No
 
 
 def class_names(workdir: Path) -> tuple[str, ...]:
-    """Returns the names of the classes that a workdir's model tells apart. Raises UserError."""
+    """Returns the class names of a workdir's model. Raises UserError."""
     path = workdir / DATASET
     if not path.is_file():
         raise UserError(f"{path} does not exist: nothing was trained in {workdir}")
     about = files.read_json(path)
     names = about.get("class_names") if isinstance(about, dict) else None
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
-        raise UserError(f"{path} is damaged: a list of class_names is wanted")
+        raise UserError(f"{path} is damaged: class_names must be a list of names")
     return tuple(names)
 
 
 def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Clip], split: str) -> None:
-    """Sees whether a workdir's model can be scored on the clips of a split of a dataset.
+    """Checks that a workdir's model can be scored on the clips of a split of a dataset.
 
     Raises UserError where its classes are others than the model's, or where test clips were trained
     on.
@@ -142,14 +142,14 @@ def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Clip], split: s
     if dataset.class_names != names:
         raise UserError(
             f"{dataset.name} has the classes {_shortened(dataset.class_names)}, and the model in "
-            f"{workdir} knows {_shortened(names)}: the same ones in the same order are wanted"
+            f"{workdir} has {_shortened(names)}: they must be the same in the same order"
         )
     sides = _sides(workdir)
     trained = [clip.id for clip in clips if sides.get(clip.id) == "train"]
     if split == "test" and trained:
         raise UserError(
             f"the run in {workdir} was trained on {len(trained)} of these {len(clips)} test clips, "
-            f"{trained[0]} among them: it is to be scored on its own split"
+            f"{trained[0]} among them: it must be scored on its own split"
         )
 
 
@@ -164,7 +164,7 @@ def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Clip] | Non
     models = {f: values for f, values in changed.items() if f.startswith(OF_THE_MODEL)}
     if models:
         raise UserError(f"the model in {workdir} is another one ({_listed(models)})")
-    changed = {
+    settings: dict[str, Any] = {
         field: value
         for field, (_, value) in changed.items()
         if field.startswith(("data.", "eval.", "train.dtype"))
@@ -173,10 +173,10 @@ def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Clip] | Non
     if clips is not None:
         sides, ids = _sides(workdir), {clip.id for clip in clips}
         if not all(sides.get(clip) == config.eval.split for clip in ids):
-            changed["clips"] = files.fingerprint(sorted(ids))[:8]
-    if not changed:
+            settings["clips"] = files.fingerprint(sorted(ids))[:8]
+    if not settings:
         return workdir
-    name = ",".join(f"{field.removeprefix('eval.')}={value}" for field, value in changed.items())
+    name = ",".join(f"{field.removeprefix('eval.')}={value}" for field, value in settings.items())
     return workdir / "evaluations" / name.replace("/", "-")[:200]
 
 

@@ -61,7 +61,7 @@ class Logs:
                 event = Event(step=step, wall_time=time.time(), summary=scalar(name, value))
                 self._events.write_event(event)
             self._events.flush()
-        except OSError as error:  # which does not say by itself where
+        except OSError as error:  # which does not name the folder
             raise OSError(error.errno, error.strerror, str(self._workdir)) from None
 
     def __exit__(self, *_: Any) -> None:

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
+from jaxvid.experiment.data import PreparedData
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.experiment.network import open_network
 from jaxvid.runtime import devices
@@ -64,8 +65,8 @@ class Collective:
     times: int
 
 
-class WithoutVideos(Experiment):
-    """An experiment whose dataset is not at hand: nothing is decoded."""
+class WithoutVideos(PreparedData):
+    """The data of an experiment whose dataset is not at hand: nothing is decoded."""
 
     def clips(self, split: str) -> list[Any]:
         """Returns as many places as an epoch of one step has clips."""
@@ -82,14 +83,12 @@ def lower(config: ConfigDict, classes: int, per_device: int) -> tuple[Any, Any]:
     config.train.batch_size = config.eval.batch_size = per_device * jax.device_count()
     network = open_network(config, classes)
     dataset = loading.without_videos(config.data, tuple(map(str, range(classes))))
-    experiment = WithoutVideos(config, network.model, network.devices, dataset, source=None)
-    trainer = Trainer(experiment, Path())
+    trainer = Trainer(Experiment(network, WithoutVideos(config, dataset, source=None)), Path())
 
     def placed(leaf: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
-    shapes = jax.eval_shape(trainer._create, trainer.key)
-    state = jax.tree.map(placed, shapes, trainer.layout)
+    state = jax.tree.map(placed, trainer.shapes, trainer.layout)
     size = config.train.batch_size
     clips = {
         name: jax.ShapeDtypeStruct((size, *shape), jnp.float32 if name == "skeleton" else jnp.uint8)
@@ -97,7 +96,7 @@ def lower(config: ConfigDict, classes: int, per_device: int) -> tuple[Any, Any]:
     }
     batch = {"clip": as_clip(clips), "label": jax.ShapeDtypeStruct((size,), jnp.int32)}
     batch = jax.tree.map(lambda leaf: placed(leaf, network.devices.batch), batch)
-    return trainer.compile_step().lower(state, batch, trainer.key), shapes
+    return trainer.compile_step().lower(state, batch, trainer.key), trainer.shapes
 
 
 def read(program: str) -> list[Collective]:

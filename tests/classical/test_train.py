@@ -9,7 +9,7 @@ from jaxvid import main as command
 from jaxvid.classical import train
 from jaxvid.classical.encodings import ENCODINGS
 from jaxvid.classical.evaluate import evaluate, score
-from jaxvid.classical.experiment import Stages, open_experiment
+from jaxvid.classical.experiment import Stages, describe, open_experiment
 from jaxvid.classical.train import Trainer
 from jaxvid.config import files as config_files
 from jaxvid.errors import UserError
@@ -84,8 +84,8 @@ def test_command_trains_resumes_and_evaluates(arguments, tmp_path, capsys):
     for given, message in (
         (["--config.sift.clusters=5"], "sift.clusters: 4 there, 5 now"),
         (["--mode=eval", "--config.sift.frames=3"], "the model in .* is another one"),
-        (["--config.eval.views=2"], "config.eval.views=2: sift has 1 alone"),
-        (["--config.eval.checkpoint=best"], "config.eval.checkpoint=best: sift has last alone"),
+        (["--config.eval.views=2"], "config.eval.views=2: must be 1 for sift"),
+        (["--config.eval.checkpoint=best"], "config.eval.checkpoint=best: must be last for sift"),
         (["--mode=eval", "--config.data.modality=flow"], "data.modality: 'rgb' there, 'flow' now"),
     ):
         assert command.main([*arguments, *given]) == 2
@@ -98,7 +98,7 @@ def test_interrupted_anywhere_it_ends_the_same(config, tmp_path, monkeypatch, en
     config.sift.encoder = encoder
     experiment = open_experiment(config)
     Trainer(experiment, tmp_path / "whole").run()
-    killed = Stages.of(tmp_path / "killed")
+    killed = Stages(tmp_path / "killed")
     second = killed.encodings / "0000005.npz"
     for moment in (lambda: True, killed.codebook.is_file, second.is_file):
         Trainer(experiment, tmp_path / "killed").run(moment)
@@ -122,12 +122,12 @@ def test_interrupted_anywhere_it_ends_the_same(config, tmp_path, monkeypatch, en
 def test_scores_are_those_of_each_clip_alone(config, tmp_path):
     experiment = open_experiment(config)
     Trainer(experiment, tmp_path).run()
-    stages = Stages.of(tmp_path)
+    stages = Stages(tmp_path)
     codebook, svm = stages.load_codebook("vlad"), stages.load_svm()
     scores = score(experiment, codebook, svm)
-    assert scores.labels.tolist() == [clip.label for clip in experiment.clips("test")]
+    assert scores.labels.tolist() == [clip.label for clip in experiment.data.clips("test")]
     for clip, row in zip(scores.clips, scores.probabilities, strict=True):
-        encoding = codebook.encode(experiment.descriptors(experiment.frames(clip)))
+        encoding = codebook.encode(describe(experiment.frames(clip), experiment.config.sift))
         np.testing.assert_allclose(svm.probabilities(encoding[None])[0], row, rtol=1e-5)
     assert scores.seconds_per_clip > 0
 
@@ -137,9 +137,7 @@ def test_videos_without_keypoints_are_encoded_as_zeros(config, tmp_path):
     Trainer(experiment, tmp_path).run()
     with config.unlocked():
         config.sift.contrast = 100.0  # no keypoint stands out that much
-    scores = score(
-        experiment, Stages.of(tmp_path).load_codebook("vlad"), Stages.of(tmp_path).load_svm()
-    )
+    scores = score(experiment, Stages(tmp_path).load_codebook("vlad"), Stages(tmp_path).load_svm())
     assert np.isfinite(scores.probabilities).all()
     assert (scores.probabilities == scores.probabilities[0]).all()
     with pytest.raises(UserError, match=r"config.sift.clusters=4: 0 different descriptors are too"):
@@ -151,7 +149,7 @@ def test_missing_and_damaged_files_are_said(config, tmp_path):
     with pytest.raises(UserError, match=r"codebook.npz does not exist: train there first"):
         evaluate(experiment, tmp_path, tmp_path)
     Trainer(experiment, tmp_path).run()
-    stages = Stages.of(tmp_path)
+    stages = Stages(tmp_path)
     data = bytearray(stages.svm.read_bytes())
     data[len(data) // 2] ^= 0xFF
     stages.svm.write_bytes(data)
@@ -176,5 +174,5 @@ def test_labels_of_videos_are_those_of_the_evaluation(arguments, config, tmp_pat
     assert shown == list(expected.values())
     with config.unlocked():
         config.eval.views = 2
-    with pytest.raises(UserError, match=r"eval.views=2: sift has 1 alone"):
+    with pytest.raises(UserError, match=r"eval.views=2: must be 1 for sift"):
         predict.predict(config, workdir, labels.videos)

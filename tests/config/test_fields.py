@@ -6,7 +6,7 @@ from jaxvid import config as configs
 from jaxvid.config import checks as config_checks
 from jaxvid.config import files as config_files
 from jaxvid.errors import UserError
-from jaxvid.training import optimizers
+from jaxvid.training.schedule import learning_rate
 
 CONFIGS = sorted(Path(__file__).parents[2].glob("configs/*.py"))
 
@@ -75,7 +75,7 @@ def test_pretrained_weights_bring_the_recipe_for_fine_tuning():
         train = config.train
         assert (train.optimizer, train.momentum, train.weight_decay) == ("sgd", 0.9, 7e-7)
         assert (train.epochs, config.data.num_frames) == (40.0, 64)
-        rate = optimizers.schedule(train, 400, 10.0)
+        rate = learning_rate(train, 400, 10.0)
         assert [float(rate(step)) for step in (0, 399)] == pytest.approx([8e-4, 5e-5])
     # The papers' own protocols stay.
     assert config_files.load("vgg16:ucf101,init=workdir").train.learning_rate == 1e-5

@@ -8,9 +8,10 @@ import pytest
 
 from jaxvid.data import pipeline
 from jaxvid.errors import UserError
-from jaxvid.evaluation.evaluate import Scorer, evaluate, restore
+from jaxvid.evaluation.evaluate import Scorer, evaluate
 from jaxvid.experiment import experiment as experiments
 from jaxvid.experiment import flops
+from jaxvid.experiment.restore import restore
 from jaxvid.runtime.devices import network_input
 from jaxvid.training.trainer import Trainer
 
@@ -28,12 +29,16 @@ def trained(tiny, tmp_path):
 def by_one(experiment, variables):
     """The probabilities of the test clips, each read and scored alone."""
     rows = []
-    for clip in experiment.clips("test"):
+    for clip in experiment.data.clips("test"):
         views = experiment.config.eval.views
-        clips = pipeline.eval_clip(experiment.source[clip.id], experiment.clip_settings, views)
+        clips = pipeline.eval_clip(
+            experiment.data.source[clip.id], experiment.data.clip_settings, views
+        )
         logits = np.stack(
             [
-                experiment.model.apply(variables, network_input(c[None]), train=False).logits[0]
+                experiment.network.model.apply(
+                    variables, network_input(c[None]), train=False
+                ).logits[0]
                 for c in clips
             ]
         )
@@ -45,7 +50,7 @@ def by_one(experiment, variables):
 @pytest.mark.parametrize("views", [1, 3])
 def test_every_clip_counts_once_whatever_the_batch(trained, views):
     experiment, workdir = trained
-    _, variables = restore(experiment, workdir)
+    _, variables = restore(experiment.network, workdir)
     experiment.config.eval.views = views
     expected = by_one(experiment, variables)
     for batch_size in (8, 16):  # four test clips: the batch is half or three quarters padding
@@ -69,11 +74,11 @@ def test_results_are_written_and_agree(trained):
     }
     assert (results["step"], results["num_clips"], results["split"]) == (6, 4, "test")
     assert results["flops_per_clip"] == flops.forward_flops(experiment)
-    leaves = jax.tree.leaves(restore(experiment, workdir)[1]["params"])
+    leaves = jax.tree.leaves(restore(experiment.network, workdir)[1]["params"])
     assert results["parameters"] == sum(leaf.size for leaf in leaves)
     with (workdir / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["clip"] for row in rows] == [c.id for c in experiment.clips("test")]
+    assert [row["clip"] for row in rows] == [c.id for c in experiment.data.clips("test")]
     assert sum(int(row["correct"]) for row in rows) / 4 == results["accuracy"]
 
 
@@ -82,19 +87,19 @@ def test_scores_have_what_the_classifier_reads(tiny, views):
     tiny.update({"eval": {"views": views, "batch_size": 8}})
     tiny.model.update({"backbone": "vgg16", "encoder": "none", "pooling": "attention"})
     experiment = experiments.open_experiment(tiny)
-    variables = experiment.init(jax.random.key(0))
+    variables = experiment.network.init(jax.random.key(0))
     scorer = Scorer(experiment)
     scores = scorer.score(variables)
     cut = [
-        pipeline.eval_clip(experiment.source[clip.id], experiment.clip_settings, views)
-        for clip in experiment.clips("test")
+        pipeline.eval_clip(experiment.data.source[clip.id], experiment.data.clip_settings, views)
+        for clip in experiment.data.clips("test")
     ]
-    apply = jax.jit(functools.partial(experiment.model.apply, train=False))
-    said = apply(variables, network_input(np.concatenate(cut)))
-    embedding = said.embedding.reshape(4, views, -1).mean(1)
+    apply = jax.jit(functools.partial(experiment.network.model.apply, train=False))
+    outputs = apply(variables, network_input(np.concatenate(cut)))
+    embedding = outputs.embedding.reshape(4, views, -1).mean(1)
     np.testing.assert_allclose(scores.embedding, embedding, atol=1e-5)
     if views == 1:
-        np.testing.assert_allclose(scores.attention, said.attention, atol=1e-5)
+        np.testing.assert_allclose(scores.attention, outputs.attention, atol=1e-5)
         tiny.eval.shuffle_frames = True
         scores = scorer.score(variables)
     # The steps of several views, or of shuffled frames, are no places in a clip.
@@ -104,13 +109,13 @@ def test_scores_have_what_the_classifier_reads(tiny, views):
 def test_the_best_checkpoint_can_be_asked_for(trained):
     experiment, workdir = trained
     experiment.config.eval.checkpoint = "best"
-    step, _ = restore(experiment, workdir)
+    step, _ = restore(experiment.network, workdir)
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     measured = {line["step"]: line["test_accuracy"] for line in lines if "test_accuracy" in line}
     assert measured[step] == max(measured.values())
 
 
-def test_a_workdir_without_checkpoints_is_said(tiny, tmp_path):
+def test_a_workdir_without_checkpoints_is_an_error(tiny, tmp_path):
     experiment = experiments.open_experiment(tiny)
     with pytest.raises(UserError, match="has no checkpoint: train there first"):
-        restore(experiment, tmp_path)
+        restore(experiment.network, tmp_path)

@@ -11,10 +11,10 @@ from flax.traverse_util import flatten_dict
 from jaxvid import main as command
 from jaxvid.data import loading
 from jaxvid.errors import UserError
-from jaxvid.evaluation.evaluate import restore
 from jaxvid.experiment import experiment as experiments
 from jaxvid.experiment.conversion import read_classes
 from jaxvid.experiment.network import open_network
+from jaxvid.experiment.restore import restore
 from jaxvid.training.trainer import Trainer
 from jaxvid.workdir.metrics_log import read_metrics
 
@@ -124,7 +124,7 @@ def test_names_that_come_again_are_numbered(classes, caplog):
     classes.write_text("crane\nmaillot\ncrane (2)\nmaillot\ncrane\ncrane\n")
     found = read_classes(classes)
     assert found == ("crane", "maillot", "crane (2)", "maillot (2)", "crane (3)", "crane (4)")
-    assert "which are now maillot (2), crane (3), crane (4): one for each" in caplog.text
+    assert "which are now maillot (2), crane (3), crane (4): each class must" in caplog.text
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(classes, caplog):
@@ -157,15 +157,17 @@ def test_what_convert_needs_is_said(run, tiny_file, tmp_path, capsys):
 
 
 def test_a_run_starts_from_weights_and_continues_without_them(
-    weights, published_vgg16, tiny, tmp_path, monkeypatch, capsys
+    weights, published_vgg16, tiny, tmp_path, monkeypatch
 ):
     first = jax.devices()[:1]
     monkeypatch.setattr(jax, "devices", lambda *_: first)
     tiny.update_from_flattened_dict({**VGG, "train.epochs": 2.0})
     tiny.init.source, tiny.init.path = "vgg16", str(weights)
 
+    shown = []
+
     def trainer(folder):
-        return Trainer(experiments.open_experiment(tiny), tmp_path / folder)
+        return Trainer(experiments.open_experiment(tiny), tmp_path / folder, shown.append)
 
     started = flatten_dict(trainer("run").start().params, sep="/")
     kernel = published_vgg16(32)["features.28.weight"].transpose(2, 3, 1, 0)[None]
@@ -177,7 +179,7 @@ def test_a_run_starts_from_weights_and_continues_without_them(
     for name in started:  # what is not in the file starts as without it
         same = np.array_equal(started[name], random[name])
         assert same == (f"params/{name}" in account["initial"])
-    assert "the published one reads FC7" in capsys.readouterr().out
+    assert "the published one reads FC7" in shown[0]
 
     assert trainer("run").run(lambda: bool(read_metrics(tmp_path / "run"))) is None
     weights.unlink()

@@ -154,7 +154,7 @@ def test_a_config_is_counted_without_its_dataset(capsys, tmp_path, monkeypatch):
 def test_the_number_of_classes_can_be_said(capsys):
     name = "--config=vgg16:folder,scale=small"
     assert run(name) == 2
-    assert "dataset=folder: how many classes it has is not known" in capsys.readouterr().err
+    assert "dataset=folder: its number of classes is not known" in capsys.readouterr().err
     assert run(name, "--num_classes=7") == 0
     assert "7 (--num_classes)" in capsys.readouterr().out
     assert run(name, "--config.data.classes=('Fly','Swim')") == 0

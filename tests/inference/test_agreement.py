@@ -29,13 +29,13 @@ def test_all_modes_agree(each_stream, saved, tmp_path, capsys):
     workdir = tmp_path / "run"
     variables = saved(experiment, workdir)
     evaluated = Scorer(experiment).score(variables)
-    folder, clips = experiment.dataset.folder, evaluated.clips
+    folder, clips = experiment.data.dataset.folder, evaluated.clips
     cut = [
-        pipeline.eval_clip(experiment.source[clip.id], experiment.clip_settings, 1)
+        pipeline.eval_clip(experiment.data.source[clip.id], experiment.data.clip_settings, 1)
         for clip in clips
     ]
     stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *cut)
-    model = jax.jit(partial(forward, experiment.model))
+    model = jax.jit(partial(forward, experiment.network.model))
     logits = np.asarray(model(variables, stacked)["logits"])
     assert np.ptp(logits, axis=0).min() > 1e-3  # clips differ
     np.testing.assert_allclose(softmax(logits), evaluated.probabilities, atol=1e-5)
@@ -49,7 +49,7 @@ def test_all_modes_agree(each_stream, saved, tmp_path, capsys):
     spans = timeline.predict(config, workdir, videos[:1]).spans
     for i, (clip, video) in enumerate(zip(clips, videos, strict=True)):
         written = np.load(tmp_path / "features" / f"{video.name}.npz")
-        _, record = experiment.source[clip.id][0]
+        _, record = experiment.data.source[clip.id][0]
         shown = len(sampling.resample(len(record.frames), record.fps, config.data.fps))
         (start,) = sampling.view_starts(shown, config.data.num_frames, 1)
         assert len(written["times"]) == shown - config.data.num_frames + 1 > 1

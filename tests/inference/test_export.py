@@ -31,7 +31,7 @@ def test_the_exported_example_runs_without_the_package(tiny, saved, tmp_path):
         tiny.data.fps = 12.0
     experiment = experiments.open_experiment(tiny)
     saved(experiment, tmp_path / "run")
-    video = experiment.dataset.folder / experiment.clips("test")[0].id
+    video = experiment.data.dataset.folder / experiment.data.clips("test")[0].id
     labels = predict.predict(tiny, tmp_path / "run", [video])
     export.run(tiny, tmp_path / "run", str(tmp_path / "export"))
     example = tmp_path / "export" / "example.py"

@@ -51,15 +51,15 @@ def test_labels_are_those_of_an_evaluation(each_stream, saved, tmp_path):
     expected = Scorer(experiment).score(variables)
     assert np.ptp(expected.probabilities, axis=0).min() > 1e-3  # clips differ
 
-    folder = experiment.dataset.folder
+    folder = experiment.data.dataset.folder
     paths = [folder / clip.id for clip in expected.clips]
     labels = predict.predict(each_stream, tmp_path, paths)
     assert (labels.videos, labels.skipped) == (paths, {})
-    assert labels.class_names == experiment.dataset.class_names
+    assert labels.class_names == experiment.data.dataset.class_names
     np.testing.assert_allclose(labels.probabilities, expected.probabilities, atol=1e-6)
 
     # One and a half batches, among which the same ones are found.
-    others = [folder / clip.id for clip in experiment.clips("train")][:8]
+    others = [folder / clip.id for clip in experiment.data.clips("train")][:8]
     labels = predict.predict(each_stream, tmp_path, others + paths)
     np.testing.assert_allclose(labels.probabilities[8:], expected.probabilities, atol=1e-6)
 

@@ -7,7 +7,7 @@ import pytest
 
 from jaxvid import models
 from jaxvid.models.soft_aggregation import ENCODINGS, SoftBoF, SoftConcat, SoftFV, SoftVLAD
-from jaxvid.training.cluster_fit import initialize_from_features
+from jaxvid.training.cluster_init import initialize_from_features
 
 BATCH, STEPS, WIDTH, CLUSTERS, FEATURES = 3, 5, 6, 4, 7
 POOLINGS = [SoftBoF, SoftFV, SoftVLAD, SoftConcat]

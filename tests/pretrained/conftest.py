@@ -53,7 +53,7 @@ def _config(**fields: Any) -> Any:
 def _start(config: Any, classes: int) -> Started:
     """Fills a network; what stays initial is made of random numbers, and not compiled."""
     network = open_network(config, classes)
-    loaded = pretrained.load(config, network.shapes)
+    loaded = pretrained.load_for(config, network.shapes)
     random = np.random.default_rng(0)
     flat = flatten_dict(network.shapes, keep_empty_nodes=True, sep="/")
     initial = {

@@ -180,7 +180,7 @@ def test_a_norm_that_training_would_undo_is_warned_of(
     path = tmp_path / "googlenet.npz"
     np.savez(path, **published_googlenet())
     config = make_config(init__source="googlenet", init__path=str(path), **fields)
-    loaded = pretrained.load(config, open_network(config, 7).shapes)
+    loaded = pretrained.load_for(config, open_network(config, 7).shapes)
     pretrained.warn_of_training(loaded)
     pretrained.write_account(loaded, config, tmp_path)
     account = (tmp_path / pretrained.ACCOUNT).read_text()
@@ -203,7 +203,7 @@ def test_a_scale_that_training_divides_out_is_warned_of(
     np.savez(path, **tensors)
     fields = {"model__backbone": "inception2d", "train__freeze_batch_norm": frozen}
     config = make_config(init__source="googlenet", init__path=str(path), **fields)
-    loaded = pretrained.load(config, open_network(config, 7).shapes)
+    loaded = pretrained.load_for(config, open_network(config, 7).shapes)
     pretrained.warn_of_training(loaded)
     lost = scale != 1 and not frozen
     assert ("training with the batch's statistics divides the scale out" in caplog.text) == lost

@@ -1,15 +1,17 @@
 """What of a file goes where, what stays as it was and why, and what is refused."""
 
+import importlib
+
 import jax
 import numpy as np
 import pytest
 
 from jaxvid import pretrained
+from jaxvid.config.names import SOURCES
 from jaxvid.errors import UserError
 from jaxvid.experiment.network import open_network
 from jaxvid.models.st_gcn import partition
-from jaxvid.pretrained.googlenet import with_channels
-from jaxvid.pretrained.inception_layers import Layer
+from jaxvid.pretrained.torch_layers import mean_kernel
 from jaxvid.skeletons import SKELETONS
 
 VGG = {"model__backbone": "vgg16", "model__image_norm": "imagenet", "init__source": "vgg16"}
@@ -135,7 +137,10 @@ def test_a_classifier_that_does_not_fit_stays_and_says_why(
             r"vgg16\.npz: features\.5\.weight \(16, 8, 5, 5\) makes \(1, 5, 5, 8, 16\) for "
             r"params/backbone/conv2_1/conv/kernel, which is \(1, 3, 3, 8, 16\)",
         ),
-        ({"features.5.weight": np.zeros((16, 8))}, r"features\.5\.weight is \(16, 8\): 4 axes"),
+        (
+            {"features.5.weight": np.zeros((16, 8))},
+            r"features\.5\.weight is \(16, 8\), must have 4 axes",
+        ),
         ({"features.30.weight": np.zeros(3)}, r"no place for: features\.30\.weight"),
     ],
 )
@@ -175,15 +180,22 @@ def test_c3d_reads_pictures_alone(make_config, start, tmp_path):
         init__source="c3d",
         init__path=str(tmp_path / "c3d.npz"),
     )
-    with pytest.raises(UserError, match=r"reads RGB, and config\.data\.streams=flow"):
+    with pytest.raises(UserError, match=r"reads RGB: config\.data\.modality=flow must be rgb"):
         start(config, 7)
 
 
 def test_a_first_layer_for_other_channels_reads_each_with_the_mean_kernel():
     kernel = np.random.default_rng(0).standard_normal((1, 7, 7, 3, 4))
-    layer = with_channels(Layer(kernel, *[np.zeros(4)] * 3, None, {}), 2)
-    np.testing.assert_allclose(layer.kernel[..., 0, :], kernel.mean(axis=3))
-    np.testing.assert_array_equal(layer.kernel[..., 0, :], layer.kernel[..., 1, :])
+    found = mean_kernel(kernel, 2)
+    assert found.shape == (1, 7, 7, 2, 4)
+    np.testing.assert_allclose(found[..., 0, :], kernel.mean(axis=3))
+    np.testing.assert_array_equal(found[..., 0, :], found[..., 1, :])
+
+
+def test_each_source_that_a_config_can_name_is_a_module_with_read():
+    assert tuple(pretrained.SOURCES) == SOURCES
+    for name in SOURCES:
+        assert callable(importlib.import_module(f"jaxvid.pretrained.{name}").read)
 
 
 GRAPH = {
@@ -220,7 +232,7 @@ def test_st_gcn_of_another_graph_or_network_is_refused(
     expected = importance.numpy().transpose(0, 2, 1)[[0, 2, 1]]
     np.testing.assert_allclose(adjacency, expected, atol=1e-6)
     fields["model__authors_code"] = False
-    with pytest.raises(UserError, match=r"config\.model\.authors_code=true is wanted"):
+    with pytest.raises(UserError, match=r"config\.model\.authors_code must be true"):
         start(make_config(**fields, model__skeleton="ntu25_thumbs"), 7)
 
 
@@ -230,7 +242,7 @@ def test_a_variable_that_a_source_forgot_is_an_error(vgg16, make_config, monkeyp
     monkeypatch.setattr(Transfer, "keep_rest", lambda *_: None)
     config = make_config(**VGG, **vgg16(), model__encoder="bilstm")
     with pytest.raises(UserError, match="unexplained: params/encoder/"):
-        pretrained.load(config, open_network(config, 7).shapes)
+        pretrained.load_for(config, open_network(config, 7).shapes)
 
 
 STEM = "Conv3d_1a_7x7.bn"
@@ -242,12 +254,16 @@ STEM = "Conv3d_1a_7x7.bn"
         (
             "logits.conv3d.weight",
             np.zeros((7, 128, 1, 7, 7)),
-            r"logits\.conv3d\.weight is \(7, 128, 1, 7, 7\): \(N, E, 1, \.\.\.\) is wanted",
+            r"logits\.conv3d\.weight is \(7, 128, 1, 7, 7\), must be \(N, E, 1, \.\.\.\)",
         ),
-        ("logits.conv3d.weight", np.zeros(7), r"logits\.conv3d\.weight is \(7,\): \(N, E, 1"),
-        ("logits.conv3d.bias", np.zeros(8), r"conv3d\.bias is \(8,\): \(7,\) is wanted"),
-        (f"{STEM}.weight", np.zeros(5), r"1a_7x7\.bn\.weight is \(5,\): \(8,\) is wanted"),
-        (f"{STEM}.running_mean", np.zeros(9), r"bn\.running_mean is \(9,\): \(8,\) is wanted"),
+        (
+            "logits.conv3d.weight",
+            np.zeros(7),
+            r"conv3d\.weight is \(7,\), must be \(N, E, 1",
+        ),
+        ("logits.conv3d.bias", np.zeros(8), r"conv3d\.bias is \(8,\), must be \(7,\)"),
+        (f"{STEM}.weight", np.zeros(5), r"1a_7x7\.bn\.weight is \(5,\), must be \(8,\)"),
+        (f"{STEM}.running_mean", np.zeros(9), r"bn\.running_mean is \(9,\), must be \(8,\)"),
         (f"{STEM}.running_var", np.full(8, -0.5), r"bn\.running_var has -0\.5: no variance"),
     ],
 )
@@ -258,15 +274,15 @@ def test_a_tensor_of_i3d_that_is_not_what_its_name_says(
     np.savez(path, **{**published_port(rank=None), name: tensor})
     config = make_config(model__backbone="i3d", init__source="i3d_pytorch", init__path=str(path))
     with pytest.raises(UserError, match=rf"i3d\.npz: .*{says}"):
-        pretrained.load(config, open_network(config, 7).shapes)
+        pretrained.load_for(config, open_network(config, 7).shapes)
 
 
 @pytest.mark.parametrize(
     "name, tensor, says",
     [
-        ("data_bn.weight", [0.0] * 7, r"data_bn\.weight is \(7,\): \(75,\) is wanted"),
+        ("data_bn.weight", [0.0] * 7, r"data_bn\.weight is \(7,\), must be \(75,\)"),
         ("data_bn.running_var", [-1.0] * 75, r"data_bn\.running_var has -1: no variance"),
-        ("st_gcn_networks.0.tcn.2.bias", [0.0], r"tcn\.2\.bias is \(1,\): \(8,\) is wanted"),
+        ("st_gcn_networks.0.tcn.2.bias", [0.0], r"tcn\.2\.bias is \(1,\), must be \(8,\)"),
     ],
 )
 def test_a_tensor_of_st_gcn_that_is_not_what_its_name_says(
@@ -280,4 +296,4 @@ def test_a_tensor_of_st_gcn_that_is_not_what_its_name_says(
     fields = {"model__skeleton": "ntu25_thumbs", "model__authors_code": True}
     config = make_config(**GRAPH, **fields, init__path=str(path))
     with pytest.raises(UserError, match=rf"st_gcn\.npz: .*{says}"):
-        pretrained.load(config, open_network(config, 7).shapes)
+        pretrained.load_for(config, open_network(config, 7).shapes)

@@ -126,7 +126,7 @@ def test_every_tensor_is_read_by_any_of_the_names(suffix, prefix, tensors):
 def test_a_folder_stands_for_the_checkpoint_in_it(prefix, tensors):
     assert tensor_bundle.read(prefix.parent)[0].keys() == tensors.keys()
     write(prefix.with_name("other.ckpt"), tensors)
-    with pytest.raises(UserError, match="holds 2 index files: name the one that is meant"):
+    with pytest.raises(UserError, match="holds 2 index files: name one of them"):
         tensor_bundle.read(prefix.parent)
 
 
@@ -169,7 +169,7 @@ def test_no_change_of_the_index_goes_unseen(prefix, tensors):
 
 def test_several_data_files_are_refused(tensors, tmp_path):
     write(tmp_path / "model.ckpt", tensors, shards=2)
-    with pytest.raises(UserError, match="one data file is wanted, not 2"):
+    with pytest.raises(UserError, match="must have one data file, not 2"):
         tensor_bundle.read(tmp_path / "model.ckpt")
 
 
@@ -215,10 +215,12 @@ def test_deepminds_checkpoint_into_i3d(make_config, start, tmp_path, published_i
     logits = tensors["Flow/inception_i3d/Logits/Conv3d_0c_1x1/conv_3d/w"]
     np.testing.assert_array_equal(variables["params"]["classifier"]["kernel"], logits[0, 0, 0])
 
-    with pytest.raises(UserError, match=r"the flow stream: its first layer reads 2 channels; the"):
+    with pytest.raises(
+        UserError, match=r"the flow modality: its first layer reads 2 channels; the"
+    ):
         start(make_config(**fields, **path), 7)
 
     name = "Flow/inception_i3d/Mixed_4b/Branch_0/Conv3d_0a_1x1/batch_norm/beta"
     write(tmp_path / "model.ckpt", tensors | {name: tensors[name].astype(np.int64)})
-    with pytest.raises(UserError, match=f"{name} is of type int64: float32 is wanted"):
+    with pytest.raises(UserError, match=f"{name} is of type int64, must be float32"):
         start(make_config(data__modality="flow", **fields, **path), 7)

@@ -98,7 +98,7 @@ def test_a_whole_model_or_a_training_checkpoint_is_no_state_dictionary(tmp_path)
     with pytest.raises(UserError, match=r"a plain state dictionary \(state_dict, epoch\)"):
         tensor_files.read(path)
     torch.save([torch.zeros(2)], path)
-    with pytest.raises(UserError, match="holds a list: a state dictionary is wanted"):
+    with pytest.raises(UserError, match="holds a list, must be a state dictionary"):
         tensor_files.read(path)
 
 
@@ -117,7 +117,7 @@ def test_a_safetensors_header_that_lies_is_damage(tmp_path):
 
 
 def test_what_is_no_file_of_weights_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"weights.h5: a name that ends in \.safetensors, \.npz"):
+    with pytest.raises(UserError, match=r"weights.h5: the name must end in \.safetensors, \.npz"):
         tensor_files.read(tmp_path / "weights.h5")
     np.savez(tmp_path / "none.npz")
     with pytest.raises(UserError, match=r"none.npz holds no tensor"):
@@ -126,7 +126,7 @@ def test_what_is_no_file_of_weights_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nan.npz is damaged: a has values that are not finite"):
         tensor_files.read(tmp_path / "nan.npz")
     np.savez(tmp_path / "text.npz", a=np.array(["x"]))
-    with pytest.raises(UserError, match=r"text.npz: a is of type <U1: real numbers are wanted"):
+    with pytest.raises(UserError, match=r"text.npz: a is of type <U1, must be real numbers"):
         tensor_files.read(tmp_path / "text.npz")
     (tmp_path / "folder.pt").mkdir()
     with pytest.raises(UserError, match=r"folder.pt is a folder"):
@@ -187,14 +187,14 @@ def test_tensors_that_are_no_plain_numbers_are_named(make, says, tmp_path):
 def test_a_key_that_is_no_name_is_refused(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({3: torch.zeros(2), "a": torch.zeros(2)}, tmp_path / "weights.pt")
-    with pytest.raises(UserError, match=r"weights\.pt has the key 3: names of tensors are wanted"):
+    with pytest.raises(UserError, match="has the key 3: keys must be names of tensors"):
         tensor_files.read(tmp_path / "weights.pt")
 
 
 @pytest.mark.parametrize("array", [np.array([1j]), np.array([b"x"]), np.array(["2020"], "M8")])
 def test_arrays_that_are_no_real_numbers_are_refused(array, tmp_path):
     np.savez(tmp_path / "weights.npz", a=array)
-    with pytest.raises(UserError, match=r"weights\.npz: a is of type .*: real numbers are wanted"):
+    with pytest.raises(UserError, match=r"weights\.npz: a is of type .*, must be real numbers"):
         tensor_files.read(tmp_path / "weights.npz")
 
 

@@ -67,8 +67,8 @@ def test_the_same_model_is_taken_whole(tiny, tmp_path):
 )
 def test_other_classes_get_a_new_classifier_alone(tiny, tmp_path, names, reason):
     saved = run_in(tmp_path, tiny)
-    wanted = shapes(tiny, len(names))
-    loaded = workdir.read(tmp_path, wanted, tiny, names)
+    ours = shapes(tiny, len(names))
+    loaded = workdir.read(tmp_path, ours, tiny, names)
     head = {"params/classifier/kernel", "params/classifier/bias"}
     assert loaded.initial == dict.fromkeys(head, reason)
     assert loaded.values.keys() == saved.keys() - head
@@ -118,7 +118,7 @@ def test_a_variable_of_another_shape_stays_and_is_named(tiny, tmp_path):
     ("fields", "message"),
     [
         ({"data__modality": "flow"}, "reads rgb, and config.data.modality=flow gives another"),
-        ({"model__backbone": "i3d"}, "has the backbone li3d, and config.model asks for i3d"),
+        ({"model__backbone": "i3d"}, "has the backbone li3d, and config.model has i3d"),
     ],
 )
 def test_runs_on_something_else_are_refused(tiny, tmp_path, fields, message):
@@ -127,7 +127,7 @@ def test_runs_on_something_else_are_refused(tiny, tmp_path, fields, message):
         workdir.check(tmp_path, changed(tiny, **fields))
 
 
-def test_the_graph_of_another_skeleton_is_refused_and_other_bones_are_noted(tiny, tmp_path):
+def test_the_graph_of_another_skeleton_is_refused_and_other_edges_are_noted(tiny, tmp_path):
     graph = {"model__backbone": "st_gcn", "data__modality": "skeleton", "model__encoder": "none"}
     run = changed(tiny, **graph, model__skeleton="ntu25")
     run_in(tmp_path, run)
@@ -139,7 +139,7 @@ def test_the_graph_of_another_skeleton_is_refused_and_other_bones_are_noted(tiny
         config = changed(run, model__skeleton=skeleton)
         loaded = workdir.read(tmp_path, shapes(config), config, NAMES)
         assert not loaded.initial
-        assert sum("the same joints with other bones" in note for note in loaded.notes) == noted
+        assert sum("the same joints with other edges" in note for note in loaded.notes) == noted
 
 
 def test_as_many_joints_of_another_skeleton_are_refused(tiny, tmp_path):
@@ -169,11 +169,11 @@ def test_folders_that_hold_no_such_run_are_named(tiny, tmp_path):
     files.write_text(tmp_path / "config.json", config_files.to_json(tiny))
     with pytest.raises(UserError, match="has no checkpoint: train there first"):
         workdir.check(tmp_path, tiny)
-    with pytest.raises(UserError, match="is a file: the workdir of a run is wanted"):
+    with pytest.raises(UserError, match="is a file, must be the workdir of a run"):
         workdir.check(tmp_path / "config.json", tiny)
     sift = changed(tiny, model__system="sift")
     files.write_text(tmp_path / "config.json", config_files.to_json(sift))
-    with pytest.raises(UserError, match="a run of the system sift: a network's is wanted"):
+    with pytest.raises(UserError, match="a run of the system sift, must be a network's"):
         workdir.check(tmp_path, tiny)
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from jaxvid.classical.experiment import whole_frames
 from jaxvid.data import augment, loading, pipeline
-from jaxvid.experiment.experiment import Footage
+from jaxvid.experiment.data import PreparedData
 from jaxvid.report import clips, preview
 
 
-def footage(config) -> Footage:
+def footage(config) -> PreparedData:
     dataset = loading.load(config.data)
-    return Footage(config, dataset, loading.open_records(dataset, config.data))
+    return PreparedData(config, dataset, loading.open_records(dataset, config.data))
 
 
 @pytest.mark.parametrize("fields", [{}, {"data.fps": 10.0}, {"data.sampling": "interval"}])

@@ -31,8 +31,10 @@ def learn(config, workdir, dtype):
     config.train.dtype = dtype
     run = Trainer(experiments.open_experiment(config), workdir)
     e = run.experiment
-    stream = pipeline.train_stream(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
-    batch, step = e.devices.put_batch(next(stream)), run.compile_step()
+    stream = pipeline.train_stream(
+        e.data.source, run.clips, e.data.clip_settings, 8, 0, 0, 1, e.data.reading
+    )
+    batch, step = e.network.devices.put_batch(next(stream)), run.compile_step()
     losses, accuracies = [], []
     for seed in SEEDS:
         run.key = jax.random.key(seed)
@@ -61,7 +63,7 @@ def test_bfloat16_learns_what_float32_learns(small, tmp_path):
     kept = jax.tree.leaves((state.params, state.batch_stats, metrics))
     assert {leaf.dtype for leaf in kept} == {jnp.dtype(jnp.float32)}
     outputs = jax.eval_shape(
-        lambda v, clip: run.experiment.model.apply(v, network_input(clip), train=False),
+        lambda v, clip: run.experiment.network.model.apply(v, network_input(clip), train=False),
         state.variables,
         batch["clip"],
     )

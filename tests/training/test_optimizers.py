@@ -6,6 +6,7 @@ import pytest
 
 from jaxvid import config as configs
 from jaxvid.training import optimizers
+from jaxvid.training.schedule import Schedule
 
 
 def train_config(**fields):
@@ -14,26 +15,8 @@ def train_config(**fields):
     return train
 
 
-def test_cosine_after_a_linear_warm_up():
-    rate = optimizers.schedule(train_config(learning_rate=2.0, warmup_epochs=1.0), 100, 10.0)
-    assert rate(0) == 0
-    assert float(rate(5)) == pytest.approx(1.0)
-    for step in (10, 40, 99):
-        expected = 1 + np.cos(np.pi * (step - 10) / 90)
-        assert float(rate(step)) == pytest.approx(expected, abs=1e-6)
-
-
-def test_steps_are_counted_from_the_first_epoch():
-    train = train_config(
-        learning_rate=1.0, schedule="step", step_epochs=(4.0, 6.0), warmup_epochs=1.0
-    )
-    rate = optimizers.schedule(train, 100, 10.0)
-    assert [round(float(rate(s)), 4) for s in (20, 39, 41, 59, 61)] == [1, 1, 0.1, 0.1, 0.01]
-
-
-def test_constant_without_warm_up():
-    train = train_config(learning_rate=0.5, schedule="constant", warmup_epochs=0.0)
-    assert float(optimizers.schedule(train, 10, 1.0)(0)) == 0.5
+def at(rate, frozen_steps=0):
+    return Schedule(steps=100, steps_per_epoch=10.0, frozen_steps=frozen_steps, learning_rate=rate)
 
 
 def test_decay_spares_biases_and_batch_norm():
@@ -41,7 +24,7 @@ def test_decay_spares_biases_and_batch_norm():
     zeros = {"kernel": jnp.zeros((2, 2)), "bias": jnp.zeros(2)}
     for name in ("sgd", "adam"):
         train = train_config(optimizer=name, weight_decay=0.1)
-        optimizer = optimizers.build(train, lambda step: 1.0)
+        optimizer = optimizers.build(train, at(lambda step: 1.0))
         updates, _ = optimizer.update(zeros, optimizer.init(params), params)
         assert float(jnp.abs(updates["bias"]).max()) == 0
         assert float(updates["kernel"][0, 0]) < -0.05
@@ -50,7 +33,7 @@ def test_decay_spares_biases_and_batch_norm():
 def test_the_global_gradient_is_clipped():
     params = {"kernel": jnp.zeros((1, 2))}
     train = train_config(optimizer="sgd", momentum=0.0, weight_decay=0.0, clip_norm=1.0)
-    optimizer = optimizers.build(train, lambda step: 1.0)
+    optimizer = optimizers.build(train, at(lambda step: 1.0))
     updates, _ = optimizer.update(
         {"kernel": jnp.array([[30.0, 40.0]])}, optimizer.init(params), params
     )
@@ -69,7 +52,7 @@ def test_a_frozen_backbone_stays_and_then_begins_as_at_step_0(name):
     def rate(step):
         return 0.1 / (1 + step)
 
-    optimizer = optimizers.build(train, rate, frozen_steps=2)
+    optimizer = optimizers.build(train, at(rate, frozen_steps=2))
     after = [jax.tree.map(jnp.float32, params)]
     state = optimizer.init(after[0])
     for gradient in jax.tree.map(jnp.float32, grads):
@@ -109,7 +92,7 @@ def test_moments_of_a_frozen_backbone_stay_zero():
     params = {"backbone": {"kernel": jnp.ones(2)}, "classifier": {"kernel": jnp.ones(3)}}
     for name in ("sgd", "adam"):
         train = train_config(optimizer=name, weight_decay=0.1)
-        optimizer = optimizers.build(train, lambda step: 1.0, frozen_steps=2)
+        optimizer = optimizers.build(train, at(lambda step: 1.0, frozen_steps=2))
         state = optimizer.init(params)
         for _ in range(2):
             _, state = optimizer.update(params, state, params)
@@ -126,5 +109,5 @@ def test_without_fine_tuning_the_state_is_as_it_was():
     expected = optax.chain(
         optax.clip_by_global_norm(1.0), optax.adamw(lambda step: 1.0, mask=optimizers.decays)
     )
-    state = optimizers.build(train, lambda step: 1.0).init(params)
+    state = optimizers.build(train, at(lambda step: 1.0)).init(params)
     assert jax.tree.structure(state) == jax.tree.structure(expected.init(params))

@@ -16,12 +16,12 @@ def advance(state):
     return state + 1
 
 
-def take(steps, workdir, first=0, last=6, fails_at=0):
+def take(steps, workdir, first=0, last=6, fails_at=0, show=lambda _: None):
     """Takes the steps of a run that does nothing else."""
     train = configs.default().train
     train.profile_steps = steps
     state = jnp.zeros(())
-    with Trace(train, workdir, first, last) as trace:
+    with Trace(train, workdir, first, last, show) as trace:
         for step in range(first + 1, last + 1):
             trace.begin(step, state)
             if step == fails_at:
@@ -42,23 +42,25 @@ def traced(workdir):
     return sorted(int(args["step_num"]) for name, args in events(workdir) if name == "train")
 
 
-def test_the_steps_from_the_first_to_before_the_last_are_traced(tmp_path, capsys):
-    take("2:4", tmp_path)
+def test_the_steps_from_the_first_to_before_the_last_are_traced(tmp_path):
+    shown = []
+    take("2:4", tmp_path, show=shown.append)
     assert traced(tmp_path) == [2, 3]
-    [line] = capsys.readouterr().out.splitlines()
+    [line] = shown
     assert line.startswith(f"the trace of steps 2 to 3 is in {tmp_path / 'profile'}: ")
 
 
-def test_an_interrupted_trace_ends_with_what_was_taken(tmp_path, capsys):
+def test_an_interrupted_trace_ends_with_what_was_taken(tmp_path):
+    shown = []
     with pytest.raises(KeyboardInterrupt):
-        take("2:6", tmp_path, fails_at=4)
+        take("2:6", tmp_path, fails_at=4, show=shown.append)
     assert {2, 3} <= set(traced(tmp_path))
-    assert "the trace of steps 2 to 3 is in" in capsys.readouterr().out
+    assert "the trace of steps 2 to 3 is in" in shown[0]
     take("1:2", tmp_path / "another")  # no trace is left open
 
 
 @pytest.mark.parametrize(
-    ("steps", "first", "said"),
+    ("steps", "first", "expected"),
     [
         ("9:12", 0, "has steps 1 to 6 to take, so there is no trace"),
         ("9:12", 6, "has no step to take, so there is no trace"),
@@ -66,13 +68,13 @@ def test_an_interrupted_trace_ends_with_what_was_taken(tmp_path, capsys):
         ("1:9", 4, "has steps 5 to 6 to take, so the trace has steps 5 to 6"),
     ],
 )
-def test_steps_that_a_run_does_not_take_are_said(tmp_path, caplog, steps, first, said):
+def test_steps_that_a_run_does_not_take_are_warned_of(tmp_path, caplog, steps, first, expected):
     take(steps, tmp_path, first)
-    assert caplog.messages == [f"config.train.profile_steps={steps}: this run {said}"]
-    assert (tmp_path / "profile").exists() == ("no trace" not in said)
+    assert caplog.messages == [f"config.train.profile_steps={steps}: this run {expected}"]
+    assert (tmp_path / "profile").exists() == ("no trace" not in expected)
 
 
-def test_without_steps_nothing_is_written_or_said(tmp_path, caplog):
+def test_without_steps_nothing_is_written_or_shown(tmp_path, caplog):
     take("", tmp_path)
     assert not caplog.messages
     assert not list(tmp_path.iterdir())

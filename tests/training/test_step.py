@@ -116,9 +116,9 @@ def test_parts_move_the_running_statistics_one_after_the_other(batch):
     for number in range(4):
         part = {name: array[number::4] for name, array in batch.items()}
         # From the same parameters each, with the statistics that the part before has left.
-        after, said = take(NORMED, settings(1), state.replace(batch_stats=stats), part)
+        after, taken = take(NORMED, settings(1), state.replace(batch_stats=stats), part)
         stats = after.batch_stats
-        loss.append(said["loss"])
+        loss.append(taken["loss"])
         gradients.append(jax.tree.map(lambda new, old: new - old, after.params, state.params))
     assert_close(parted.batch_stats, stats)
     np.testing.assert_allclose(metrics["loss"], np.mean(loss), rtol=1e-5)
@@ -183,8 +183,8 @@ def test_parameters_held_in_parts_take_the_step_of_whole_ones(batch):
     step = functools.partial(train_step, PLAIN, SGD, settings(1), whole=devices.whole)
     compiled = jax.jit(step, out_shardings=(layout, devices.replicated))
     on_devices = jax.device_put(state, layout), devices.put_batch(batch)
-    after, said = compiled(*on_devices, jax.random.key(0))
+    after, found = compiled(*on_devices, jax.random.key(0))
     held = sum(leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves(after.params))
     assert held < sum(leaf.nbytes for leaf in jax.tree.leaves(after.params)) / 3
-    assert_close(jax.device_get(said), metrics)
+    assert_close(jax.device_get(found), metrics)
     assert_close(jax.device_get(after), expected)

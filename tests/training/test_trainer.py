@@ -27,8 +27,10 @@ def trainer(config, workdir):
 
 def first_batch(run):
     e = run.experiment
-    stream = pipeline.train_stream(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
-    return e.devices.put_batch(next(stream))
+    stream = pipeline.train_stream(
+        e.data.source, run.clips, e.data.clip_settings, 8, 0, 0, 1, e.data.reading
+    )
+    return e.network.devices.put_batch(next(stream))
 
 
 def losses(workdir):
@@ -39,13 +41,19 @@ def assert_equal_states(left, right):
     jax.tree.map(np.testing.assert_array_equal, left, right)
 
 
-def test_stopping_and_continuing_equals_training_through(tiny, tmp_path, one_device):
+def test_stopping_and_continuing_equals_training_through(tiny, tmp_path, one_device, capsys):
     tiny.train.center_loss = 0.1  # its centres are part of the state
     whole = trainer(tiny, tmp_path / "whole").run()
+    assert capsys.readouterr() == ("", "")
     parts = trainer(tiny, tmp_path / "parts")
     assert parts.run(lambda: len(losses(tmp_path / "parts")) >= 2) is None
-    assert max(losses(tmp_path / "parts")) < 6
-    assert_equal_states(trainer(tiny, tmp_path / "parts").run(), whole)
+    last = max(losses(tmp_path / "parts"))
+    assert last < 6
+    shown = []
+    experiment = experiments.open_experiment(tiny)
+    assert_equal_states(Trainer(experiment, tmp_path / "parts", shown.append).run(), whole)
+    assert shown == [f"continues after step {last} of 6"]
+    assert "training, step" in capsys.readouterr().err
     assert len(losses(tmp_path / "whole")) == 6
     assert whole.centers.shape == (2, 16)
     assert np.abs(whole.centers).max() > 0
@@ -58,7 +66,7 @@ def test_a_frozen_backbone_stays_until_its_epochs_are_over(tiny, tmp_path, one_d
     tiny.checkpoint.every = 2.0
     whole = trainer(tiny, tmp_path / "whole").run()
     parts = trainer(tiny, tmp_path / "parts")
-    assert parts.frozen_steps == 3
+    assert parts.schedule.frozen_steps == 3
     first = jax.device_get(parts.start())
     assert parts.run(lambda: len(losses(tmp_path / "parts")) >= 2) is None
 

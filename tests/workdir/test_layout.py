@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_other_classes_than_the_models_are_not_scored(trained):
     dataset, folder = trained
     workdirs.check_evaluated(folder, dataset, dataset.split("test"), "test")
     turned = replace(dataset, class_names=("b", "a"))
-    with pytest.raises(UserError, match=r"has the classes b, a, and the model in .* knows a, b"):
+    with pytest.raises(UserError, match=r"has the classes b, a, and the model in .* has a, b"):
         workdirs.check_evaluated(folder, turned, turned.split("test"), "test")
 
 
@@ -74,3 +75,16 @@ def test_results_of_other_clips_get_a_folder_of_their_own(trained):
     elsewhere = workdirs.evaluation_folder(folder, config, others)
     assert elsewhere.parent == folder / "evaluations"
     assert elsewhere.name.startswith("clips=")
+
+
+def test_a_config_with_the_field_names_of_earlier_versions_is_the_same(tiny, tmp_path):
+    values = json.loads(config_files.to_json(tiny))
+    values["data"]["streams"] = values["data"].pop("modality")
+    values["data"]["shard"] = values["data"].pop("part")
+    values["model"]["pictures"] = values["model"].pop("image_norm")
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    workdirs.check(tmp_path, tiny)
+    assert workdirs.evaluation_folder(tmp_path, tiny) == tmp_path
+    tiny.model.image_norm = "imagenet"
+    with pytest.raises(UserError, match=r"model\.image_norm: 'centred' there, 'imagenet' now"):
+        workdirs.check(tmp_path, tiny)

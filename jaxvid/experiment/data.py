@@ -1,0 +1,82 @@
+"""The data of a run: a dataset and the records that its videos were prepared into."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from jaxvid.data import loading, pipeline
+from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.pipeline import ClipSettings, Reading
+from jaxvid.data.records import Videos
+from jaxvid.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A dataset with its prepared records, and how a config cuts clips from them."""
+
+    config: ConfigDict
+    dataset: Dataset
+    source: Videos
+
+    def clips(self, split: str) -> list[Clip]:
+        """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
+        clips = self._usable(split)
+        if not clips:
+            raise UserError(f"{self.dataset.name} has no usable video in its {split} split")
+        return clips
+
+    def _usable(self, split: str) -> list[Clip]:
+        return [clip for clip in self.dataset.split(split) if clip.id in self.source]
+
+    def train_batches(self, clips: list[Clip], first: int, last: int) -> Iterator[dict[str, Any]]:
+        """Yields the training batches `first` to `last - 1`, as `pipeline.train_stream` does."""
+        size, seed = self.config.train.batch_size, self.config.seed
+        return pipeline.train_stream(
+            self.source, clips, self.clip_settings, size, seed, first, last, self.reading
+        )
+
+    def eval_batches(
+        self, clips: list[Clip], views: int, shuffle_seed: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yields clips in order in batches of `eval.batch_size`, as `pipeline.eval_stream` does."""
+        size = self.config.eval.batch_size
+        return pipeline.eval_stream(
+            self.source, clips, self.clip_settings, size, views, self.reading, shuffle_seed
+        )
+
+    @property
+    def clip_settings(self) -> ClipSettings:
+        """How clips are cut from videos."""
+        return loading.clip_settings(self.config.data)
+
+    @property
+    def reading(self) -> Reading:
+        """How this process reads its share of the clips."""
+        data = self.config.data
+        return Reading(data.threads, data.prefetch, jax.process_index(), jax.process_count())
+
+    def warn_of_classes(self) -> None:
+        """Logs the classes that cannot be learned: without a usable training video."""
+        trained = {clip.label for clip in self._usable("train")}
+        names = self.dataset.class_names
+        lacking = [name for label, name in enumerate(names) if label not in trained]
+        if lacking:
+            logger.warning(
+                "%d classes have no usable training video: %s",
+                len(lacking),
+                ", ".join(lacking[:10]),
+            )
+
+    def describe(self) -> str:
+        """Returns one line: the numbers of classes and of usable videos."""
+        return (
+            f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
+            f"{len(self._usable('train'))} training and {len(self._usable('test'))} test videos"
+        )
