@@ -21,10 +21,11 @@ from jaxvid.data.pipeline import Reading
 from jaxvid.errors import UserError
 from jaxvid.experiment import experiment as experiments
 from jaxvid.experiment.restore import restore
-from jaxvid.runtime import distributed
+from jaxvid.runtime import distributed, joining
+from jaxvid.runtime.joining import Place
 
 ONE = "--xla_backend_optimization_level=1 --xla_force_host_platform_device_count=1"
-LOCAL = Path(__file__).parents[1] / "launch" / "local.py"
+LOCAL = Path(__file__).parents[2] / "launch" / "local.py"
 STEPS = 24
 BATCH = 4
 
@@ -100,7 +101,7 @@ def test_two_local_processes_do_what_one_does(whole, arguments, tmp_path, one_de
     assert labels == expected_labels
     np.testing.assert_allclose(probabilities, expected, atol=5e-6)
     assert results(workdir) == results(whole.workdir)
-    # One process reads what two have written, and another one has told nothing.
+    # One process reads what two have written, and process 0 alone prints.
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
         parameters(workdir),
@@ -131,20 +132,11 @@ def test_on_one_two_four_and_one_again_a_run_is_the_same(whole, arguments, tmp_p
 @pytest.mark.parametrize("count", [2, 4])
 def test_processes_read_the_batches_of_one(whole, count, one_device):
     experiment = experiments.open_experiment(config_files.read(whole.workdir / "config.json"))
-    clips = experiment.data.clips("train")
+    clips = experiment.clips("train")
 
     def batches(reading: Reading) -> list[dict[str, np.ndarray]]:
         stream = pipeline.train_stream(
-            *(
-                experiment.data.source,
-                clips,
-                experiment.data.clip_settings,
-                BATCH,
-                0,
-                20,
-                26,
-                reading,
-            )
+            *(experiment.source, clips, experiment.clip_settings, BATCH, 0, 20, 26, reading)
         )
         return list(stream)
 
@@ -169,10 +161,10 @@ def test_processes_read_the_batches_of_one(whole, count, one_device):
         ({"JAX_PROCESS_ID": "2", "JAX_NUM_PROCESSES": "2"}, "JAX_PROCESS_ID=2"),
         ({"JAX_PROCESS_ID": "0", "JAX_NUM_PROCESSES": "two"}, "JAX_NUM_PROCESSES=two"),
         ({"JAX_PROCESS_ID": "0"}, "only some are set"),
-        ({"JAX_COORDINATOR_ADDRESS": "node1"}, "HOST:PORT is wanted"),
+        ({"JAX_COORDINATOR_ADDRESS": "node1"}, "must be HOST:PORT"),
         (
-            dict.fromkeys(distributed.VARIABLES, ""),
-            "no launcher has started this process",
+            dict.fromkeys(joining.VARIABLES, ""),
+            "no cluster is detected; start the processes",
         ),
     ],
 )
@@ -180,22 +172,22 @@ def test_what_no_launcher_says_is_refused(environment, wrong, monkeypatch):
     right = {"JAX_COORDINATOR_ADDRESS": "node1:1234"}
     if environment.get("JAX_PROCESS_ID") != "0" or "JAX_NUM_PROCESSES" in environment:
         right |= {"JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "1"}
-    for name in distributed.VARIABLES:
+    for name in joining.VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in (right | environment).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=re.escape(wrong)):
-        distributed.place()
+        joining.place()
 
 
 def test_a_launcher_s_variables_say_which_process_this_is(monkeypatch):
-    for name, value in zip(distributed.VARIABLES, ("node1:1234", "4", "3"), strict=True):
+    for name, value in zip(joining.VARIABLES, ("node1:1234", "4", "3"), strict=True):
         monkeypatch.setenv(name, value)
-    assert distributed.place() == (3, 4, "node1:1234", None)
+    assert joining.place() == Place(3, 4, "node1:1234")
 
 
 def test_srun_s_variables_do_too(monkeypatch):
-    for name in distributed.VARIABLES:
+    for name in joining.VARIABLES:
         monkeypatch.delenv(name, raising=False)
     slurm = {
         "SLURM_JOB_ID": "77",
@@ -206,7 +198,7 @@ def test_srun_s_variables_do_too(monkeypatch):
     }
     for name, value in slurm.items():
         monkeypatch.setenv(name, value)
-    place = distributed.place()
+    place = joining.place()
     assert (place.index, place.count, place.device_ids) == (5, 8, [1])
     assert place.address.startswith("node004:")
 
