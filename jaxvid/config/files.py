@@ -28,6 +28,9 @@ FREE_TO_CHANGE = (
     "train.profile_steps",
 )
 
+# Where the configs are that come with jaxvid: in a wheel, in a checkout.
+_FOLDERS = tuple(Path(__file__).parents[n] / "configs" for n in (1, 2))
+
 # Names that fields had, for workdirs, config files and command lines of earlier versions.
 RENAMED = {
     "data.streams": "data.modality",
@@ -108,9 +111,13 @@ def find(name: str) -> Path:
         if path.is_file():
             return path
         raise UserError(f"config file {path} does not exist")
-    package = Path(__file__).parents[1]
-    for folder in (package / "configs", package.parent / "configs"):
+    for folder in _FOLDERS:
         if (folder / f"{name}.py").is_file():
             return folder / f"{name}.py"
-    known = sorted({p.stem for f in ("configs", "../configs") for p in (package / f).glob("*.py")})
-    raise UserError(f"unknown config '{name}': a path to a .py file, or one of {', '.join(known)}")
+    known = ", ".join(names())
+    raise UserError(f"unknown config '{name}': a path to a .py file, or one of {known}")
+
+
+def names() -> list[str]:
+    """Returns the names of the configs that come with jaxvid."""
+    return sorted({path.stem for folder in _FOLDERS for path in folder.glob("*.py")})

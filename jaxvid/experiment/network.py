@@ -13,7 +13,7 @@ from jaxvid import models
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
 from jaxvid.errors import UserError
-from jaxvid.runtime.devices import Devices, compute_dtype, network_input
+from jaxvid.runtime.devices import Devices, compute_dtype
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def forward(model: nn.Module, variables: Any, clips: Any) -> dict[str, jax.Array
     """
     batch, views = jax.tree.leaves(clips)[0].shape[:2]
     merged = jax.tree.map(lambda x: x.reshape(batch * views, *x.shape[2:]), clips)
-    outputs = model.apply(variables, network_input(merged), train=False)
+    outputs = model.apply(variables, models.normalize(merged), train=False)
     logits = outputs.logits.astype(jnp.float32)
     said = {
         "probabilities": jax.nn.softmax(logits),

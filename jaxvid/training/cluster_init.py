@@ -12,8 +12,8 @@ from jaxvid.data import pipeline
 from jaxvid.data.datasets import Clip
 from jaxvid.errors import UserError
 from jaxvid.experiment.experiment import Experiment
+from jaxvid.models import normalize
 from jaxvid.runtime import devices, distributed, files
-from jaxvid.runtime.devices import network_input
 
 STEPS_PER_CLUSTER = 32  # feature steps that the fit sees; more change its result little
 
@@ -56,7 +56,7 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) ->
 
     def sequences(variables: dict[str, Any], clips: Any) -> jax.Array:
         whole = experiment.devices.whole(variables)
-        return experiment.model.apply(whole, network_input(clips), train=False).sequence
+        return experiment.model.apply(whole, normalize(clips), train=False).sequence
 
     sequences = devices.jit(sequences, out_shardings=experiment.devices.replicated)
     order = np.random.default_rng(config.seed).permutation(len(clips))

@@ -11,7 +11,7 @@ from jaxvid.errors import UserError
 from jaxvid.evaluation.evaluate import Scorer, evaluate, restore
 from jaxvid.experiment import experiment as experiments
 from jaxvid.experiment import flops
-from jaxvid.runtime.devices import network_input
+from jaxvid.models import normalize
 from jaxvid.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -33,7 +33,7 @@ def by_one(experiment, variables):
         clips = pipeline.eval_clip(experiment.source[clip.id], experiment.clip_settings, views)
         logits = np.stack(
             [
-                experiment.model.apply(variables, network_input(c[None]), train=False).logits[0]
+                experiment.model.apply(variables, normalize(c[None]), train=False).logits[0]
                 for c in clips
             ]
         )
@@ -90,7 +90,7 @@ def test_scores_have_what_the_classifier_reads(tiny, views):
         for clip in experiment.clips("test")
     ]
     apply = jax.jit(functools.partial(experiment.model.apply, train=False))
-    said = apply(variables, network_input(np.concatenate(cut)))
+    said = apply(variables, normalize(np.concatenate(cut)))
     embedding = said.embedding.reshape(4, views, -1).mean(1)
     np.testing.assert_allclose(scores.embedding, embedding, atol=1e-5)
     if views == 1:
