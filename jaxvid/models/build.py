@@ -135,7 +135,7 @@ def sequence_length(model: Any, num_frames: int) -> int:
 
 
 def count_parameters(params: Mapping[str, Any], classifier: bool = True) -> int:
-    """Counts the numbers in a parameter tree of arrays or shapes, with its classifier or without."""
+    """Counts the numbers in a tree of parameters or of their shapes, the classifier's included."""
     import jax
 
     counted = {name: tree for name, tree in params.items() if classifier or name != "classifier"}

@@ -36,7 +36,5 @@ class TwoStream(Backbone):
         """Counts the feature steps τ that a clip of T frames gives, the same in both backbones."""
         rgb, flow = (part.sequence_length(num_frames) for part in (self.rgb, self.flow))
         if rgb != flow:
-            raise ValueError(
-                f"the rgb backbone gives {rgb} feature steps, the flow backbone {flow}"
-            )
+            raise ValueError(f"the rgb backbone gives {rgb} steps, the flow backbone {flow}")
         return rgb
