@@ -1,4 +1,4 @@
-"""Skeletons: the joints of a person, the bones between them, and how they mirror."""
+"""Skeletons: the joints of a person, the edges between them, and how they mirror."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from dataclasses import dataclass
 class Skeleton:
     """The V joints that a dataset records of each person, in its order.
 
-    `bones` are pairs of joints; `centre` is the joint that tells inward from outward in ST-GCN;
+    `edges` are pairs of joints; `centre` is the joint that divides inward from outward in ST-GCN;
     `mirrored[i]` is the joint whose place joint i takes in a mirror.
     """
 
     joints: tuple[str, ...]
-    bones: tuple[tuple[int, int], ...]
+    edges: tuple[tuple[int, int], ...]
     centre: int
     mirrored: tuple[int, ...]
 
 
-def _skeleton(joints: str, bones: str, centre: str) -> Skeleton:
+def _skeleton(joints: str, edges: str, centre: str) -> Skeleton:
     # In both texts < stands for the left side and > for the right one.
     short = joints.split()
     at = {name: index for index, name in enumerate(short)}
-    pairs = (bone.split("-") for bone in bones.split())
+    pairs = (edge.split("-") for edge in edges.split())
     other_side = str.maketrans("<>", "><")
     return Skeleton(
         joints=tuple(name.replace("<", "left_").replace(">", "right_") for name in short),
-        bones=tuple((at[a], at[b]) for a, b in pairs),
+        edges=tuple((at[a], at[b]) for a, b in pairs),
         centre=at[centre],
         mirrored=tuple(at[name.translate(other_side)] for name in short),
     )
@@ -37,7 +37,7 @@ _NTU_JOINTS = (
     ">shoulder >elbow >wrist >hand <hip <knee <ankle <foot >hip >knee >ankle >foot "
     "spine_shoulder <hand_tip <thumb >hand_tip >thumb"
 )
-_NTU_BONES = (
+_NTU_EDGES = (
     "spine_base-spine_middle spine_middle-spine_shoulder spine_shoulder-neck neck-head "
     "spine_shoulder-<shoulder <shoulder-<elbow <elbow-<wrist <wrist-<hand "
     "spine_shoulder->shoulder >shoulder->elbow >elbow->wrist >wrist->hand "
@@ -60,16 +60,16 @@ SKELETONS: Mapping[str, Skeleton] = {
     # show_skeleton.m connects them.
     "ntu25": _skeleton(
         _NTU_JOINTS,
-        f"{_NTU_BONES} <hand-<hand_tip <hand-<thumb >hand->hand_tip >hand->thumb",
+        f"{_NTU_EDGES} <hand-<hand_tip <hand-<thumb >hand->hand_tip >hand->thumb",
         centre="spine_shoulder",
     ),
     # The same joints as ST-GCN's authors connect them: the hand's tip hangs on its thumb.
     "ntu25_thumbs": _skeleton(
         _NTU_JOINTS,
-        f"{_NTU_BONES} <thumb-<hand_tip <hand-<thumb >thumb->hand_tip >hand->thumb",
+        f"{_NTU_EDGES} <thumb-<hand_tip <hand-<thumb >thumb->hand_tip >hand->thumb",
         centre="spine_shoulder",
     ),
-    # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's bones from the shoulders to the hips.
+    # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's edges from the shoulders to the hips.
     "openpose18": _skeleton(
         "nose neck >shoulder >elbow >wrist <shoulder <elbow <wrist "
         ">hip >knee >ankle <hip <knee <ankle >eye <eye >ear <ear",

@@ -17,7 +17,6 @@ from jaxvid.config.names import DATASETS
 from jaxvid.data.pipeline import as_clip
 from jaxvid.errors import UserError
 from jaxvid.experiment.network import Network, forward, open_network
-from jaxvid.runtime.devices import network_input
 from jaxvid.workdir import layout as workdirs
 
 
@@ -94,7 +93,7 @@ def training_flops(network: Network) -> int:
     def summed(params: Any, batch_stats: Any, clips: Any) -> jax.Array:
         outputs, _ = model.apply(
             {"params": params, "batch_stats": batch_stats},
-            network_input(clips),
+            models.normalize(clips),
             train=True,
             rngs={"dropout": jax.random.key(0)},
             mutable=["batch_stats"],

@@ -13,8 +13,8 @@ from jaxvid import models
 from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
 from jaxvid.errors import UserError
-from jaxvid.models import Outputs
-from jaxvid.runtime.devices import Devices, compute_dtype, network_input
+from jaxvid.models import Outputs, normalize
+from jaxvid.runtime.devices import Devices, compute_dtype
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Netwo
 
 def apply(model: nn.Module, variables: Any, clips: Any) -> Outputs:
     """Returns a model's outputs for clips (B, T, H, W, C), uint8 ones scaled, in evaluation."""
-    return cast(Outputs, model.apply(variables, network_input(clips), train=False))
+    return cast(Outputs, model.apply(variables, normalize(clips), train=False))
 
 
 def forward(model: nn.Module, variables: Any, clips: Any) -> dict[str, jax.Array]:

@@ -1,200 +1,127 @@
-"""Models: one file per family of parts, and `build`, which makes a recogniser from a config.
+"""Networks from configs: the parts of each family by name, and what joins them.
 
-A new backbone, encoder or pooling is one new file and one line in its family below. An entry
-turns the model config and the compute dtype into a module.
+A new backbone, encoder or pooling is one new file, one line in its family here and one in
+`jaxvid/config/names.py`. A part is imported when it is used, and JAX with it.
 """
 
+import dataclasses
+import difflib
+import importlib
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-import flax.linen as nn
-import jax
-import jax.numpy as jnp
-from jax.typing import DTypeLike
-
-from jaxvid.models import (
-    attention,
-    c3d,
-    deep_fusion,
-    googlenet,
-    gru,
-    i3d,
-    ln_lstm,
-    pooling,
-    recurrent,
-    soft_aggregation,
-    st_gcn,
-    transformer,
-    two_stream,
-    vgg,
-)
-from jaxvid.models.recognizer import Outputs, Recognizer
 from jaxvid.skeletons import SKELETONS
 
-__all__ = ["Outputs", "Recognizer", "build", "count_parameters", "modalities", "sequence_length"]
+if TYPE_CHECKING:
+    import flax.linen as nn
+    from jax.typing import DTypeLike
 
-Part = Callable[[Any, DTypeLike], nn.Module | None]
+# Name in a config: file and class.
+BACKBONES: Mapping[str, str] = {
+    "i3d": "i3d:I3D",
+    "li3d": "i3d:LI3D",
+    "c3d": "c3d:C3D",
+    "vgg16": "vgg:VGG16",
+    "inception2d": "googlenet:GoogLeNet",
+    "two_stream": "two_stream:TwoStream",
+    "conv_fusion": "deep_fusion:ConvFusion",
+    "st_gcn": "st_gcn:STGCN",
+}
+ENCODERS: Mapping[str, str] = {
+    "none": "",
+    "lstm": "recurrent:LSTM",
+    "bilstm": "recurrent:BiLSTM",
+    "gru": "recurrent:GRU",
+    "ln_lstm": "ln_lstm:LNLSTM",
+    "transformer": "transformer:Transformer",
+}
+POOLINGS: Mapping[str, str] = {
+    "mean": "pooling:Mean",
+    "last": "pooling:Last",
+    "attention": "pooling:Attention",
+    "soft_bof": "soft_aggregation:SoftBoF",
+    "soft_fv": "soft_aggregation:SoftFV",
+    "soft_vlad": "soft_aggregation:SoftVLAD",
+    "soft_concat": "soft_aggregation:SoftConcat",
+}
+SYSTEMS = {"recognizer": "recognizer:Recognizer", "deep_fusion": "deep_fusion:DeepFusion"}
+PARTS = {"backbone": BACKBONES, "encoder": ENCODERS, "pooling": POOLINGS, "system": SYSTEMS}
 
-
-def _inception3d(model: Any, dtype: DTypeLike, *, factorised: bool) -> i3d.Inception3D:
-    return i3d.Inception3D(
-        factorised=factorised,
-        factorised_stem=model.factorised_stem,
-        kernel_order=model.kernel_order,
-        linear_factors=model.linear_factors,
-        width=model.width,
-        temporal_stride=model.temporal_stride,
-        bn_momentum=model.bn_momentum,
-        remat=model.remat,
-        lowering=model.lowering,
-        dtype=dtype,
-    )
-
-
-def _two_stream(model: Any, dtype: DTypeLike) -> two_stream.TwoStream:
-    def part(name: str) -> nn.Module:
-        if name in READS:
-            raise ValueError(f"backbone {name!r} cannot be one of two streams")
-        return _part("backbone", BACKBONES, name)(model, dtype)
-
-    return two_stream.TwoStream(
-        part(model.rgb_backbone), part(model.flow_backbone), fusion=model.fusion
-    )
-
-
-def _st_gcn(model: Any, dtype: DTypeLike) -> st_gcn.STGCN:
-    skeleton = SKELETONS[model.skeleton]
-    return st_gcn.STGCN(
-        bones=skeleton.bones,
-        centre=skeleton.centre,
-        width=model.width,
-        layers_per_stage=model.layers_per_stage,
-        temporal_stride=model.temporal_stride,
-        dropout=model.backbone_dropout,
-        authors_code=model.authors_code,
-        padding=model.padding,
-        bn_momentum=model.bn_momentum,
-        lowering=model.lowering,
-        dtype=dtype,
-    )
-
-
-def _soft(encoding: Callable[..., nn.Module], model: Any, dtype: DTypeLike) -> nn.Module:
-    return encoding(clusters=model.clusters, features=model.aggregated, dtype=dtype)
-
-
-BACKBONES: Mapping[str, Part] = {
-    "i3d": lambda model, dtype: _inception3d(model, dtype, factorised=False),
-    "li3d": lambda model, dtype: _inception3d(model, dtype, factorised=True),
-    "c3d": lambda model, dtype: c3d.C3D(
-        width=model.width,
-        temporal_stride=model.temporal_stride,
-        dropout=model.backbone_dropout,
-        image_norm=model.image_norm,
-        padding=model.padding,
-        lowering=model.lowering,
-        dtype=dtype,
-    ),
-    "vgg16": lambda model, dtype: vgg.VGG16(
-        width=model.width,
-        fully_connected=model.fully_connected,
-        dropout=model.backbone_dropout,
-        image_norm=model.image_norm,
-        lowering=model.lowering,
-        dtype=dtype,
-    ),
-    "inception2d": lambda model, dtype: googlenet.Inception2D(
-        width=model.width,
-        padding=model.padding,
-        bn_momentum=model.bn_momentum,
-        remat=model.remat,
-        lowering=model.lowering,
-        dtype=dtype,
-    ),
-    "two_stream": _two_stream,
-    "conv_fusion": lambda model, dtype: deep_fusion.ConvFusion(
-        width=model.width,
-        fc_features=model.fc_features,
-        dropout=model.backbone_dropout,
-        fuse_fc=model.fuse_fc,
-        image_norm=model.image_norm,
-        lowering=model.lowering,
-        dtype=dtype,
-    ),
-    "st_gcn": _st_gcn,
+# A part's fields are those of config.model with the same names, but for these; None: no such field.
+FIELDS: Mapping[str, Mapping[str, str | None]] = {
+    "backbone": {"dropout": "backbone_dropout"},
+    "encoder": {"dropout": "encoder_dropout", "num_layers": "encoder_layers"},
+    "pooling": {"features": "aggregated", "hidden": None},
+    "system": {"lstm_dropout": "encoder_dropout", "direct": "direct_logits"},
 }
 
-# What the backbones read that do not read one modality of pictures, whichever it is.
-READS: Mapping[str, str] = {
-    "two_stream": "rgb+flow",
-    "conv_fusion": "rgb+flow",
-    "st_gcn": "skeleton",
-}
+# The parts of the system deep_fusion, which has no others.
+DEEP_FUSION = {"backbone": "conv_fusion", "encoder": "ln_lstm", "pooling": "last"}
 
-ENCODERS: Mapping[str, Part] = {
-    "none": lambda model, dtype: None,
-    "lstm": lambda model, dtype: recurrent.LSTM(model.hidden, model.encoder_layers, dtype),
-    "bilstm": lambda model, dtype: recurrent.BiLSTM(model.hidden, model.encoder_layers, dtype),
-    "gru": lambda model, dtype: gru.GRU(model.hidden, model.encoder_layers, dtype),
-    "ln_lstm": lambda model, dtype: ln_lstm.LNLSTM(
-        model.hidden, model.encoder_layers, dropout=model.encoder_dropout, dtype=dtype
-    ),
-    "transformer": lambda model, dtype: transformer.Transformer(
-        model.hidden, model.encoder_layers, dropout=model.encoder_dropout, dtype=dtype
-    ),
-}
-
-POOLINGS: Mapping[str, Part] = {
-    "mean": lambda model, dtype: pooling.Mean(),
-    "last": lambda model, dtype: pooling.Last(),
-    "attention": lambda model, dtype: attention.Attention(dtype=dtype),
-    "soft_bof": lambda model, dtype: _soft(soft_aggregation.SoftBoF, model, dtype),
-    "soft_fv": lambda model, dtype: _soft(soft_aggregation.SoftFV, model, dtype),
-    "soft_vlad": lambda model, dtype: _soft(soft_aggregation.SoftVLAD, model, dtype),
-    "soft_concat": lambda model, dtype: _soft(soft_aggregation.SoftConcat, model, dtype),
-}
+# What the backbones read that do not read one modality of images, whichever it is.
+READS = {"two_stream": "rgb+flow", "conv_fusion": "rgb+flow", "st_gcn": "skeleton"}
 
 
-def build(model: Any, num_classes: int, dtype: DTypeLike = jnp.float32) -> nn.Module:
+def list_configs() -> list[str]:
+    """Returns the names of the shipped configs that `create` takes: those of networks."""
+    from jaxvid.config import files
+
+    return [name for name in files.names() if name != "sift"]
+
+
+def create(
+    name: str,
+    num_classes: int,
+    *,
+    scale: str = "paper",
+    dtype: "DTypeLike" = "float32",
+    **fields: Any,
+) -> "nn.Module":
+    """Builds the network of a shipped config: `create("li3d_bilstm", num_classes=10, width=0.25)`.
+
+    `name`: NAME or, as on the command line, NAME:ARGUMENT, such as "li3d_bilstm:ucf101". `scale`:
+    paper, or small, the embedded dataset's; a scale in ARGUMENT goes before it. `fields` are those
+    of config.model and go before both. The module computes in `dtype`.
+
+    Raises ValueError for an unknown config, field or value, naming the known ones.
+    """
+    from jaxvid.config import checks, files
+
+    base, _, argument = name.partition(":")
+    _check_known("config", base, list_configs())
+    if "scale=" not in argument:
+        argument = f"{argument or 'embedded'},scale={scale}"
+    config = files.load(f"{base}:{argument}")
+    for field, value in fields.items():
+        _check_known("field of config.model", field, config.model)
+        try:
+            config.model[field] = value
+        except TypeError as error:
+            raise ValueError(f"config.model.{field}={value!r}: {error}") from None
+    checks.check(config)
+    return build(config.model, num_classes, dtype)
+
+
+def build(model: Any, num_classes: int, dtype: "DTypeLike" = "float32") -> "nn.Module":
     """Builds the system that a model config describes, computing in `dtype`.
 
     `model` has one attribute per field: `system`, `backbone`, `encoder`, `pooling`, `dropout` and
-    what those parts ask for. The module maps (clips, train) to `Outputs`; clips are (B,T,H,W,C), or
-    for two streams a map of such.
+    the fields of those parts. The module maps (clips, train) to `Outputs`; clips are (B,T,H,W,C),
+    of skeletons (B,T,M,V,C), or for RGB and flow a map of such.
 
     Raises ValueError for an unknown part, naming the known ones, and for parts that do not fit.
     """
+    families = ["backbone", "encoder", "pooling"]
     if model.system == "deep_fusion":
-        return _deep_fusion(model, num_classes, dtype)
-    if model.direct_logits:
+        for family, only in DEEP_FUSION.items():
+            if (name := getattr(model, family)) != only:
+                raise ValueError(f"system 'deep_fusion' has the {family} {only!r}, not {name!r}")
+        families = ["backbone"]  # the rest is its own
+    elif model.direct_logits:
         raise ValueError("direct_logits is for the system 'deep_fusion'")
-    return Recognizer(
-        backbone=_part("backbone", BACKBONES, model.backbone)(model, dtype),
-        encoder=_part("encoder", ENCODERS, model.encoder)(model, dtype),
-        pooling=_part("pooling", POOLINGS, model.pooling)(model, dtype),
-        num_classes=num_classes,
-        dropout=model.dropout,
-    )
-
-
-def _deep_fusion(model: Any, num_classes: int, dtype: DTypeLike) -> deep_fusion.DeepFusion:
-    for family, only in {
-        "backbone": "conv_fusion",
-        "encoder": "ln_lstm",
-        "pooling": "last",
-    }.items():
-        if getattr(model, family) != only:
-            name = getattr(model, family)
-            raise ValueError(f"system 'deep_fusion' has the {family} {only!r}, not {name!r}")
-    return deep_fusion.DeepFusion(
-        backbone=BACKBONES["conv_fusion"](model, dtype),
-        num_classes=num_classes,
-        hidden=model.hidden,
-        lstm_dropout=model.encoder_dropout,
-        direct=model.direct_logits,
-        dtype=dtype,
-    )
+    parts = {family: _part(family, getattr(model, family), model, dtype) for family in families}
+    return _part("system", model.system, model, dtype, num_classes=num_classes, **parts)
 
 
 def modalities(model: Any) -> tuple[str, ...]:
@@ -203,24 +130,48 @@ def modalities(model: Any) -> tuple[str, ...]:
 
 
 def sequence_length(model: Any, num_frames: int) -> int:
-    """Counts the steps τ that the temporal encoder sees for a clip of T frames.
-
-    Raises ValueError for an unknown backbone, naming the known ones.
-    """
-    backbone = _part("backbone", BACKBONES, model.backbone)(model, jnp.float32)
-    return backbone.sequence_length(num_frames)
+    """Counts the steps τ that a config's temporal encoder sees of T frames. Raises as `build`."""
+    return _part("backbone", model.backbone, model, "float32").sequence_length(num_frames)
 
 
 def count_parameters(params: Mapping[str, Any], classifier: bool = True) -> int:
-    """Counts the trainable numbers in a parameter tree, with its classifier or without.
+    """Counts the numbers in a tree of parameters or of their shapes, the classifier's included."""
+    import jax
 
-    Takes arrays or, from `jax.eval_shape`, their shapes alone.
-    """
     counted = {name: tree for name, tree in params.items() if classifier or name != "classifier"}
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(counted))
 
 
-def _part(family: str, known: Mapping[str, Part], name: str) -> Part:
-    if name not in known:
-        raise ValueError(f"unknown {family} {name!r}: one of {', '.join(known)}")
-    return known[name]
+def _part(family: str, name: str, model: Any, dtype: "DTypeLike", **given: Any) -> Any:
+    # Makes a part of the fields in `given` and of those that config.model has.
+    import jax.numpy as jnp
+
+    _check_known(family, name, PARTS[family])
+    if not PARTS[family][name]:
+        return None
+    file, _, class_name = PARTS[family][name].partition(":")
+    part = getattr(importlib.import_module(f"jaxvid.models.{file}"), class_name)
+    if name == "two_stream":
+        for modality in ("rgb", "flow"):
+            backbone = getattr(model, f"{modality}_backbone")
+            if backbone in READS:
+                raise ValueError(f"backbone {backbone!r} cannot be one of two streams")
+            given[modality] = _part(family, backbone, model, dtype)
+    elif name == "st_gcn":
+        skeleton = SKELETONS[model.skeleton]
+        given |= {"edges": skeleton.edges, "centre": skeleton.centre}
+    for field in dataclasses.fields(part):
+        source = FIELDS[family].get(field.name, field.name)
+        if field.name == "dtype":
+            given["dtype"] = jnp.dtype(dtype)
+        elif field.name not in given and source and hasattr(model, source):
+            given[field.name] = getattr(model, source)
+    return part(**given)
+
+
+def _check_known(what: str, name: str, known: Iterable[str]) -> None:
+    names = list(known)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown {what} {name!r}: one of {', '.join(names)}{hint}")

@@ -5,31 +5,18 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import (
-    IMAGE_NORMS,
-    ConvReLU,
-    as_shown,
-    check_choices,
-    scale_channels,
-)
-from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.backbone import Backbone, check_clips, fully_connected
+from jaxvid.models.layers.common import ConvReLU, as_shown, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
-from jaxvid.models.layers.padding import PADDINGS
 
 # Stride in time of the four poolings after the first, which has none.
-TEMPORAL_STRIDES = {
-    16: (2, 2, 2, 2),
-    8: (2, 2, 2, 1),
-    4: (2, 2, 1, 1),
-    2: (2, 1, 1, 1),
-    1: (1, 1, 1, 1),
-}
+TEMPORAL_STRIDES = {2**twos: (2,) * twos + (1,) * (4 - twos) for twos in (4, 3, 2, 1, 0)}
 
 # Per stage, which ends with a pooling, the widths of its convolutions.
 STAGES = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 
 
-class C3D(nn.Module):
+class C3D(Backbone):
     """C3D: clips (B,T,H,W,C) in [-1, 1] -> features (B,τ,C') in float32, C' 4096 at width 1.
 
     Five poolings divide space by 32 and, but for the first, time by `temporal_stride`. Each step
@@ -38,39 +25,27 @@ class C3D(nn.Module):
     convolutions see beyond these. `fc6` takes a whole map, so that the clip size at initialisation
     holds afterwards. At 112x112 from RGB: 77,995,776 parameters.
 
-    - width: factor on every channel count, rounded to a multiple of 8.
-    - temporal_stride: 16, or 8, 4, 2, 1 so that short clips keep a sequence; the latest poolings
-      lose their extent in time first.
-    - dropout: in training, from the random stream "dropout".
-    - image_norm: what the convolutions see: "centred", or "sports1m" as the published weights.
+    - temporal_stride: 16 as published, or 8, 4, 2, 1; poolings lose their extent in time too.
+    - image_norm: "sports1m" for the published weights.
     - padding: where the last pooling pads maps of 7x7: at the end ("same"), or on both sides
       ("torch"), as the PyTorch port of the published weights.
 
     Parameters: `conv1a`, `conv2a`, `conv3a`, `conv3b` to `conv5b`, `fc6`, `fc7`.
-    Raises ValueError for an unknown temporal stride or lowering. Source: Tran et al. 2015,
-    section 3.3 and figure 3.
+    Source: Tran et al. 2015, section 3.3 and figure 3.
     """
 
+    temporal_strides = TEMPORAL_STRIDES
     width: float = 1.0
-    temporal_stride: int = 16
+    temporal_stride: int = 8
     dropout: float = 0.5
     image_norm: str = "centred"
     padding: str = "same"
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
-    def __post_init__(self) -> None:
-        check_choices(
-            self,
-            temporal_stride=TEMPORAL_STRIDES,
-            image_norm=IMAGE_NORMS,
-            padding=PADDINGS,
-            lowering=LOWERINGS,
-        )
-        super().__post_init__()
-
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        check_clips(x)
         x = as_shown(x, self.image_norm)
         strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
         for stage, (widths, stride) in enumerate(zip(STAGES, strides, strict=True), start=1):
@@ -87,15 +62,6 @@ class C3D(nn.Module):
 
         x = x.reshape(*x.shape[:2], -1)
         for name in ("fc6", "fc7"):
-            x = nn.Dense(
-                scale_channels(4096, self.width),
-                dtype=self.dtype,
-                kernel_init=nn.initializers.he_normal(),
-                name=name,
-            )(x)
-            x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(x))
+            x = fully_connected(x, scale_channels(4096, self.width), self.dtype, name)
+            x = nn.Dropout(self.dropout, deterministic=not train)(x)
         return x.astype(jnp.float32)
-
-    def sequence_length(self, num_frames: int) -> int:
-        """Counts the feature steps τ that a clip of T frames gives."""
-        return -(-num_frames // self.temporal_stride)

@@ -1,5 +1,6 @@
 """Deep fusion of appearance and motion: two VGG-16 towers, a 3D convolution, three LN-LSTMs."""
 
+import functools
 from collections.abc import Mapping
 
 import flax.linen as nn
@@ -7,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import IMAGE_NORMS, ConvReLU, check_choices, scale_channels
-from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.backbone import Backbone, fully_connected, rgb_and_flow
+from jaxvid.models.layers.common import ConvReLU, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.ln_lstm import LNLSTM
 from jaxvid.models.recognizer import Outputs
@@ -26,22 +27,20 @@ def interleave(spatial: jax.Array, temporal: jax.Array) -> jax.Array:
     return stacked.reshape(*spatial.shape[:-1], -1)
 
 
-class ConvFusion(nn.Module):
+class ConvFusion(Backbone):
     """Two-stream convolutional fusion: clips -> features (B,T,F) in float32.
 
     `clips` maps "rgb" to (B,T,H,W,3) and "flow" to (B,T,H,W,2L), L stacked flow frames, both in
     [-1, 1]. F is `fc_features` times `width`. FC6 takes a whole map, so that the frame size at
     initialisation holds afterwards.
 
-    - width: factor on every channel count, rounded to a multiple of 8.
     - fc_features: units of each fully connected layer at width 1.
-    - dropout: on the output of each FC6 in training, from the random stream "dropout".
+    - dropout: on the output of each FC6.
     - fuse_fc: fuse at the fully connected layer too.
     - image_norm: what the spatial tower sees, as VGG16's.
 
     Parameters: `spatial` and `temporal`, each those of VGG16, `fusion`, `fc6`, and with `fuse_fc`
-    `spatial_fc6` and `fc_fusion`. Raises ValueError for an unknown lowering, or where the maps of
-    the two towers differ in shape.
+    `spatial_fc6` and `fc_fusion`. Raises ValueError where the towers' maps differ in shape.
 
     Source: the paper on deep fusion with frame attention, sections 3.2 and 3.6, after Feichtenhofer
     et al. 2016, whose own network also pools over time, has a further fully connected layer and
@@ -61,20 +60,19 @@ class ConvFusion(nn.Module):
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
-    def __post_init__(self) -> None:
-        check_choices(self, image_norm=IMAGE_NORMS, lowering=LOWERINGS)
-        super().__post_init__()
-
-    def __call__(self, clips: Mapping[str, jax.Array], train: bool) -> jax.Array:
+    def __call__(self, clips: Mapping[str, jax.Array], train: bool = False) -> jax.Array:
         _, x_fc = self.maps(clips, train)
         return x_fc.astype(jnp.float32)
 
     @nn.compact
-    def maps(self, clips: Mapping[str, jax.Array], train: bool) -> tuple[jax.Array, jax.Array]:
+    def maps(
+        self, clips: Mapping[str, jax.Array], train: bool = False
+    ) -> tuple[jax.Array, jax.Array]:
         """Computes x_conv (B,T,H/16,W/16,D), the fused maps, and x_fc (B,T,F), in `dtype`."""
-        tower = {"width": self.width, "lowering": self.lowering, "dtype": self.dtype}
-        spatial = VGG16(**tower, image_norm=self.image_norm, name="spatial").maps(clips["rgb"])
-        temporal = VGG16(**tower, name="temporal").maps(clips["flow"])
+        rgb, flow = rgb_and_flow(clips)
+        tower = functools.partial(VGG16, width=self.width, lowering=self.lowering, dtype=self.dtype)
+        spatial = tower(image_norm=self.image_norm, name="spatial").maps(rgb)
+        temporal = tower(name="temporal").maps(flow)
         x_conv = ConvReLU(spatial.shape[-1], (3, 3, 3), self.lowering, self.dtype, name="fusion")(
             interleave(spatial, temporal)
         )
@@ -85,28 +83,17 @@ class ConvFusion(nn.Module):
             x_fc = self._fully_connected(interleave(spatial_fc, x_fc), "fc_fusion")
         return x_conv, x_fc
 
-    def sequence_length(self, num_frames: int) -> int:
-        """Counts the feature steps that a clip of T frames gives: one per frame."""
-        return num_frames
-
     def _fc6(self, maps: jax.Array, train: bool, name: str) -> jax.Array:
         pooled = max_pool(maps, (1, 2, 2), (1, 2, 2))
         features = self._fully_connected(pooled.reshape(*pooled.shape[:2], -1), name)
         return nn.Dropout(self.dropout, deterministic=not train)(features)
 
     def _fully_connected(self, x: jax.Array, name: str) -> jax.Array:
-        return nn.relu(
-            nn.Dense(
-                scale_channels(self.fc_features, self.width),
-                dtype=self.dtype,
-                kernel_init=nn.initializers.he_normal(),
-                name=name,
-            )(x)
-        )
+        return fully_connected(x, scale_channels(self.fc_features, self.width), self.dtype, name)
 
 
 class DeepFusion(nn.Module):
-    """VGG-16-3Dconv-2LSTM: names the action in each clip: clips as ConvFusion's -> Outputs.
+    """VGG-16-3Dconv-2LSTM: classifies the action in each clip: clips as ConvFusion's -> Outputs.
 
     An LN-LSTM over x_conv, flattened per step, and one over x_fc give a state per step each; side
     by side they are the sequence (B,T,2·hidden). A third LN-LSTM reads it, and its last state is
@@ -132,41 +119,32 @@ class DeepFusion(nn.Module):
 
     backbone: ConvFusion
     num_classes: int
-    hidden: int
+    hidden: int = 64
     lstm_dropout: float = 0.25
     direct: bool = False
     dtype: DTypeLike = jnp.float32
 
     def __post_init__(self) -> None:
         if self.direct and self.hidden != self.num_classes:
-            raise ValueError(
-                f"direct needs a hidden width equal to the number of classes: "
-                f"{self.hidden} is not {self.num_classes}"
-            )
+            fields = f"hidden={self.hidden}, num_classes={self.num_classes}"
+            raise ValueError(f"direct requires as many hidden units as classes: {fields}")
         super().__post_init__()
 
     @nn.compact
     def __call__(
-        self, clips: Mapping[str, jax.Array], train: bool, frozen: bool = False
+        self, clips: Mapping[str, jax.Array], train: bool = False, frozen: bool = False
     ) -> Outputs:
         maps = self.backbone.maps(clips, train and not frozen)
         x_conv, x_fc = jax.lax.stop_gradient(maps) if frozen else maps
         x_conv = x_conv.reshape(*x_conv.shape[:2], -1)
-        conv_states = self._lstm("lstm_conv", self.lstm_dropout)(x_conv, train)
-        fc_states = self._lstm("lstm_fc", self.lstm_dropout)(x_fc, train)
+        lstm = functools.partial(LNLSTM, self.hidden, dtype=self.dtype)
+        conv_states = lstm(dropout=self.lstm_dropout, name="lstm_conv")(x_conv, train)
+        fc_states = lstm(dropout=self.lstm_dropout, name="lstm_fc")(x_fc, train)
         sequence = jnp.concatenate([conv_states, fc_states], axis=-1)
 
         # Its dropout is applied here instead, so that the embedding is the state before it.
-        lstm = self._lstm("lstm", dropout=0.0)
-        embedding = lstm.final(lstm(sequence, train))
+        embedding = lstm(dropout=0.0, name="lstm")(sequence, train)[:, -1]
         logits = nn.Dropout(self.lstm_dropout, deterministic=not train)(embedding)
         if not self.direct:
             logits = nn.Dense(self.num_classes, dtype=jnp.float32, name="classifier")(logits)
         return Outputs(logits, embedding, sequence)
-
-    def sequence_length(self, num_frames: int) -> int:
-        """Counts the steps that the LN-LSTMs see for a clip of T frames."""
-        return self.backbone.sequence_length(num_frames)
-
-    def _lstm(self, name: str, dropout: float) -> LNLSTM:
-        return LNLSTM(self.hidden, dropout=dropout, dtype=self.dtype, name=name)

@@ -7,46 +7,39 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.i3d import BRANCH_WIDTHS, InceptionBlock, recomputed
-from jaxvid.models.layers.common import check_choices, scale_channels
-from jaxvid.models.layers.conv import LOWERINGS, ConvUnit
+from jaxvid.models.backbone import Backbone, check_clips
+from jaxvid.models.i3d import BRANCH_WIDTHS, InceptionBlock, Unit, recomputed
+from jaxvid.models.layers.common import scale_channels
+from jaxvid.models.layers.conv import ConvUnit
 from jaxvid.models.layers.max_pool import max_pool
-from jaxvid.models.layers.padding import PADDINGS, with_one_more
+from jaxvid.models.layers.padding import with_one_more
 
 
-class Inception2D(nn.Module):
-    """Inception-v1 with batch norm per frame: clips (B,T,H,W,C) in [-1, 1] ->
-    features (B,T,C') in float32.
+class GoogLeNet(Backbone):
+    """Inception-v1 with batch norm per frame: clips (B,T,H,W,C) -> features (B,T,C') in float32.
 
     C' is 1024 at width 1; space is divided by 32 and averaged away. The network that I3D inflates:
     its widths, poolings and names, with every kernel flat in time. Like there, the fourth
     branch's 5x5 is a 3x3. Batch statistics are over all frames. With C = 3 and width 1 there are
     5,592,624 parameters.
 
-    - width: factor on every channel count, rounded to a multiple of 8.
     - padding: "same" as I3D, or "torch": the stem symmetrically and the poolings without any, as
       torchvision's GoogLeNet, with which it then agrees on frames of any size.
 
-    - remat: the blocks' inner maps are computed again for the gradient, not kept.
-
     Parameters: `conv_1a`, `conv_2b`, `conv_2c`, `mixed_3b` to `mixed_5c`.
-    Raises ValueError for an unknown lowering. Source: Szegedy et al. 2015, table 1; batch norm:
-    Ioffe and Szegedy 2015.
+    Source: Szegedy et al. 2015, table 1; batch norm: Ioffe and Szegedy 2015.
     """
 
     width: float = 1.0
     padding: str = "same"
-    bn_momentum: float = 0.9
+    bn_momentum: float = 0.99
     remat: bool = False
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
-    def __post_init__(self) -> None:
-        check_choices(self, padding=PADDINGS, lowering=LOWERINGS)
-        super().__post_init__()
-
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        check_clips(x)
         unit = functools.partial(
             ConvUnit, momentum=self.bn_momentum, lowering=self.lowering, dtype=self.dtype
         )
@@ -77,10 +70,6 @@ class Inception2D(nn.Module):
         moved = [axis for axis in (2, 3) if self.padding == "torch" and x.shape[axis] % 2]
         return with_one_more(lambda x: max_pool(x, (1, 3, 3), (1, 2, 2)), x, moved, -jnp.inf)
 
-    def sequence_length(self, num_frames: int) -> int:
-        """Counts the feature steps τ that a clip of T frames gives: one per frame."""
-        return num_frames
 
-
-def _square(features: int, size: int, *, name: str, unit: functools.partial) -> ConvUnit:
+def _square(features: int, size: int, *, name: str, unit: Unit) -> nn.Module:
     return unit(features, (1, size, size), name=name)

@@ -8,14 +8,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import check_choices, scale_channels
-from jaxvid.models.layers.conv import LOWERINGS, ConvUnit, Triple
+from jaxvid.models.backbone import Backbone, check_clips
+from jaxvid.models.layers.common import scale_channels
+from jaxvid.models.layers.conv import ConvUnit, Triple
 from jaxvid.models.layers.max_pool import max_pool
 
 # Stride in time of the stem, of the pooling before Mixed 4b and of the one before Mixed 5b.
 TEMPORAL_STRIDES = {8: (2, 2, 2), 4: (2, 2, 1), 2: (2, 1, 1), 1: (1, 1, 1)}
-
-KERNEL_ORDERS = ("spatial_first", "temporal_first")
 
 # Width of branch 0, of branch 1's reduction and 3x3x3, of branch 2's reduction and 3x3x3, of
 # branch 3.
@@ -31,6 +30,8 @@ BRANCH_WIDTHS = {
     "mixed_5c": (384, 192, 384, 48, 128, 128),
 }
 
+Unit = Callable[..., nn.Module]  # makes a layer that is called with x and train
+
 
 class FactorisedUnit(nn.Module):
     """A k x k x k unit as 1 x k x k and k x 1 x 1 ones, D wide: (B,T,H,W,C) -> (B,T',H',W',D).
@@ -41,7 +42,7 @@ class FactorisedUnit(nn.Module):
 
     features: int
     size: int
-    unit: Callable[..., ConvUnit]
+    unit: Unit
     order: str
     strides: Triple = (1, 1, 1)
     linear: bool = False
@@ -69,8 +70,8 @@ class InceptionBlock(nn.Module):
     """
 
     widths: tuple[int, ...]
-    unit: Callable[..., nn.Module]
-    cube: Callable[..., nn.Module]
+    unit: Unit
+    cube: Unit
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -90,9 +91,8 @@ def recomputed(block: type[nn.Module]) -> type[nn.Module]:
     return nn.remat(block, static_argnums=(2,))  # train, after the module and x
 
 
-class Inception3D(nn.Module):
-    """I3D, or LI3D with `factorised`: clips (B,T,H,W,C) in [-1, 1] ->
-    features (B,τ,C') in float32.
+class Inception3D(Backbone):
+    """I3D, or LI3D with `factorised`: clips (B,T,H,W,C) -> features (B,τ,C') in float32.
 
     C' is 1024 at width 1. Space is divided by 32 and averaged away, time divided by
     `temporal_stride` and averaged over two neighbouring steps: at stride 8, 64 frames give τ = 7.
@@ -101,41 +101,30 @@ class Inception3D(nn.Module):
     - factorised_stem: so do the 7x7x7 and the 3x3x3 before the blocks.
     - kernel_order: "spatial_first" or "temporal_first".
     - linear_factors: no batch norm and ReLU between the two factors of a kernel.
-    - width: factor on every channel count, rounded to a multiple of 8.
-    - temporal_stride: 8 as published, or 4, 2, 1 so that short clips keep a sequence; the latest
-      strides are dropped first.
-    - remat: the blocks' inner maps are computed again for the gradient, not kept.
+    - temporal_stride: 8 as published, or 4, 2, 1.
 
     Every layer with weights is a submodule named after its TensorFlow original (`conv_1a`,
     `conv_2b`, `conv_2c`, `mixed_3b` to `mixed_5c`), so Flax's `capture_intermediates` reaches
     every feature map.
 
-    Raises ValueError for an unknown temporal stride, kernel order or lowering.
     Source: Carreira and Zisserman 2017, figure 3; LI3D: Wang, Jin and Yi, "LI3D-BiLSTM".
     """
 
+    temporal_strides = TEMPORAL_STRIDES
     factorised: bool = False
     factorised_stem: bool = False
     kernel_order: str = "spatial_first"
     linear_factors: bool = False
     width: float = 1.0
     temporal_stride: int = 8
-    bn_momentum: float = 0.9
+    bn_momentum: float = 0.99
     remat: bool = False
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
-    def __post_init__(self) -> None:
-        check_choices(
-            self,
-            temporal_stride=TEMPORAL_STRIDES,
-            kernel_order=KERNEL_ORDERS,
-            lowering=LOWERINGS,
-        )
-        super().__post_init__()
-
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        check_clips(x)
         unit = functools.partial(
             ConvUnit, momentum=self.bn_momentum, lowering=self.lowering, dtype=self.dtype
         )
@@ -158,8 +147,7 @@ class Inception3D(nn.Module):
                 x = max_pool(x, (3, 3, 3), (middle, 2, 2))
             elif name == "mixed_5b":
                 x = max_pool(x, (2, 2, 2), (late, 2, 2))
-            widths = tuple(channels(width) for width in widths)
-            x = block(widths, unit, cube, name=name)(x, train)
+            x = block(tuple(map(channels, widths)), unit, cube, name=name)(x, train)
 
         x = x.mean(axis=(2, 3), dtype=jnp.float32)
         return (x[:, :-1] + x[:, 1:]) / 2 if x.shape[1] > 1 else x
@@ -169,12 +157,17 @@ class Inception3D(nn.Module):
         return max(-(-num_frames // self.temporal_stride) - 1, 1)
 
 
+class I3D(Inception3D):
+    """I3D: `Inception3D` with whole cubes as kernels."""
+
+
+class LI3D(Inception3D):
+    """LI3D: `Inception3D` with the 3x3x3 kernels of its blocks factorised."""
+
+    factorised: bool = True
+
+
 def _cube(
-    features: int,
-    size: int,
-    strides: Triple = (1, 1, 1),
-    *,
-    name: str,
-    unit: Callable[..., ConvUnit],
-) -> ConvUnit:
+    features: int, size: int, strides: Triple = (1, 1, 1), *, name: str, unit: Unit
+) -> nn.Module:
     return unit(features, (size, size, size), strides, name=name)

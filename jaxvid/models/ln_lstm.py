@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.cells import orthogonal_gates, product
+from jaxvid.models.recurrent import State, kernels, open_forget_gate, product
 
 _EPSILON = 1e-5
 
@@ -22,7 +22,7 @@ class LNLSTMLayer(nn.Module):
     Source: the paper on deep fusion with frame attention, eq. 3 to 6. It normalises the input of
     each sigmoid, so input and recurrent part together, each gate by itself, and not g; with
     `normalise_candidate` g too, with a gain (4D) of its own. Eq. 3 and 4 count samples of a batch,
-    but the name and the recurrence ask for Ba et al. 2016: over the units of one step of one clip.
+    but the name and the recurrence are those of Ba et al. 2016: over the units of a clip's step.
     """
 
     hidden: int
@@ -31,20 +31,14 @@ class LNLSTMLayer(nn.Module):
 
     @nn.compact
     def __call__(self, sequence: jax.Array) -> jax.Array:
-        width = 4 * self.hidden
         normalised = 4 if self.normalise_candidate else 3
-        shape = (sequence.shape[-1], width)
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
-        shape = (self.hidden, width)
-        recurrent = self.param("recurrent_kernel", orthogonal_gates, shape, jnp.float32)
+        kernel, recurrent = kernels(self, sequence.shape[-1], gates=4)
         shape = (normalised * self.hidden,)
         gain = self.param("gain", nn.initializers.ones, shape, jnp.float32)
-        bias = self.param("bias", _open_forget_gate, (width,), jnp.float32)
+        bias = self.param("bias", open_forget_gate, (4 * self.hidden,), jnp.float32)
         gains, biases = gain.reshape(normalised, -1), bias.reshape(4, -1)
 
-        def step(
-            state: tuple[jax.Array, jax.Array], projected: jax.Array
-        ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        def step(state: State, projected: jax.Array) -> tuple[State, jax.Array]:
             cell, output = state
             gates = projected + product(output, recurrent, self.dtype)
             gates = gates.reshape(-1, 4, self.hidden)
@@ -70,29 +64,20 @@ class LNLSTM(nn.Module):
     Source: the paper on deep fusion with frame attention, sections 3.3 and 3.6.
     """
 
-    hidden: int
+    hidden: int = 64
     num_layers: int = 1
     dropout: float = 0.25
     normalise_candidate: bool = False
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, sequence: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, sequence: jax.Array, train: bool = False) -> jax.Array:
         for n in range(self.num_layers):
             layer = LNLSTMLayer(
                 self.hidden, self.normalise_candidate, self.dtype, name=f"layer_{n}"
             )
             sequence = nn.Dropout(self.dropout, deterministic=not train)(layer(sequence))
         return sequence
-
-    def final(self, states: jax.Array) -> jax.Array:
-        """Picks the state after the last step: (B,τ,D) -> (B,D)."""
-        return states[:, -1]
-
-
-def _open_forget_gate(key: jax.Array, shape: tuple[int], dtype: DTypeLike) -> jax.Array:
-    i, f, o, g = jnp.zeros((4, shape[0] // 4), dtype)
-    return jnp.concatenate([i, f + 1, o, g])
 
 
 def _standardise(x: jax.Array) -> jax.Array:

@@ -1,14 +1,19 @@
 """The recogniser: backbone, temporal encoder, pooling over time, classifier."""
 
+import dataclasses
+from typing import Any
+
 import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
 
+from jaxvid.models.pooling import Mean
+
 
 @flax.struct.dataclass
 class Outputs:
-    """What a recogniser says about a batch of clips.
+    """What a network computes of a batch of clips.
 
     logits (B,N) float32; embedding (B,E), the classifier's input before dropout; sequence
     (B,τ,D), the pooling's input; attention (B,τ), the weights of the steps, or None where the
@@ -22,30 +27,34 @@ class Outputs:
 
 
 class Recognizer(nn.Module):
-    """Names the action in each clip: clips (B,T,H,W,C) in [-1, 1] -> Outputs with logits (B,N).
+    """Classifies the action in each clip: (B,T,H,W,C) in [-1, 1] -> Outputs with logits (B,N).
 
     backbone (B,T,H,W,C -> B,τ,C'), encoder (B,τ,C' -> B,τ,D; None: D = C'), pooling (-> B,E),
-    dropout, linear classifier in float32. Parameters: `backbone`, `encoder`, `pooling`,
-    `classifier`, those that have any. Training draws from the random stream "dropout" where
-    `dropout` is not 0, and updates the collection "batch_stats". A `frozen` backbone computes as in
-    evaluation while the rest trains, and no gradient reaches it.
+    dropout, linear classifier in float32, N = `num_classes`. Clips are what the backbone reads.
+    Parameters: `backbone`, `encoder`, `pooling`, `classifier`, those that have any. Training draws
+    from the random stream "dropout" where `dropout` is not 0, and updates the collection
+    "batch_stats". A `frozen` backbone computes as in evaluation while the rest trains, and no
+    gradient reaches it.
     """
 
     backbone: nn.Module
-    encoder: nn.Module | None
-    pooling: nn.Module
-    num_classes: int
+    encoder: nn.Module | None = None
+    pooling: nn.Module = dataclasses.field(default_factory=Mean)
+    num_classes: int = dataclasses.field(kw_only=True)
     dropout: float = 0.0
 
     @nn.compact
-    def __call__(self, clips: jax.Array, train: bool, frozen: bool = False) -> Outputs:
+    def __call__(self, clips: Any, train: bool = False, frozen: bool = False) -> Outputs:
         sequence = self.backbone(clips, train and not frozen)
         sequence = jax.lax.stop_gradient(sequence) if frozen else sequence
-        final = sequence[:, -1]
         if self.encoder is not None:
             sequence = self.encoder(sequence, train)
-            final = self.encoder.final(sequence)
-        embedding, attention = self.pooling(sequence, final, train)
+        pick = getattr(self.encoder, "final", None)
+        final = pick(sequence) if pick else None
+        if hasattr(self.pooling, "weigh"):
+            embedding, attention = self.pooling.weigh(sequence)
+        else:
+            embedding, attention = self.pooling(sequence, final, train), None
         dropped = nn.Dropout(self.dropout, deterministic=not train)(embedding)
         logits = nn.Dense(self.num_classes, dtype=jnp.float32, name="classifier")(dropped)
         return Outputs(logits, embedding, sequence, attention)

@@ -1,7 +1,7 @@
 """Recurrent temporal encoders: a sequence of features (B,τ,C) in, a sequence of states (B,τ,D) out.
 
-An encoder is a module with `__call__(sequence, train)` and `final(states)`, which picks from its
-output the states (B,D) that have seen the whole sequence.
+An encoder is a module with `__call__(sequence, train=False)`. Where the last step's state has not
+seen the whole sequence, `final(states)` picks the states (B,D) that have.
 """
 
 import flax.linen as nn
@@ -9,7 +9,52 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.cells import orthogonal_gates, product
+State = tuple[jax.Array, jax.Array]  # of an LSTM: cell and output, (B,D) each
+
+
+class _Stacked(nn.Module):
+    # Subclasses define `layer`, which makes one layer with the name that it is given.
+    hidden: int = 64
+    num_layers: int = 1
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, sequence: jax.Array, train: bool = False) -> jax.Array:
+        for n in range(self.num_layers):
+            sequence = self.layer(f"layer_{n}")(sequence)
+        return sequence
+
+
+class LSTM(_Stacked):
+    """Stacked LSTM layers: (B,τ,C) -> (B,τ,D) float32, D = `hidden`. Parameters: `layer_0`, ..."""
+
+    def layer(self, name: str) -> nn.Module:
+        return LSTMLayer(self.hidden, dtype=self.dtype, name=name)
+
+
+class BiLSTM(_Stacked):
+    """Stacked bidirectional LSTM layers: (B,τ,C) -> (B,τ,D) float32, D = 2 `hidden`.
+
+    Each layer concatenates its forward and its backward states per step and feeds the next.
+    Parameters: `layer_0/forward`, `layer_0/backward`, ... Source: Schuster and Paliwal 1997.
+    """
+
+    def layer(self, name: str) -> nn.Module:
+        return _BothWays(self.hidden, self.dtype, name=name)
+
+    def final(self, states: jax.Array) -> jax.Array:
+        """Joins the forward state after the last step and the backward one after the first.
+
+        (B,τ,D) -> (B,D).
+        """
+        return jnp.concatenate([states[:, -1, : self.hidden], states[:, 0, self.hidden :]], axis=-1)
+
+
+class GRU(_Stacked):
+    """Stacked GRU layers: (B,τ,C) -> (B,τ,D) float32, D = `hidden`. Parameters: `layer_0`, ..."""
+
+    def layer(self, name: str) -> nn.Module:
+        return GRULayer(self.hidden, self.dtype, name=name)
 
 
 class LSTMLayer(nn.Module):
@@ -28,15 +73,10 @@ class LSTMLayer(nn.Module):
 
     @nn.compact
     def __call__(self, sequence: jax.Array) -> jax.Array:
-        shape = (sequence.shape[-1], 4 * self.hidden)
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
-        shape = (self.hidden, 4 * self.hidden)
-        recurrent = self.param("recurrent_kernel", orthogonal_gates, shape, jnp.float32)
-        bias = self.param("bias", _open_forget_gate, shape[1:], jnp.float32)
+        kernel, recurrent = kernels(self, sequence.shape[-1], gates=4)
+        bias = self.param("bias", open_forget_gate, (4 * self.hidden,), jnp.float32)
 
-        def step(
-            state: tuple[jax.Array, jax.Array], projected: jax.Array
-        ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        def step(state: State, projected: jax.Array) -> tuple[State, jax.Array]:
             cell, output = state
             i, f, g, o = jnp.split(projected + product(output, recurrent, self.dtype), 4, axis=-1)
             cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
@@ -45,54 +85,9 @@ class LSTMLayer(nn.Module):
 
         # One product for all steps: only the recurrent one has to wait for the step before.
         projected = product(sequence, kernel, self.dtype) + bias
-        zeros = jnp.zeros((sequence.shape[0], self.hidden), jnp.float32)
-        _, outputs = jax.lax.scan(
-            step, (zeros, zeros), projected.swapaxes(0, 1), reverse=self.reverse
-        )
+        start = (jnp.zeros((sequence.shape[0], self.hidden), jnp.float32),) * 2
+        _, outputs = jax.lax.scan(step, start, projected.swapaxes(0, 1), reverse=self.reverse)
         return outputs.swapaxes(0, 1)
-
-
-class LSTM(nn.Module):
-    """Stacked LSTM layers: (B,τ,C) -> (B,τ,D) float32, D = `hidden`. Parameters: `layer_0`, ..."""
-
-    hidden: int
-    num_layers: int = 1
-    dtype: DTypeLike = jnp.float32
-
-    @nn.compact
-    def __call__(self, sequence: jax.Array, train: bool) -> jax.Array:
-        for n in range(self.num_layers):
-            sequence = LSTMLayer(self.hidden, dtype=self.dtype, name=f"layer_{n}")(sequence)
-        return sequence
-
-    def final(self, states: jax.Array) -> jax.Array:
-        """Picks the state after the last step: (B,τ,D) -> (B,D)."""
-        return states[:, -1]
-
-
-class BiLSTM(nn.Module):
-    """Stacked bidirectional LSTM layers: (B,τ,C) -> (B,τ,D) float32, D = 2 `hidden`.
-
-    Each layer concatenates its forward and its backward states per step and feeds the next.
-    Parameters: `layer_0/forward`, `layer_0/backward`, ... Source: Schuster and Paliwal 1997.
-    """
-
-    hidden: int
-    num_layers: int = 1
-    dtype: DTypeLike = jnp.float32
-
-    @nn.compact
-    def __call__(self, sequence: jax.Array, train: bool) -> jax.Array:
-        for n in range(self.num_layers):
-            sequence = _BothWays(self.hidden, self.dtype, name=f"layer_{n}")(sequence)
-        return sequence
-
-    def final(self, states: jax.Array) -> jax.Array:
-        """Joins the forward state after the last step and the backward one after the first.
-
-        (B,τ,D) -> (B,D).
-        """
-        return jnp.concatenate([states[:, -1, : self.hidden], states[:, 0, self.hidden :]], axis=-1)
 
 
 class _BothWays(nn.Module):
@@ -106,6 +101,64 @@ class _BothWays(nn.Module):
         return jnp.concatenate([forward(sequence), backward(sequence)], axis=-1)
 
 
-def _open_forget_gate(key: jax.Array, shape: tuple[int], dtype: DTypeLike) -> jax.Array:
-    i, f, g, o = jnp.zeros((4, shape[0] // 4), dtype)
-    return jnp.concatenate([i, f + 1, g, o])
+class GRULayer(nn.Module):
+    """One GRU layer: (B,τ,C) -> (B,τ,D) float32, D = `hidden`, from a zero state.
+
+    r, z = sigmoid(W x + U h + b), n = tanh(W x + b + r (U h + c)), h <- (1 - z) n + z h.
+    Parameters, gates in the order r, z, n: `kernel` (C,3D), `recurrent_kernel` (D,3D, orthogonal
+    per gate), `bias` (3D), `recurrent_bias` (D), which is c. Source: Cho et al. 2014, eq. 5 to 8;
+    r scales U h instead of h, and there is c, as in cuDNN, so that U h is one product.
+    """
+
+    hidden: int
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, sequence: jax.Array) -> jax.Array:
+        zeros = nn.initializers.zeros
+        kernel, recurrent = kernels(self, sequence.shape[-1], gates=3)
+        bias = self.param("bias", zeros, (3 * self.hidden,), jnp.float32)
+        recurrent_bias = self.param("recurrent_bias", zeros, (self.hidden,), jnp.float32)
+
+        def step(state: jax.Array, projected: jax.Array) -> tuple[jax.Array, jax.Array]:
+            recalled = product(state, recurrent, self.dtype)
+            seen, known = jnp.split(projected, 3, axis=-1), jnp.split(recalled, 3, axis=-1)
+            r, z = nn.sigmoid(seen[0] + known[0]), nn.sigmoid(seen[1] + known[1])
+            n = jnp.tanh(seen[2] + r * (known[2] + recurrent_bias))
+            state = (1 - z) * n + z * state
+            return state, state
+
+        projected = product(sequence, kernel, self.dtype) + bias
+        start = jnp.zeros((sequence.shape[0], self.hidden), jnp.float32)
+        _, states = jax.lax.scan(step, start, projected.swapaxes(0, 1))
+        return states.swapaxes(0, 1)
+
+
+def kernels(layer: nn.Module, features: int, gates: int) -> tuple[jax.Array, jax.Array]:
+    """Makes a layer's `kernel` (C, gates · D) and `recurrent_kernel` (D, gates · D).
+
+    C = `features`, D = `layer.hidden`; the recurrent one is orthogonal per gate.
+    """
+    shape = (features, gates * layer.hidden)
+    kernel = layer.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
+    shape = (layer.hidden, gates * layer.hidden)
+    return kernel, layer.param("recurrent_kernel", _orthogonal_gates, shape, jnp.float32)
+
+
+def product(x: jax.Array, weights: jax.Array, dtype: DTypeLike) -> jax.Array:
+    """Multiplies in the compute dtype and sums in float32: (...,C) by (C,D) -> (...,D) float32."""
+    x, weights = x.astype(dtype), weights.astype(dtype)
+    return jnp.matmul(x, weights, preferred_element_type=jnp.float32)
+
+
+def open_forget_gate(key: jax.Array, shape: tuple[int], dtype: DTypeLike) -> jax.Array:
+    """Initialises the biases of four gates, the forget gate second: 1 for it, 0 for the others."""
+    first, forget, third, fourth = jnp.zeros((4, shape[0] // 4), dtype)
+    return jnp.concatenate([first, forget + 1, third, fourth])
+
+
+def _orthogonal_gates(key: jax.Array, shape: tuple[int, int], dtype: DTypeLike) -> jax.Array:
+    hidden, width = shape
+    orthogonal = nn.initializers.orthogonal()
+    keys = jax.random.split(key, width // hidden)
+    return jnp.concatenate([orthogonal(key, (hidden, hidden), dtype) for key in keys], axis=1)

@@ -1,8 +1,8 @@
 """Soft aggregation: poolings that encode a clip's steps by their relation to K learned clusters.
 
 The classical encodings assign a feature to its nearest centre; these share it out by a softmax, so
-that the centres train with the network. They start at random; `initialize_from_features` in
-`aggregation_init` fits them to data. Source ("the paper" below): Wang, Yi: Spatio-temporal Feature
+that the centres train with the network. They start at random; `jaxvid.training.cluster_fit` fits
+them to data. Source ("the paper" below): Wang, Yi: Spatio-temporal Feature
 Soft Correlation Concatenation Aggregation Structure for Video Action Recognition Networks, 2024,
 section 4; the family is that of NetVLAD (Arandjelović et al. 2016) and of learnable pooling (Miech
 et al. 2017).
@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.typing import DTypeLike
 
 # The upper end of the paper's range (0, 1): on BiLSTM states, whose squared distances are about 1,
@@ -29,7 +30,7 @@ _EPSILON = 1e-6
 _PRECISION = jax.lax.Precision.HIGHEST
 
 
-def soft_assignment(sequence: jax.Array, weights: jax.Array, biases: jax.Array) -> jax.Array:
+def soft_assignment(sequence: Array, weights: Array, biases: Array) -> Array:
     """Shares out each step among the clusters: a = softmax over k of x·w[k] + b[k].
 
     Shapes: sequence (B,τ,D), weights (K,D), biases (K,) -> (B,τ,K). Source: the paper's eq. 2.
@@ -42,15 +43,13 @@ class _SoftEncoding(nn.Module):
     # Each encoding defines `encode`, which turns steps (B,τ,D) with their shares (B,τ,K) into a
     # code of length one (B,·); `start` (K,D) is where a parameter for the centres starts: where
     # weights and biases do.
-    clusters: int
-    features: int
+    clusters: int = 128
+    features: int = 64
     alpha: float = ALPHA
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, sequence: jax.Array, final: jax.Array, train: bool
-    ) -> tuple[jax.Array, jax.Array | None]:
+    def __call__(self, sequence: Array, final: Array | None = None, train: bool = False) -> Array:
         sequence = sequence.astype(jnp.float32)
         shape = (self.clusters, sequence.shape[-1])
         scale = 2 * self.alpha / np.sqrt(shape[1])
@@ -63,7 +62,7 @@ class _SoftEncoding(nn.Module):
         projection = nn.Dense(
             self.features, dtype=self.dtype, kernel_init=unit_variance, name="projection"
         )
-        return projection(code).astype(jnp.float32), None
+        return projection(code).astype(jnp.float32)
 
 
 class SoftBoF(_SoftEncoding):
@@ -76,7 +75,7 @@ class SoftBoF(_SoftEncoding):
     section 4.
     """
 
-    def encode(self, sequence: jax.Array, assigned: jax.Array, start: jax.Array) -> jax.Array:
+    def encode(self, sequence: Array, assigned: Array, start: Array) -> Array:
         return _normalise(assigned.sum(axis=1))
 
 
@@ -89,7 +88,7 @@ class SoftVLAD(_SoftEncoding):
     et al. 2016, section 3.1.
     """
 
-    def encode(self, sequence: jax.Array, assigned: jax.Array, start: jax.Array) -> jax.Array:
+    def encode(self, sequence: Array, assigned: Array, start: Array) -> Array:
         centres = self.param("centres", lambda key: start)
         sums = jnp.einsum("bnk,bnd->bkd", assigned, sequence, precision=_PRECISION)
         return _normalise_twice(sums - assigned.sum(axis=1)[..., None] * centres)
@@ -106,7 +105,7 @@ class SoftFV(_SoftEncoding):
     the form is that of Miech et al. 2017.
     """
 
-    def encode(self, sequence: jax.Array, assigned: jax.Array, start: jax.Array) -> jax.Array:
+    def encode(self, sequence: Array, assigned: Array, start: Array) -> Array:
         centres = self.param("centres", lambda key: start)
         isotropic = nn.initializers.constant(-0.5 * np.log(2 * self.alpha))
         log_scales = self.param("log_scales", isotropic, centres.shape, jnp.float32)
@@ -117,11 +116,7 @@ class SoftFV(_SoftEncoding):
         return _normalise_twice(jnp.stack(orders, axis=1))
 
 
-ENCODINGS: Mapping[str, type[_SoftEncoding]] = {
-    "bof": SoftBoF,
-    "fv": SoftFV,
-    "vlad": SoftVLAD,
-}
+ENCODINGS: Mapping[str, type[_SoftEncoding]] = {"bof": SoftBoF, "fv": SoftFV, "vlad": SoftVLAD}
 
 
 class SoftConcat(nn.Module):
@@ -134,32 +129,25 @@ class SoftConcat(nn.Module):
     Raises ValueError where `methods` is empty, repeats one or names an unknown one.
     """
 
-    clusters: int
-    features: int
+    clusters: int = 128
+    features: int = 64
     methods: tuple[str, ...] = tuple(ENCODINGS)
     alpha: float = ALPHA
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, sequence: jax.Array, final: jax.Array, train: bool
-    ) -> tuple[jax.Array, jax.Array | None]:
+    def __call__(self, sequence: Array, final: Array | None = None, train: bool = False) -> Array:
         known = set(self.methods) <= set(ENCODINGS)
         if not self.methods or not known or len(set(self.methods)) < len(self.methods):
             raise ValueError(f"methods {self.methods}: one or more different of {list(ENCODINGS)}")
-        encoded = []
-        for method in self.methods:
-            encoding = ENCODINGS[method](
-                self.clusters, self.features, self.alpha, self.dtype, name=method
-            )
-            embedding, _ = encoding(sequence, final, train)
-            encoded.append(embedding)
-        return jnp.stack(encoded, axis=1).mean(axis=1), None
+        fields = (self.clusters, self.features, self.alpha, self.dtype)
+        encoded = [ENCODINGS[name](*fields, name=name)(sequence) for name in self.methods]
+        return jnp.stack(encoded, axis=1).mean(axis=1)
 
 
-def _normalise(x: jax.Array) -> jax.Array:
+def _normalise(x: Array) -> Array:
     return x * jax.lax.rsqrt(jnp.sum(x**2, axis=-1, keepdims=True) + _EPSILON)
 
 
-def _normalise_twice(x: jax.Array) -> jax.Array:
+def _normalise_twice(x: Array) -> Array:
     return _normalise(_normalise(x).reshape(x.shape[0], -1))

@@ -1,5 +1,6 @@
 """ST-GCN backbone: convolutions over the graph of a skeleton and over time."""
 
+import functools
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -8,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import check_choices, scale_channels
-from jaxvid.models.layers.conv import LOWERINGS, Conv3D
-from jaxvid.models.layers.padding import PADDINGS, same_padding, with_one_more
+from jaxvid.models.backbone import Backbone, check_clips
+from jaxvid.models.layers.common import scale_channels
+from jaxvid.models.layers.conv import Conv3D
+from jaxvid.models.layers.padding import same_padding, with_one_more
 
 # Stride in time of the first unit of the second and of the third stage.
 TEMPORAL_STRIDES = {4: (2, 2), 2: (2, 1), 1: (1, 1)}
@@ -19,23 +21,21 @@ STAGES = (64, 128, 256)
 
 TEMPORAL_KERNEL = 9
 
-Bones = tuple[tuple[int, int], ...]
 
-
-def partition(bones: Sequence[tuple[int, int]], centre: int) -> np.ndarray:
+def partition(edges: Sequence[tuple[int, int]], centre: int) -> np.ndarray:
     """Splits every joint's neighbours by where they lie as seen from `centre`.
 
-    Returns weights (3,V,V) float32, V = the highest joint in `bones` + 1: entry [k,i,j] is 1 / the
+    Returns weights (3,V,V) float32, V = the highest joint in `edges` + 1: entry [k,i,j] is 1 / the
     size of joint i's subset k where j belongs to it, else 0. Subset 0 holds the joint itself and
-    neighbours as far from the centre as it is, in bones; 1 the nearer ones; 2 the farther ones.
+    neighbours as far from the centre as it is, in edges; 1 the nearer ones; 2 the farther ones.
 
-    Raises ValueError for a joint that no bones connect with the centre.
+    Raises ValueError for a joint that no edges connect with the centre.
     Source: Yan et al. 2018, eq. 8, weighted as in eq. 4. Its eq. 10 divides by the root of 0.001
-    for every bone that leads to the centre, whose own subset 1 is empty.
+    for every edge that leads to the centre, whose own subset 1 is empty.
     """
-    joints = max(max(bone) for bone in bones) + 1
+    joints = max(max(edge) for edge in edges) + 1
     near = np.eye(joints, dtype=bool)
-    for a, b in bones:
+    for a, b in edges:
         near[a, b] = near[b, a] = True
     distance = np.full(joints, -1)
     reached = np.arange(joints) == centre
@@ -43,7 +43,7 @@ def partition(bones: Sequence[tuple[int, int]], centre: int) -> np.ndarray:
         distance[reached & (distance < 0)] = steps
         reached = near @ reached
     if lost := np.flatnonzero(distance < 0).tolist():
-        raise ValueError(f"no bones connect the joints {lost} with the centre {centre}")
+        raise ValueError(f"no edges connect the joints {lost} with the centre {centre}")
 
     own, other = distance[:, None], distance[None, :]
     subsets = near & np.stack([other == own, other < own, other > own])
@@ -70,13 +70,15 @@ class STGCNUnit(nn.Module):
     lowering: str
     dtype: DTypeLike
     spatial_bias: bool = False
-    adds: bool = True
     padding: str = "same"
+    adds: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array, adjacency: np.ndarray, train: bool) -> jax.Array:
         subsets = len(adjacency)
-        y = self._linear(subsets * self.features, "spatial", self.spatial_bias)(x)
+        init = nn.initializers.he_normal()
+        linear = functools.partial(nn.Dense, dtype=self.dtype, kernel_init=init)
+        y = linear(subsets * self.features, use_bias=self.spatial_bias, name="spatial")(x)
         y = y.reshape(*x.shape[:3], subsets, self.features)
         edges = self.param("edges", nn.initializers.ones, adjacency.shape, jnp.float32)
         y = jnp.einsum("kij,btjkd->btid", (edges * adjacency).astype(self.dtype), y)
@@ -101,46 +103,37 @@ class STGCNUnit(nn.Module):
             # The steps at the middle of the convolution's windows.
             before, _ = same_padding(x.shape[1] + moves, TEMPORAL_KERNEL, self.stride)
             x = x[:, TEMPORAL_KERNEL // 2 - before :: self.stride]
-            x = self._norm("shortcut_norm", self._linear(self.features, "shortcut")(x), train)
+            x = linear(self.features, use_bias=False, name="shortcut")(x)
+            x = self._norm("shortcut_norm", x, train)
         return nn.relu(x + y)
-
-    def _linear(self, features: int, name: str, bias: bool = False) -> nn.Dense:
-        return nn.Dense(
-            features,
-            use_bias=bias,
-            dtype=self.dtype,
-            kernel_init=nn.initializers.he_normal(),
-            name=name,
-        )
 
     def _norm(self, name: str, x: jax.Array, train: bool) -> jax.Array:
         norm = nn.BatchNorm(momentum=self.momentum, dtype=self.dtype, name=name)
         return norm(x, use_running_average=not train)
 
 
-class STGCN(nn.Module):
+class STGCN(Backbone):
     """ST-GCN: joints (B,T,M,V,C) -> features (B,τ,C') in float32, C' 256 at width 1.
 
     M people, V joints, C coordinates (and confidence, if any), zeros for a person who is not
     there. Batch norm per joint and coordinate, then three stages of `layers_per_stage` units 64,
     128 and 256 wide, then the mean over people and joints.
 
-    - bones, centre: the graph, as pairs of joints, and the joint that divides inward from outward.
-    - width: factor on every channel count, rounded to a multiple of 8.
+    - edges, centre: the graph, as pairs of joints, and the joint that divides inward from outward.
     - layers_per_stage: 3, nine units, as published.
-    - temporal_stride: 4 as published, or 2, 1 so that short clips keep a sequence.
-    - dropout: on each unit's convolutions, in training, from the random stream "dropout".
+    - temporal_stride: 4 as published, or 2, 1.
+    - dropout: on each unit's convolutions.
     - authors_code: as in the authors' code and weights, a further unit of 64 before the stages, to
       which its input is not added, and biases in the graph convolutions.
-    - padding: "same", or "torch": strides are centred on the steps 0, 2, 4, as in that code.
+    - padding: with "torch", strides are centred on the steps 0, 2, 4, as in that code.
 
     Parameters: `norm`, with `authors_code` `unit_first`, `unit_0`, ... Raises ValueError for joints
-    that no bones connect with the centre, for another V than the bones', for an unknown temporal
-    stride, padding or lowering. Source: Yan et al. 2018, section 3.6; dropout leaves each unit's
-    input alone, as in the authors' code.
+    that no edges connect with the centre and for another V than the edges'. Source: Yan et al.
+    2018, section 3.6; dropout leaves each unit's input alone, as in the authors' code.
     """
 
-    bones: Bones
+    temporal_strides = TEMPORAL_STRIDES
+    edges: tuple[tuple[int, int], ...]
     centre: int = 0
     width: float = 1.0
     layers_per_stage: int = 3
@@ -148,46 +141,33 @@ class STGCN(nn.Module):
     dropout: float = 0.5
     authors_code: bool = False
     padding: str = "same"
-    bn_momentum: float = 0.9
+    bn_momentum: float = 0.99
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
-    def __post_init__(self) -> None:
-        check_choices(self, temporal_stride=TEMPORAL_STRIDES, padding=PADDINGS, lowering=LOWERINGS)
-        super().__post_init__()
-
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        adjacency = partition(self.bones, self.centre)
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        check_clips(x, skeletons=True)
+        adjacency = partition(self.edges, self.centre)
         batch, frames, people, joints, channels = x.shape
         if joints != adjacency.shape[1]:
-            raise ValueError(f"{joints} joints, but the bones connect {adjacency.shape[1]}")
+            raise ValueError(f"{joints} joints, but the edges connect {adjacency.shape[1]}")
         x = x.reshape(batch, frames, people, joints * channels)
         norm = nn.BatchNorm(momentum=self.bn_momentum, dtype=jnp.float32, name="norm")
         x = norm(x, use_running_average=not train)
         x = x.swapaxes(1, 2).reshape(batch * people, frames, joints, channels)
 
-        common = (self.bn_momentum, self.lowering, self.dtype, self.authors_code)
+        common = (self.bn_momentum, self.lowering, self.dtype, self.authors_code, self.padding)
         if self.authors_code:
             first = scale_channels(STAGES[0], self.width)
-            x = STGCNUnit(first, 1, 0.0, *common, adds=False, name="unit_first")(
-                x, adjacency, train
-            )
+            unit = STGCNUnit(first, 1, 0.0, *common, adds=False, name="unit_first")
+            x = unit(x, adjacency, train)
         strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
         for stage, (published, stride) in enumerate(zip(STAGES, strides, strict=True)):
+            features = scale_channels(published, self.width)
             for n in range(self.layers_per_stage):
-                unit = STGCNUnit(
-                    scale_channels(published, self.width),
-                    stride if n == 0 else 1,
-                    self.dropout,
-                    *common,
-                    padding=self.padding,
-                    name=f"unit_{stage * self.layers_per_stage + n}",
-                )
-                x = unit(x, adjacency, train)
+                name = f"unit_{stage * self.layers_per_stage + n}"
+                unit = STGCNUnit(features, stride, self.dropout, *common, name=name)
+                x, stride = unit(x, adjacency, train), 1
         x = x.reshape(batch, people, *x.shape[1:])
         return x.mean(axis=(1, 3), dtype=jnp.float32)
-
-    def sequence_length(self, num_frames: int) -> int:
-        """Counts the feature steps τ that a clip of T frames gives."""
-        return -(-num_frames // self.temporal_stride)

@@ -1,5 +1,7 @@
 """Transformer temporal encoder: a sequence of features (B,τ,C) in, one of states (B,τ,D) out."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,6 @@ from jax.typing import DTypeLike
 from jaxvid.models.layers.common import check_choices
 
 NORMS = ("pre", "post")
-
 POSITIONS = ("sinusoidal", "learned", "none")
 
 
@@ -37,7 +38,7 @@ class TransformerLayer(nn.Module):
         widen = nn.Dense(4 * features, dtype=self.dtype, name="widen")
         narrow = nn.Dense(features, dtype=self.dtype, name="narrow")
         drop = nn.Dropout(self.dropout, deterministic=not train)
-        parts = {
+        parts: dict[str, Callable[[jax.Array], jax.Array]] = {
             "attention_norm": attend,
             "mlp_norm": lambda y: narrow(nn.relu(widen(y))),
         }
@@ -65,13 +66,14 @@ class Transformer(nn.Module):
     Parameters: `projection`, `positions` (τ,D) if learned, `layer_0`, ..., `norm` if "pre".
     Raises ValueError for an unknown norm or positions and for a `hidden` that the heads do not
     divide or, with sinusoidal positions, an odd one; flax.errors.ScopeParamShapeError for learned
-    positions and another τ. Source: Vaswani et al. 2017, sections 3.1, 3.5 and 5.4.
+    positions and another τ. Source: Vaswani et al. 2017, sections 3.1, 3.5 and 5.4. The paper on
+    hybrid techniques, section 3.4, classifies the last step, which attended to all: pooling `Last`.
     """
 
-    hidden: int
-    num_layers: int = 2
+    hidden: int = 64
+    num_layers: int = 1
     num_heads: int = 4
-    dropout: float = 0.1
+    dropout: float = 0.25
     norm: str = "pre"
     positions: str = "sinusoidal"
     dtype: DTypeLike = jnp.float32
@@ -85,7 +87,7 @@ class Transformer(nn.Module):
         super().__post_init__()
 
     @nn.compact
-    def __call__(self, sequence: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, sequence: jax.Array, train: bool = False) -> jax.Array:
         x = nn.Dense(self.hidden, dtype=self.dtype, name="projection")(sequence)
         x = x.astype(jnp.float32)
         shape = x.shape[1:]
@@ -100,14 +102,6 @@ class Transformer(nn.Module):
             )
             x = layer(x, train)
         return nn.LayerNorm(name="norm")(x) if self.norm == "pre" else x
-
-    def final(self, states: jax.Array) -> jax.Array:
-        """Picks the last step, which attended to all: (B,τ,D) -> (B,D).
-
-        Source: the paper on hybrid techniques with attention-based LSTM and 3D CNN, section 3.4,
-        y = softmax(W Z_T + b).
-        """
-        return states[:, -1]
 
 
 def sinusoids(steps: int, features: int) -> np.ndarray:

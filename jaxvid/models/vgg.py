@@ -5,37 +5,28 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import (
-    IMAGE_NORMS,
-    ConvReLU,
-    as_shown,
-    check_choices,
-    scale_channels,
-)
-from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.backbone import Backbone, check_clips, fully_connected
+from jaxvid.models.layers.common import ConvReLU, as_shown, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
 
 # Per stage, the number of its convolutions and their width. A pooling stands between stages.
 STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 
 
-class VGG16(nn.Module):
+class VGG16(Backbone):
     """VGG-16 per frame: clips (B,T,H,W,C) in [-1, 1] -> features (B,T,C') in float32.
 
     C' is 512 at width 1: the average over space of `maps`. C is any, as for stacked optical flow.
     With C = 3 and width 1 there are 14,714,688 parameters.
 
-    - width: factor on every channel count, rounded to a multiple of 8.
     - fully_connected: the published network's last pooling, FC6 and FC7, each with ReLU and
       dropout, instead of the average: C' is 4096 at width 1, and the frame size stays that of the
       initialisation.
-    - dropout: of these in training, from the random stream "dropout".
-    - image_norm: what the convolutions see: "centred", or "imagenet" as the published weights.
+    - dropout: of these. image_norm: "imagenet" for the published weights.
 
     Parameters: `conv1_1`, `conv1_2`, `conv2_1` to `conv5_3`, each with `conv/kernel` (1,3,3,C,D)
     and `conv/bias`, with `fully_connected` `fc6` and `fc7`. Flax's `capture_intermediates` reaches
-    each one's map after its ReLU. Raises ValueError for an unknown choice. Source: Simonyan and
-    Zisserman 2015, table 1, column D.
+    each one's map after its ReLU. Source: Simonyan and Zisserman 2015, table 1, column D.
     """
 
     width: float = 1.0
@@ -45,20 +36,17 @@ class VGG16(nn.Module):
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
 
-    def __post_init__(self) -> None:
-        check_choices(self, image_norm=IMAGE_NORMS, lowering=LOWERINGS)
-        super().__post_init__()
-
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         features = self._layers(x, train, self.fully_connected)
         return features if self.fully_connected else features.mean((2, 3), dtype=jnp.float32)
 
     def maps(self, x: jax.Array) -> jax.Array:
         """Computes the maps of conv5_3 after its ReLU: (B,T,H,W,C) -> (B,T,H/16,W/16,C')."""
-        return self._layers(x, train=False, fully_connected=False)
+        return self._layers(x, train=False, with_fc=False)
 
     @nn.compact
-    def _layers(self, x: jax.Array, train: bool, fully_connected: bool) -> jax.Array:
+    def _layers(self, x: jax.Array, train: bool, with_fc: bool) -> jax.Array:
+        check_clips(x)
         x = as_shown(x, self.image_norm)
         for stage, (count, published) in enumerate(STAGES, start=1):
             if stage > 1:
@@ -67,17 +55,11 @@ class VGG16(nn.Module):
             for n in range(1, count + 1):
                 name = f"conv{stage}_{n}"
                 x = ConvReLU(features, (1, 3, 3), self.lowering, self.dtype, name=name)(x)
-        if not fully_connected:
+        if not with_fc:
             return x
         x = max_pool(x, (1, 2, 2), (1, 2, 2))
         x = x.reshape(*x.shape[:2], -1)
         for name in ("fc6", "fc7"):
-            features = scale_channels(4096, self.width)
-            init = nn.initializers.he_normal()
-            x = nn.relu(nn.Dense(features, dtype=self.dtype, kernel_init=init, name=name)(x))
+            x = fully_connected(x, scale_channels(4096, self.width), self.dtype, name)
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
         return x.astype(jnp.float32)
-
-    def sequence_length(self, num_frames: int) -> int:
-        """Counts the feature steps τ that a clip of T frames gives: one per frame."""
-        return num_frames

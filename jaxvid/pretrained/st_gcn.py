@@ -36,7 +36,7 @@ def read(path: Path, shapes: Any, config: ConfigDict, class_names: Names) -> Loa
     file = WeightFile.read(path)
     transfer = Transfer(shapes, file)
     skeleton = SKELETONS[model.skeleton]
-    ours = partition(skeleton.bones, skeleton.centre)
+    ours = partition(skeleton.edges, skeleton.centre)
     theirs = file.take("A", 3).transpose(0, 2, 1)  # from [subset, input, output]
     subsets = _subsets(file, ours, theirs, model.skeleton)
 

@@ -9,10 +9,10 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from jaxvid.models import normalize
 from jaxvid.models.layers.common import ConvReLU
 from jaxvid.models.layers.conv import ConvUnit
 from jaxvid.report.figures import GREY, sheet
-from jaxvid.runtime.devices import network_input
 
 LAYERS = (1, 6, 9)  # which convolutions of a VGG-16, counted from 1 (paper C)
 CHANNELS = 6  # of each layer, those whose maps vary most over the frame
@@ -48,7 +48,7 @@ def compute(
     def run(variables: Any, clip: Any) -> dict[str, jax.Array]:
         _, state = model.apply(
             variables,
-            network_input(clip),
+            normalize(clip),
             train=False,
             capture_intermediates=lambda module, _: module.path in paths,
             mutable=["intermediates"],
@@ -74,7 +74,7 @@ def _layers(model: nn.Module, variables: Any, clip: Any) -> list[tuple[str, ...]
     def run(variables: Any, clip: Any) -> None:
         model.apply(
             variables,
-            network_input(clip),
+            normalize(clip),
             train=False,
             capture_intermediates=note,
             mutable=["intermediates"],

@@ -120,7 +120,7 @@ def _skeleton(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
     pixels = np.rint((points - (low + high) / 2) * scale + SIDE / 2).astype(int)
     for picture, people, seen in zip(pictures, pixels, there, strict=True):
         for person, joints, colour in zip(people, seen, COLOURS * len(people), strict=False):
-            for a, b in SKELETONS[config.model.skeleton].bones:
+            for a, b in SKELETONS[config.model.skeleton].edges:
                 if joints[a] and joints[b]:
                     ends = person[a].tolist(), person[b].tolist()
                     cv2.line(picture, *ends, colour, 2, cv2.LINE_AA)

@@ -120,13 +120,3 @@ def keep_compiled(folder: Path) -> None:
     """Caches compiled programs in a folder, for the next run."""
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
-
-
-def network_input(clips: Any) -> Any:
-    """Returns clips, an array or a map of them, as float32: uint8 ones scaled to [-1, 1]."""
-
-    def scaled(array: jax.Array) -> jax.Array:
-        whole = array.astype(jnp.float32)
-        return whole / 127.5 - 1.0 if array.dtype == jnp.uint8 else whole
-
-    return jax.tree.map(scaled, clips)

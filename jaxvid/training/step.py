@@ -11,8 +11,8 @@ import optax
 from flax import struct
 from ml_collections import ConfigDict
 
+from jaxvid.models import normalize
 from jaxvid.models.layers.common import keep_statistics
-from jaxvid.runtime.devices import network_input
 from jaxvid.training import losses
 
 
@@ -69,7 +69,7 @@ def train_step(
             with frozen_norms if train.freeze_batch_norm else nullcontext():
                 outputs, updated = model.apply(
                     {"params": whole(params), "batch_stats": batch_stats},
-                    network_input(batch["clip"]),
+                    normalize(batch["clip"]),
                     train=True,
                     frozen=frozen,
                     rngs={"dropout": key},

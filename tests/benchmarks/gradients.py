@@ -90,7 +90,7 @@ def _gradient(system: str, lowering: str) -> Callable[..., Any]:
     def loss_of(params: Any, stats: Any, clips: jax.Array, labels: jax.Array) -> jax.Array:
         outputs, _ = model.apply(
             {"params": params, "batch_stats": stats},
-            devices.network_input(clips),
+            models.normalize(clips),
             train=True,
             mutable=["batch_stats"],
         )

@@ -38,6 +38,7 @@ import torch
 import torch_i3d
 from our_step import CLASSES, Ours
 
+from jaxvid import models
 from jaxvid.runtime import devices
 
 ON_GPU = jax.default_backend() == "gpu"
@@ -97,7 +98,7 @@ def check(system: str, mine: dict[str, Ours], theirs: Theirs) -> None:
 
     def loss_of(params: Any) -> jax.Array:
         variables = {"params": params, "batch_stats": ours.state.batch_stats}
-        clips = devices.network_input(ours.batch["clip"])
+        clips = models.normalize(ours.batch["clip"])
         outputs, _ = ours.model.apply(variables, clips, train=True, mutable=["batch_stats"])
         labels = ours.batch["label"]
         return -jnp.take_along_axis(jax.nn.log_softmax(outputs.logits), labels[:, None], 1).mean()

@@ -12,7 +12,7 @@ from jaxvid.evaluation.evaluate import Scorer, evaluate
 from jaxvid.experiment import experiment as experiments
 from jaxvid.experiment import flops
 from jaxvid.experiment.restore import restore
-from jaxvid.runtime.devices import network_input
+from jaxvid.models import normalize
 from jaxvid.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -36,9 +36,7 @@ def by_one(experiment, variables):
         )
         logits = np.stack(
             [
-                experiment.network.model.apply(
-                    variables, network_input(c[None]), train=False
-                ).logits[0]
+                experiment.network.model.apply(variables, normalize(c[None]), train=False).logits[0]
                 for c in clips
             ]
         )
@@ -95,7 +93,7 @@ def test_scores_have_what_the_classifier_reads(tiny, views):
         for clip in experiment.data.clips("test")
     ]
     apply = jax.jit(functools.partial(experiment.network.model.apply, train=False))
-    outputs = apply(variables, network_input(np.concatenate(cut)))
+    outputs = apply(variables, normalize(np.concatenate(cut)))
     embedding = outputs.embedding.reshape(4, views, -1).mean(1)
     np.testing.assert_allclose(scores.embedding, embedding, atol=1e-5)
     if views == 1:

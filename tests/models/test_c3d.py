@@ -37,7 +37,7 @@ def written_out(params, x):
 
 
 def test_published_size_and_features():
-    features, variables = shapes(C3D(), 2, 16, 112, 112, 3)
+    features, variables = shapes(C3D(temporal_stride=16), 2, 16, 112, 112, 3)
     # With the classifier over the 487 classes of Sports-1M: 79,991,015.
     assert count_parameters(variables["params"]) == 77_995_776
     assert variables["params"]["fc6"]["kernel"].shape == (8192, 4096)
@@ -45,7 +45,7 @@ def test_published_size_and_features():
 
 
 def test_features_equal_those_of_native_operations(initialise):
-    module, clips = C3D(width=0.03), draw(1, 17, 32, 40, 3)
+    module, clips = C3D(width=0.03, temporal_stride=16), draw(1, 17, 32, 40, 3)
     variables = initialise(module, clips, False)
     features = jax.jit(module.apply, static_argnums=2)(variables, clips, False)
     assert features.shape == (1, 2, 120)
@@ -77,7 +77,7 @@ def test_small_clip_keeps_a_sequence_and_gradients_reach_every_parameter(initial
 
 
 def test_dropout_zeroes_features_in_training_alone(initialise):
-    module, clips = C3D(width=0.03), draw(2, 8, 32, 32, 3)
+    module, clips = C3D(width=0.03, temporal_stride=16), draw(2, 8, 32, 32, 3)
     variables = initialise(module, clips, False)
     apply = jax.jit(module.apply, static_argnums=2)
     still = apply(variables, clips, False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxvid.models.build import count_parameters
-from jaxvid.models.googlenet import Inception2D
+from jaxvid.models.googlenet import GoogLeNet
 from jaxvid.models.i3d import Inception3D
 
 
@@ -19,7 +19,7 @@ def embed(kernel):
 
 
 def test_published_size():
-    module = Inception2D()
+    module = GoogLeNet()
     clips = jax.ShapeDtypeStruct((2, 3, 224, 224, 3), jnp.float32)
     features, variables = jax.eval_shape(
         lambda x: module.init_with_output(jax.random.key(0), x, False), clips
@@ -32,7 +32,7 @@ def test_published_size():
 
 def test_frames_give_what_the_3d_network_gives_for_clips_of_one(initialise):
     # There, SAME padding leaves each cube its middle alone.
-    module, clips = Inception2D(width=0.05), draw(2, 3, 33, 47, 3)
+    module, clips = GoogLeNet(width=0.05), draw(2, 3, 33, 47, 3)
     variables = initialise(module, clips, False)
     features = jax.jit(module.apply, static_argnums=2)(variables, clips, False)
     cubes = jax.tree.map(lambda leaf: embed(leaf) if leaf.ndim == 5 else leaf, variables)
@@ -45,7 +45,7 @@ def test_frames_give_what_the_3d_network_gives_for_clips_of_one(initialise):
 
 
 def test_statistics_are_updated_and_gradients_reach_every_parameter(initialise):
-    module, clips = Inception2D(width=0.05), draw(2, 4, 32, 32, 3)
+    module, clips = GoogLeNet(width=0.05), draw(2, 4, 32, 32, 3)
     variables = initialise(module, clips, False)
 
     def loss(params):
@@ -64,12 +64,12 @@ def test_statistics_are_updated_and_gradients_reach_every_parameter(initialise):
 
 def test_half_precision_gives_float32_features(initialise):
     clips = draw(1, 2, 32, 32, 3)
-    variables = initialise(Inception2D(width=0.05), clips, False)
-    module = Inception2D(width=0.05, dtype=jnp.bfloat16)
+    variables = initialise(GoogLeNet(width=0.05), clips, False)
+    module = GoogLeNet(width=0.05, dtype=jnp.bfloat16)
     features = jax.jit(module.apply, static_argnums=2)(variables, clips, False)
     assert features.dtype == jnp.float32 and np.isfinite(features).all()
 
 
 def test_unknown_lowering_raises_and_names_the_known_ones():
     with pytest.raises(ValueError, match="unknown lowering 'x': one of auto"):
-        Inception2D(lowering="x")
+        GoogLeNet(lowering="x")

@@ -9,7 +9,7 @@ import pytest
 
 from jaxvid import config as configs
 from jaxvid import models
-from jaxvid.models.build import POOLINGS
+from jaxvid.config.names import POOLINGS
 
 CHOICES = [
     {"encoder": "ln_lstm", "pooling": "last"},

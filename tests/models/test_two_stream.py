@@ -34,7 +34,7 @@ def config(**fields):
 
 
 def test_wrong_pairs_are_refused():
-    with pytest.raises(ValueError, match=r"rgb backbone gives 1 feature steps, the flow.* 16"):
+    with pytest.raises(ValueError, match=r"rgb backbone gives 1 steps, the flow.* 16"):
         models.sequence_length(config(flow_backbone="vgg16"), 16)
     with pytest.raises(ValueError, match="unknown fusion 'max': one of concat, sum"):
         models.build(config(fusion="max"), 5)
@@ -43,5 +43,5 @@ def test_wrong_pairs_are_refused():
     with pytest.raises(ValueError, match="unknown backbone 'i4d'"):
         models.build(config(rgb_backbone="i4d"), 5)
     unequal = TwoStream(VGG16(width=0.01), VGG16(width=0.05), "sum")
-    with pytest.raises(ValueError, match="unequal width 8 and 24"):
+    with pytest.raises(ValueError, match="unequal widths 8 and 24"):
         jax.eval_shape(lambda key: unequal.init(key, clips(), False), jax.random.key(0))

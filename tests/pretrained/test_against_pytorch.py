@@ -111,7 +111,7 @@ def test_st_gcn(skeleton, frames, torch_networks, make_config, start, tmp_path):
     from jaxvid.skeletons import SKELETONS
 
     graph = SKELETONS[skeleton]
-    network = torch_networks.STGCN(7, graph.bones, graph.centre, WIDTH)
+    network = torch_networks.STGCN(7, graph.edges, graph.centre, WIDTH)
     theirs = torch_networks.randomise(network)
     ours = start(
         make_config(

@@ -212,7 +212,7 @@ def test_st_gcn_of_another_graph_or_network_is_refused(
     import torch
 
     thumbs = SKELETONS["ntu25_thumbs"]
-    network = torch_networks.STGCN(7, thumbs.bones, thumbs.centre, 0.125)
+    network = torch_networks.STGCN(7, thumbs.edges, thumbs.centre, 0.125)
     path = tmp_path / "st_gcn.pth"
     torch.save(torch_networks.randomise(network).state_dict(), path)
     fields = {**GRAPH, "init__path": str(path), "model__authors_code": True}
@@ -228,7 +228,7 @@ def test_st_gcn_of_another_graph_or_network_is_refused(
     # Our weights of the edges make our adjacency the file's.
     importance = network.edge_importance[3].detach() * network.A
     edges = ours.variables["params"]["backbone"]["unit_2"]["edges"]
-    adjacency = edges * partition(thumbs.bones, thumbs.centre)
+    adjacency = edges * partition(thumbs.edges, thumbs.centre)
     expected = importance.numpy().transpose(0, 2, 1)[[0, 2, 1]]
     np.testing.assert_allclose(adjacency, expected, atol=1e-6)
     fields["model__authors_code"] = False
@@ -289,7 +289,7 @@ def test_a_tensor_of_st_gcn_that_is_not_what_its_name_says(
     name, tensor, says, torch_networks, make_config, tmp_path
 ):
     thumbs = SKELETONS["ntu25_thumbs"]
-    network = torch_networks.STGCN(7, thumbs.bones, thumbs.centre, 0.125)
+    network = torch_networks.STGCN(7, thumbs.edges, thumbs.centre, 0.125)
     tensors = {key: value.numpy() for key, value in network.state_dict().items()}
     path = tmp_path / "st_gcn.npz"
     np.savez(path, **{**tensors, name: np.array(tensor)})

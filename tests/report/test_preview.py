@@ -61,7 +61,7 @@ def test_people_stand_upright(skeleton, y_is_up):
     config.model.skeleton = skeleton
     joints = SKELETONS[skeleton].joints
     frames = np.zeros((1, 2, len(joints), 3), np.float32)
-    bone = next(b for b in SKELETONS[skeleton].bones if {joints[i] for i in b} == {"neck", "head"})
+    bone = next(b for b in SKELETONS[skeleton].edges if {joints[i] for i in b} == {"neck", "head"})
     low, high = sorted(bone, key=lambda joint: joints[joint] == "head")
     frames[0, 0, low], frames[0, 0, high] = (0.5, 0.1, 1), (0.1, 0.9, 1)
     [picture] = preview.PICTURES["skeleton"](frames, config)

@@ -7,8 +7,7 @@ import pytest
 
 from jaxvid.data import pipeline
 from jaxvid.experiment import experiment as experiments
-from jaxvid.models import i3d
-from jaxvid.runtime.devices import network_input
+from jaxvid.models import i3d, normalize
 from jaxvid.training.trainer import Trainer
 
 SEEDS, STEPS = (0, 1, 2), 20
@@ -63,7 +62,7 @@ def test_bfloat16_learns_what_float32_learns(small, tmp_path):
     kept = jax.tree.leaves((state.params, state.batch_stats, metrics))
     assert {leaf.dtype for leaf in kept} == {jnp.dtype(jnp.float32)}
     outputs = jax.eval_shape(
-        lambda v, clip: run.experiment.network.model.apply(v, network_input(clip), train=False),
+        lambda v, clip: run.experiment.network.model.apply(v, normalize(clip), train=False),
         state.variables,
         batch["clip"],
     )

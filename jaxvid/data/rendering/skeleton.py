@@ -17,7 +17,7 @@ SIGN = (-1.0, 1.0)
 
 _FIGURE = SKELETONS["figure18"]
 JOINTS = _FIGURE.joints
-BONES = _FIGURE.bones
+BONES = _FIGURE.edges
 ARM = (4, 7)  # first joint of the left and of the right arm
 LEG = (10, 14)
 MIRROR = np.array(_FIGURE.mirrored)

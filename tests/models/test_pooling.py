@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxvid.models.attention import Attention
+from jaxvid.models.pooling import Attention, Last, Mean
 
 
 def draw(*shape):
@@ -21,6 +21,13 @@ def written_out(params, sequence, mask):
     return np.einsum("bn,bnd->bd", weights, sequence), weights
 
 
+def test_mean_and_last_take_a_sequence_alone():
+    sequence, final = draw(3, 5, 6), draw(3, 6)
+    np.testing.assert_allclose(Mean().apply({}, sequence), sequence.mean(1), atol=1e-6)
+    np.testing.assert_array_equal(Last().apply({}, sequence), sequence[:, -1])
+    np.testing.assert_array_equal(Last().apply({}, sequence, final), final)
+
+
 @pytest.mark.parametrize("hidden, width", [(None, 6), (4, 4)])
 @pytest.mark.parametrize("masked", [False, True])
 def test_pooling_equals_the_written_out_equations(hidden, width, masked, initialise):
@@ -28,7 +35,7 @@ def test_pooling_equals_the_written_out_equations(hidden, width, masked, initial
     mask = np.ones((3, 5), bool)
     if masked:
         mask[0, 2:] = mask[1, 0] = False
-    variables = initialise(module, sequence, sequence[:, -1], False)
+    variables = initialise(module, sequence)
     params = variables["params"]
     assert jax.tree.map(jnp.shape, params) == {
         "keys": {"kernel": (6, width), "bias": (width,)},
@@ -36,7 +43,7 @@ def test_pooling_equals_the_written_out_equations(hidden, width, masked, initial
     }
     params["scores"]["kernel"] *= 5
     given = (mask,) if masked else ()
-    embedding, weights = module.apply(variables, sequence, sequence[:, -1], False, *given)
+    embedding, weights = module.apply(variables, sequence, *given, method="weigh")
     expected, expected_weights = written_out(params, sequence, mask)
     np.testing.assert_allclose(weights, expected_weights, atol=1e-6)
     np.testing.assert_allclose(embedding, expected, atol=1e-6)
@@ -47,9 +54,9 @@ def test_pooling_equals_the_written_out_equations(hidden, width, masked, initial
 def test_masked_steps_change_nothing(initialise):
     sequence, module = draw(2, 5, 6), Attention()
     mask = np.array([[True, True, True, False, False], [False] * 5])
-    variables = initialise(module, sequence, sequence[:, -1], False)
-    embedding, weights = module.apply(variables, sequence, sequence[:, -1], False, mask)
-    short, _ = module.apply(variables, sequence[:, :3], sequence[:, 2], False)
+    variables = initialise(module, sequence)
+    embedding, weights = module.apply(variables, sequence, mask, method="weigh")
+    short = module.apply(variables, sequence[:, :3])
     np.testing.assert_allclose(embedding[0], short[0], atol=1e-6)
     assert not weights[0, 3:].any()
     assert not weights[1].any() and not embedding[1].any()
@@ -57,11 +64,11 @@ def test_masked_steps_change_nothing(initialise):
 
 def test_gradients_are_finite_where_a_clip_has_no_real_step(initialise):
     sequence, module = draw(2, 3, 4), Attention()
-    variables = initialise(module, sequence, sequence[:, -1], False)
+    variables = initialise(module, sequence)
     mask = np.array([[True, False, True], [False] * 3])
 
     def loss(variables, sequence):
-        return module.apply(variables, sequence, sequence[:, -1], False, mask)[0].sum()
+        return module.apply(variables, sequence, mask, method="weigh")[0].sum()
 
     for gradient in jax.tree.leaves(jax.grad(loss, (0, 1))(variables, sequence)):
         assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
@@ -69,8 +76,8 @@ def test_gradients_are_finite_where_a_clip_has_no_real_step(initialise):
 
 def test_weights_and_sum_stay_float32_in_half_precision(initialise):
     sequence = draw(2, 5, 6)
-    variables = initialise(Attention(), sequence, sequence[:, -1], False)
+    variables = initialise(Attention(), sequence)
     module = Attention(dtype=jnp.bfloat16)
-    embedding, weights = module.apply(variables, sequence, sequence[:, -1], False)
+    embedding, weights = module.apply(variables, sequence, method="weigh")
     assert embedding.dtype == weights.dtype == jnp.float32
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
