@@ -132,11 +132,11 @@ def test_on_one_two_four_and_one_again_a_run_is_the_same(whole, arguments, tmp_p
 @pytest.mark.parametrize("count", [2, 4])
 def test_processes_read_the_batches_of_one(whole, count, one_device):
     experiment = experiments.open_experiment(config_files.read(whole.workdir / "config.json"))
-    clips = experiment.clips("train")
+    clips = experiment.data.clips("train")
 
     def batches(reading: Reading) -> list[dict[str, np.ndarray]]:
         stream = pipeline.train_stream(
-            *(experiment.source, clips, experiment.clip_settings, BATCH, 0, 20, 26, reading)
+            *(experiment.data.source, clips, experiment.data.clip_settings, BATCH, 0, 20, 26, reading)
         )
         return list(stream)
 
