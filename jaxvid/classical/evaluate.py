@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from jaxvid.classical.encodings import Encoding
 from jaxvid.classical.experiment import SiftExperiment, Stages, describe, whole_frames
 from jaxvid.classical.svm import LinearSVM
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
@@ -41,7 +41,7 @@ def score(experiment: SiftExperiment, codebook: Encoding, svm: LinearSVM) -> Sco
     """Returns the scores of the clips of `eval.split`: softmaxed margins, not calibrated."""
     clips = experiment.clips(experiment.config.eval.split)
 
-    def of_clip(clip: Clip) -> tuple[np.ndarray, np.ndarray, float]:
+    def of_clip(clip: Video) -> tuple[np.ndarray, np.ndarray, float]:
         frames = experiment.frames(clip)
         start = time.perf_counter()
         encoding = codebook.encode(experiment.descriptors(frames))

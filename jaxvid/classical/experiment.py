@@ -18,7 +18,7 @@ from jaxvid.classical.svm import LinearSVM
 from jaxvid.config.fields import get
 from jaxvid.data import loading
 from jaxvid.data.damage import naming
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
@@ -42,7 +42,7 @@ class SiftExperiment(Footage):
             f"{sift.clusters} clusters, linear SVM"
         )
 
-    def frames(self, clip: Clip) -> np.ndarray:
+    def frames(self, clip: Video) -> np.ndarray:
         """Returns the frames that stand for a clip, whole ones, (T, H, W, 3) uint8 RGB."""
         with naming(clip.id):
             return whole_frames(self.source[clip.id], self.config.sift)
@@ -51,7 +51,7 @@ class SiftExperiment(Footage):
         """Returns the descriptors of all keypoints of frames (T, H, W, 3), (n, 128)."""
         return describe(frames, self.config.sift)
 
-    def for_each(self, function: Callable[[Clip], Any], clips: list[Clip]) -> Iterator[Any]:
+    def for_each(self, function: Callable[[Video], Any], clips: list[Video]) -> Iterator[Any]:
         """Yields the results of a function of each clip, in order, from `data.threads` threads."""
         # Threads suffice: OpenCV and NumPy release Python's lock while they compute.
         threads = self.config.data.threads or process_pool.cores()

@@ -2,10 +2,10 @@
 
 A modality turns a video into one piece of bytes per frame (`encode`, while preparing), and those
 pieces into the network's input (`read`, `cut` and `mirror`, while training). A new modality is a
-class here, an entry and a shape in `jaxvid.data.loading`, and a name among the config's checks.
+class here, a case and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from jaxvid.data import augment, flow, video
+from jaxvid.data.frames import Frames
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import Facts
 from jaxvid.skeletons import SKELETONS, Skeleton
@@ -29,6 +30,7 @@ class Modality(Protocol):
     """
 
     name: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def files(self, path: Path) -> list[Path]:
         """Returns the files that `encode` reads of a video."""
@@ -45,9 +47,7 @@ class Modality(Protocol):
     def frames_per_second(self, path: Path) -> float:
         """Returns the rate of a video's frames, as its header states it."""
 
-    def read(
-        self, frames: Sequence[bytes], indices: np.ndarray, cut: Cut | None = None
-    ) -> np.ndarray:
+    def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         """Returns stored frames, (n, ...), each as `cut` leaves it."""
 
     def cut(self, frame: np.ndarray, choose: Choose, size: int) -> np.ndarray:
@@ -66,10 +66,12 @@ def settings(modality: Modality) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Rgb:
-    """Colour frames as JPEG files: (T, H, W, 3) uint8."""
+class _Pictures:
+    """What is the same of all modalities that are made of a video's pictures.
 
-    name: ClassVar[str] = "rgb"
+    `short_side` in pixels, of stored frames; `jpeg_quality` of OpenCV, 0 to 100.
+    """
+
     short_side: int
     jpeg_quality: int
 
@@ -80,8 +82,7 @@ class Rgb:
         return self.encode_frames(video.decode(path, facts))
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
-        for frame in frames:
-            yield _jpeg(video.resize_short_side(frame, self.short_side), self.jpeg_quality)
+        raise NotImplementedError
 
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         return video.decode(path, facts)
@@ -89,9 +90,18 @@ class Rgb:
     def frames_per_second(self, path: Path) -> float:
         return video.frames_per_second(path)
 
-    def read(
-        self, frames: Sequence[bytes], indices: np.ndarray, cut: Cut | None = None
-    ) -> np.ndarray:
+
+@dataclass(frozen=True)
+class Rgb(_Pictures):
+    """Colour frames as JPEG files: (T, H, W, 3) uint8."""
+
+    name: ClassVar[str] = "rgb"
+
+    def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
+        for frame in frames:
+            yield _jpeg(video.resize_short_side(frame, self.short_side), self.jpeg_quality)
+
+    def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         images = (_image(frames[i], cv2.IMREAD_COLOR_RGB) for i in indices)
         return _stacked(images, len(indices), cut)
 
@@ -103,23 +113,15 @@ class Rgb:
 
 
 @dataclass(frozen=True)
-class Flow:
+class Flow(_Pictures):
     """Optical flow from each frame to the next, x above y in one grey JPEG: (T, H, W, 2) uint8.
 
-    `bound` in pixels of the stored frames; `jaxvid.data.flow` says what the numbers mean.
+    `bound` in pixels of the stored frames; `jaxvid.data.flow` defines the numbers.
     """
 
     name: ClassVar[str] = "flow"
-    short_side: int
-    jpeg_quality: int
     method: str
     bound: float
-
-    def files(self, path: Path) -> list[Path]:
-        return video.files(path)
-
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
-        return self.encode_frames(video.decode(path, facts))
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         resized = (video.resize_short_side(frame, self.short_side) for frame in frames)
@@ -130,15 +132,7 @@ class Flow:
         except cv2.error as error:  # frames of a few pixels, for one
             raise video.VideoError(f"no flow could be estimated: {error.err}") from None
 
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
-        return video.decode(path, facts)
-
-    def frames_per_second(self, path: Path) -> float:
-        return video.frames_per_second(path)
-
-    def read(
-        self, frames: Sequence[bytes], indices: np.ndarray, cut: Cut | None = None
-    ) -> np.ndarray:
+    def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         images = (_image(frames[i], cv2.IMREAD_GRAYSCALE) for i in indices)
         vectors = (np.stack(np.split(image, 2), axis=-1) for image in images)
         return _stacked(vectors, len(indices), cut)
@@ -181,9 +175,7 @@ class Skeletons:
     def frames_per_second(self, path: Path) -> float:
         return FORMATS[self.format].fps or video.frames_per_second(path)
 
-    def read(
-        self, frames: Sequence[bytes], indices: np.ndarray, cut: Cut | None = None
-    ) -> np.ndarray:
+    def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         shape = (self.people, len(self._skeleton.joints), 3)
         people = (np.frombuffer(frames[i], np.float32).reshape(shape) for i in indices)
         return _stacked(people, len(indices), cut)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxvid.data import pipeline
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.experiment import flops
 from jaxvid.experiment.batched import restore
 from jaxvid.experiment.experiment import Experiment
@@ -30,7 +30,7 @@ class Scores:
     steps, where the system has them and the steps are those of one view in order.
     """
 
-    clips: list[Clip]
+    clips: list[Video]
     probabilities: np.ndarray
     labels: np.ndarray
     seconds_per_clip: float
@@ -75,7 +75,7 @@ class Scorer:
         """
         experiment, config = self.experiment, self.experiment.config
         clips = experiment.clips(config.eval.split)
-        stream = pipeline.eval_stream(
+        stream = pipeline.eval_batches(
             experiment.source,
             clips,
             experiment.clip_settings,

@@ -9,9 +9,9 @@ from ml_collections import ConfigDict
 
 from jaxvid import models, pretrained
 from jaxvid.data import loading
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.pipeline import ClipSettings, Reading
-from jaxvid.data.records import Videos
+from jaxvid.data.records import PreparedDataset
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.errors import UserError
 from jaxvid.experiment.network import Network, open_network
@@ -28,9 +28,9 @@ class Footage:
 
     config: ConfigDict
     dataset: Dataset
-    source: Videos
+    source: PreparedDataset
 
-    def clips(self, split: str) -> list[Clip]:
+    def clips(self, split: str) -> list[Video]:
         """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
         clips = [c for c in self.dataset.split(split) if c.id in self.source]
         if not clips:
@@ -51,7 +51,7 @@ class Footage:
 
     def describe(self) -> str:
         """Returns how many classes and usable videos there are."""
-        usable = [clip.split for clip in self.dataset.clips if clip.id in self.source]
+        usable = [clip.split for clip in self.dataset.videos if clip.id in self.source]
         return (
             f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
             f"{usable.count('train')} training and {usable.count('test')} test videos"

@@ -9,7 +9,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
 from jaxvid.data import pipeline
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.errors import UserError
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.runtime import devices, distributed, files
@@ -24,7 +24,7 @@ def are_fitted(model: ConfigDict) -> bool:
 
 
 def starting_values(
-    experiment: Experiment, variables: dict[str, Any], clips: list[Clip], file: Path
+    experiment: Experiment, variables: dict[str, Any], clips: list[Video], file: Path
 ) -> dict[str, Any]:
     """Returns the model's parameters with fitted clusters: those in `file`, which else is written.
 
@@ -42,7 +42,7 @@ def starting_values(
     return {**variables["params"], "pooling": unflatten_dict(kept, sep="/")}
 
 
-def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) -> dict[str, Any]:
+def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Video]) -> dict[str, Any]:
     """Returns the model's parameters with its pooling's clusters fitted to features of clips.
 
     The features are the pooling's input under `variables`; clips are drawn by the config's seed.
@@ -60,7 +60,7 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) ->
 
     sequences = devices.jit(sequences, out_shardings=experiment.devices.replicated)
     order = np.random.default_rng(config.seed).permutation(len(clips))
-    stream = pipeline.eval_stream(
+    stream = pipeline.eval_batches(
         experiment.source,
         [clips[i] for i in order],
         experiment.clip_settings,

@@ -137,7 +137,7 @@ class Trainer:
         self, state: TrainState, writer: checkpoints.Writer, trace: Trace, stop: Callable[[], bool]
     ) -> TrainState | None:
         config, first = self.config, int(state.step)
-        batches = pipeline.train_stream(
+        batches = pipeline.train_batches(
             self.experiment.source,
             self.clips,
             self.experiment.clip_settings,

@@ -134,7 +134,7 @@ def test_processes_read_the_batches_of_one(whole, count, one_device):
     clips = experiment.clips("train")
 
     def batches(reading: Reading) -> list[dict[str, np.ndarray]]:
-        stream = pipeline.train_stream(
+        stream = pipeline.train_batches(
             *(experiment.source, clips, experiment.clip_settings, BATCH, 0, 20, 26, reading)
         )
         return list(stream)

@@ -31,7 +31,7 @@ def learn(config, workdir, dtype):
     config.train.dtype = dtype
     run = Trainer(experiments.open_experiment(config), workdir)
     e = run.experiment
-    stream = pipeline.train_stream(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
+    stream = pipeline.train_batches(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
     batch, step = e.devices.put_batch(next(stream)), run.compile_step()
     losses, accuracies = [], []
     for seed in SEEDS:

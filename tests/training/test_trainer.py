@@ -27,7 +27,7 @@ def trainer(config, workdir):
 
 def first_batch(run):
     e = run.experiment
-    stream = pipeline.train_stream(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
+    stream = pipeline.train_batches(e.source, run.clips, e.clip_settings, 8, 0, 0, 1, e.reading)
     return e.devices.put_batch(next(stream))
 
 

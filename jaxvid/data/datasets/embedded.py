@@ -28,6 +28,7 @@ NEAR_TWINS = (("PunchStraight", "PunchUppercut"),)
 
 FORMAT = 1
 CODEC = "XVID"
+FOURCC = cv2.VideoWriter.fourcc(*CODEC)
 VIDEOS = "UCF-101"
 LISTS = "ucfTrainTestlist"
 RECORD = "dataset.json"
@@ -206,8 +207,7 @@ def _is_whole(path: Path) -> bool:
 def _encode(written: Path, path: Path, frames: np.ndarray) -> None:
     """Encode frames (T,H,W,3) to `written`; OSError naming `path` if that is not whole after."""
     steps, height, width = frames.shape[:3]
-    codec = cv2.VideoWriter_fourcc(*CODEC)
-    writer = cv2.VideoWriter(str(written), cv2.CAP_FFMPEG, codec, float(clip.FPS), (width, height))
+    writer = cv2.VideoWriter(str(written), cv2.CAP_FFMPEG, FOURCC, float(clip.FPS), (width, height))
     if not writer.isOpened():
         raise OSError(f"{path}: the video cannot be opened for writing ({CODEC})")
     for frame in frames:

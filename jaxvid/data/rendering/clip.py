@@ -130,7 +130,7 @@ def render(
         pixels[i], nearness = camera.project(joints)
         facing = float(np.cos(yaw)) * (1 if i == 0 else -1)
         parts += person(look, pixels[i], nearness, scale, facing)
-    if stage.box is not None:
+    if stage.box is not None and stage.rest is not None:
         parts.append(cuboid(camera, stage.box, (BOX, BOX, BOX), place.box))
         base = np.array([stage.rest[0], STAND / 2, 0.0])
         stand = cuboid(camera, np.tile(base, (steps, 1)), (0.11, STAND / 2, 0.11), place.wood)
