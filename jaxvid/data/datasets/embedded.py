@@ -4,8 +4,6 @@ Every group is one actor in one room before one camera; clips of a group differ 
 amplitude, position and direction. The folder can be read by whatever reads UCF101.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Sequence

@@ -1,16 +1,15 @@
 """One clip: an actor, an action and a scene, rendered to frames and joints."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
 
 from jaxvid.data.rendering import scene
+from jaxvid.data.rendering.actions import BOX, SEAT, STAND, Style, stride
 from jaxvid.data.rendering.camera import Camera
 from jaxvid.data.rendering.figure import Part, person
 from jaxvid.data.rendering.look import Colour, Look, draw_look, hsv
-from jaxvid.data.rendering.motion import ACTIONS, BOX, SEAT, STAND, Action, Style, perform, stride
+from jaxvid.data.rendering.motion import ACTIONS, Action, perform
 from jaxvid.data.rendering.props import cuboid, stool
 
 FPS = 25

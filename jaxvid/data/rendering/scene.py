@@ -1,7 +1,5 @@
 """Where a clip takes place: levels of difficulty, backgrounds, distractors and occluders."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

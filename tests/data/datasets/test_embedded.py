@@ -129,7 +129,7 @@ def in_this_process(monkeypatch):
     def run(function, tasks, workers, name):
         return ((task, function(task)) for task in tasks)
 
-    monkeypatch.setattr(embedded.parallel, "run", run)
+    monkeypatch.setattr(embedded.process_pool, "run", run)
 
 
 def test_interrupted_run_resumes(tmp_path, monkeypatch, in_this_process):

@@ -36,7 +36,7 @@ def test_reads_what_is_distributed(tree, above, caplog):
     ]
     assert dataset.missing == ("kinetics_train/gone.json",)
     assert dataset.skeletons == "kinetics_skeleton"
-    assert "1 clips of Kinetics-skeleton have no skeleton" in caplog.text
+    assert "1 videos of Kinetics-skeleton have no skeleton" in caplog.text
 
 
 @pytest.mark.parametrize(
