@@ -5,10 +5,11 @@ pieces into the network's input (`read`, `cut` and `mirror`, while training). A 
 class here, a case and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -23,39 +24,47 @@ Cut = Callable[[np.ndarray], np.ndarray]
 Choose = Callable[[int, int], augment.Crop]
 
 
-class Modality(Protocol):
-    """What preparation and the pipeline ask of a modality.
+@dataclass(frozen=True)
+class Modality(ABC):
+    """What preparation and the pipeline ask of a modality; by default it is made of pictures.
 
     A modality's fields are its settings: they determine what is stored.
     """
 
     name: ClassVar[str]
-    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def files(self, path: Path) -> list[Path]:
         """Returns the files that `encode` reads of a video."""
+        return video.files(path)
 
     def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
         """Yields a video's frames as they are stored; fills `facts`. Raises VideoError."""
+        return self.encode_frames(video.decode(path, facts))
 
+    @abstractmethod
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         """Yields frames (H, W, 3) uint8 BGR as they are stored. Raises VideoError."""
 
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         """Yields a video's frames as they are decoded; fills `facts`. Raises VideoError."""
+        return video.decode(path, facts)
 
     def frames_per_second(self, path: Path) -> float:
         """Returns the rate of a video's frames, as its header states it."""
+        return video.frames_per_second(path)
 
+    @abstractmethod
     def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         """Returns stored frames, (n, ...), each as `cut` leaves it."""
 
+    @abstractmethod
     def cut(self, frame: np.ndarray, choose: Choose, size: int) -> np.ndarray:
         """Returns the crop that `choose` has for a frame's (height, width), at the network's size.
 
         `size` in pixels. Where a modality has no pictures, `choose` is not called.
         """
 
+    @abstractmethod
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         """Returns the frames as a mirror shows them."""
 
@@ -66,36 +75,12 @@ def settings(modality: Modality) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Pictures:
-    """What is the same of all modalities that are made of a video's pictures.
-
-    `short_side` in pixels, of stored frames; `jpeg_quality` of OpenCV, 0 to 100.
-    """
-
-    short_side: int
-    jpeg_quality: int
-
-    def files(self, path: Path) -> list[Path]:
-        return video.files(path)
-
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
-        return self.encode_frames(video.decode(path, facts))
-
-    def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
-        raise NotImplementedError
-
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
-        return video.decode(path, facts)
-
-    def frames_per_second(self, path: Path) -> float:
-        return video.frames_per_second(path)
-
-
-@dataclass(frozen=True)
-class Rgb(_Pictures):
+class Rgb(Modality):
     """Colour frames as JPEG files: (T, H, W, 3) uint8."""
 
     name: ClassVar[str] = "rgb"
+    short_side: int  # pixels, of stored frames
+    jpeg_quality: int
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         for frame in frames:
@@ -113,13 +98,15 @@ class Rgb(_Pictures):
 
 
 @dataclass(frozen=True)
-class Flow(_Pictures):
+class Flow(Modality):
     """Optical flow from each frame to the next, x above y in one grey JPEG: (T, H, W, 2) uint8.
 
     `bound` in pixels of the stored frames; `jaxvid.data.flow` defines the numbers.
     """
 
     name: ClassVar[str] = "flow"
+    short_side: int
+    jpeg_quality: int
     method: str
     bound: float
 
@@ -147,7 +134,7 @@ class Flow(_Pictures):
 
 
 @dataclass(frozen=True)
-class Skeletons:
+class Skeletons(Modality):
     """The joints of up to M people: (T, M, V, 3) float32; people who are not there are zeros.
 
     `format` names an entry of `skeleton_files.FORMATS`, which says what the three numbers are.
