@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from jaxvid.classical.encodings import Encoding
 from jaxvid.classical.experiment import SiftExperiment, Stages, describe, whole_frames
 from jaxvid.classical.svm import LinearSVM
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
@@ -43,7 +43,7 @@ def score(
     """Returns the scores of the clips of `eval.split`: softmaxed margins, not calibrated."""
     clips = experiment.data.clips(experiment.config.eval.split)
 
-    def of_clip(clip: Clip) -> tuple[np.ndarray, np.ndarray, float]:
+    def of_clip(clip: Video) -> tuple[np.ndarray, np.ndarray, float]:
         frames = experiment.frames(clip)
         start = time.perf_counter()
         encoding = codebook.encode(describe(frames, experiment.config.sift))

@@ -18,7 +18,7 @@ from jaxvid.classical.svm import LinearSVM
 from jaxvid.config.fields import get
 from jaxvid.data import loading
 from jaxvid.data.damage import naming
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
@@ -50,12 +50,12 @@ class SiftExperiment:
             f"{sift.clusters} clusters, linear SVM"
         )
 
-    def frames(self, clip: Clip) -> np.ndarray:
+    def frames(self, clip: Video) -> np.ndarray:
         """Returns the whole frames that represent a clip, (T, H, W, 3) uint8 RGB."""
         with naming(clip.id):
             return whole_frames(self.data.source[clip.id], self.config.sift)
 
-    def for_each(self, function: Callable[[Clip], Any], clips: list[Clip]) -> Iterator[Any]:
+    def for_each(self, function: Callable[[Video], Any], clips: list[Video]) -> Iterator[Any]:
         """Yields the results of a function of each clip, in order, from `data.threads` threads."""
         # Threads suffice: OpenCV and NumPy release Python's lock while they compute.
         threads = self.config.data.threads or process_pool.cores()

@@ -9,7 +9,7 @@ import numpy as np
 from jaxvid.classical.encodings import ENCODINGS, Encoding
 from jaxvid.classical.experiment import SiftExperiment, Stages, describe
 from jaxvid.classical.svm import LinearSVM
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 from jaxvid.runtime.progress import Bar
@@ -81,7 +81,7 @@ class Trainer:
             ) from None
         return codebook
 
-    def _describe(self, clip: Clip) -> np.ndarray:
+    def _describe(self, clip: Video) -> np.ndarray:
         return describe(self.experiment.frames(clip), self.config.sift)
 
     def _encode(self, codebook: Encoding, stop: Callable[[], bool]) -> np.ndarray:

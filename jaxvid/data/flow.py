@@ -20,20 +20,19 @@ SMALL = 128
 
 
 def _dis(height: int, width: int) -> Estimator:
-    algorithm = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    algorithm = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     if min(height, width) < SMALL:
         algorithm.setFinestScale(0)
     return lambda first, second: algorithm.calc(first, second, None)
 
 
 def _farneback(height: int, width: int) -> Estimator:
-    return lambda first, second: cv2.calcOpticalFlowFarneback(
-        first, second, None, 0.5, 5, 15, 3, 5, 1.1, 0
-    )
+    settings = (0.5, 5, 15, 3, 5, 1.1, 0)
+    return lambda first, second: cv2.calcOpticalFlowFarneback(first, second, None, *settings)
 
 
 def _tvl1(height: int, width: int) -> Estimator:
-    algorithm = cv2.optflow.DualTVL1OpticalFlow_create()
+    algorithm = cv2.optflow.DualTVL1OpticalFlow_create()  # type: ignore[attr-defined]
     return lambda first, second: algorithm.calc(first, second, None)
 
 
@@ -62,10 +61,9 @@ def estimate(frames: Iterable[np.ndarray], method: str) -> Iterator[np.ndarray]:
     """
     before: np.ndarray | None = None
     flow: np.ndarray | None = None
-    estimator: Estimator | None = None
     for frame in frames:
         grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-        if estimator is None:
+        if before is None:
             estimator = METHODS[method](*grey.shape)
         else:
             flow = estimator(before, grey)

@@ -2,9 +2,7 @@
 
 import itertools
 import math
-import queue
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -14,6 +12,7 @@ import numpy as np
 from jaxvid.data.modalities import Modality
 from jaxvid.data.video import DEFAULT_FPS, UNEVEN
 from jaxvid.errors import UserError
+from jaxvid.runtime.read_ahead import Ahead
 
 SOURCE = re.compile(r"webcam:(\d+)|(rtsps?|rtmp|udp|tcp|https?|file)://.+")
 WILL_NOT_WAIT = ("webcam", "rtsp", "rtmp", "udp")  # what is not read in time is lost there
@@ -22,7 +21,7 @@ PAUSE = 600.0  # seconds; a frame that a file shows for longer is damage
 
 
 def is_source(name: str) -> bool:
-    """Says whether a name is that of a camera or stream: webcam:0, or a URL such as rtsp://."""
+    """Returns whether a name is that of a camera or stream: webcam:0, or a URL such as rtsp://."""
     return SOURCE.fullmatch(name) is not None
 
 
@@ -43,75 +42,53 @@ class Camera:
         self.fps = fps if math.isfinite(fps) and 1 <= fps <= 240 else DEFAULT_FPS
         self.waits = not name.startswith(WILL_NOT_WAIT)
         self._by_clock = webcam is not None
-        self._queue: queue.Queue[tuple[bytes, ...] | BaseException | None] = queue.Queue(
-            maxsize=max(1, round(AHEAD * self.fps))
-        )
-        self._stopped = threading.Event()
+        self._frames: Ahead[tuple[bytes, ...]] | None = None
 
     def __enter__(self) -> "Camera":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopped.set()
+        if self._frames:
+            self._frames.stop()
 
     @property
     def behind(self) -> float:
         """The seconds of frames that wait to be taken."""
-        return self._queue.qsize() / self.fps
+        return self._frames.waiting / self.fps if self._frames else 0.0
 
     def frames(self, modalities: list[Modality]) -> Iterator[tuple[bytes, ...]]:
         """Yields the frames as they are stored, one piece of bytes per modality, until the end."""
-        threading.Thread(target=self._read, args=(modalities,), daemon=True).start()
+        ahead = round(AHEAD * self.fps)
+        self._frames = Ahead(self._encoded(modalities), ahead, drops=not self.waits)
         count = 0
-        while True:
-            try:
-                pieces = self._queue.get(timeout=0.2)  # so that Ctrl-C is heard
-            except queue.Empty:
-                continue
-            if isinstance(pieces, BaseException):
-                raise pieces
-            if pieces is None:
-                break
+        for pieces in self._frames:
             count += 1
             yield pieces
         if not count:
             raise UserError(f"{self.name} gives no frames")
 
-    def _read(self, modalities: list[Modality]) -> None:
+    def _encoded(self, modalities: list[Modality]) -> Iterator[tuple[bytes, ...]]:
+        frames = self._decoded()
+        if self._by_clock:
+            frames = evenly(frames, self.fps)
+        elif self.name.startswith("file:"):
+            frames = evenly(frames, self.fps, Times(self._seconds, self.fps), holds=True)
+        copies = itertools.tee(frames, len(modalities))
+        stored = (m.encode_frames(c) for m, c in zip(modalities, copies, strict=True))
+        yield from zip(*stored, strict=True)
+
+    def _decoded(self) -> Iterator[np.ndarray]:
         try:
-            frames: Iterable[np.ndarray] = self._decoded()
-            if self._by_clock:
-                frames = evenly(frames, self.fps)
-            elif self.name.startswith("file:"):
-                frames = evenly(frames, self.fps, Times(self._seconds, self.fps), holds=True)
-            copies = itertools.tee(frames, len(modalities))
-            stored = (s.encode_frames(c) for s, c in zip(modalities, copies, strict=True))
-            for pieces in zip(*stored, strict=True):
-                self._put(pieces)
-            self._put(None)
-        except BaseException as error:  # raised again in who takes the frames
-            self._put(error)
+            while True:
+                is_there, frame = self._capture.read()
+                if not is_there:
+                    return
+                yield frame
         finally:
             self._capture.release()
 
-    def _decoded(self) -> Iterator[np.ndarray]:
-        while not self._stopped.is_set():
-            whole, frame = self._capture.read()
-            if not whole:
-                return
-            yield frame
-
     def _seconds(self) -> float:
         return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-
-    def _put(self, item: tuple[bytes, ...] | BaseException | None) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(item, timeout=0.2 if self.waits else 0)
-                return
-            except queue.Full:
-                if not self.waits:
-                    self._queue.get_nowait()
 
 
 class Times:

@@ -1,55 +1,27 @@
 """From a config to its dataset, its records and how clips are cut from them."""
 
+import importlib
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from jaxvid.data import flow
-from jaxvid.data.datasets import (
-    Dataset,
-    csv_file,
-    each_once,
-    embedded,
-    folder,
-    hmdb51,
-    kinetics,
-    kinetics_skeleton,
-    ntu60,
-    splitting,
-    ssv2,
-    take_classes,
-    ucf11,
-    ucf101,
-    ucfsports,
-)
+from jaxvid.data.datasets import Dataset, each_once, splitting, take_classes
 from jaxvid.data.modalities import Flow, Modality, Rgb, Skeletons
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
-from jaxvid.data.records import RecordSource, Videos
+from jaxvid.data.records import PreparedDataset, RecordSource
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 from jaxvid.skeletons import SKELETONS
 
-logger = logging.getLogger(__name__)
+MODULES = {"csv": "csv_file"}  # of datasets whose module has another name than they have
 
-# Each takes the folder of a dataset, as distributed, and the number of a split.
-READERS: dict[str, Callable[[Path, int], Dataset]] = {
-    "ucf101": ucf101.read,
-    "hmdb51": hmdb51.read,
-    "ucf11": ucf11.read,
-    "ucfsports": ucfsports.read,
-    "kinetics": kinetics.read,
-    "ssv2": ssv2.read,
-    "ntu60": ntu60.read,
-    "kinetics_skeleton": kinetics_skeleton.read,
-    "folder": folder.read,
-    "csv": csv_file.read,
-}
+logger = logging.getLogger(__name__)
 
 
 def cache_folder(data: ConfigDict) -> Path:
@@ -63,42 +35,61 @@ def cache_folder(data: ConfigDict) -> Path:
 def load(data: ConfigDict, seed: int = 0) -> Dataset:
     """Reads the index of the dataset that a config's `data` names. Raises UserError.
 
-    `seed` draws the training clips where `data` asks for a number of each class.
+    `seed` draws the training videos where `data` asks for a number of each class.
     """
     classes = tuple(name for entry in data.classes for name in entry.split(","))
     if data.dataset == "embedded":
-        dataset = ucf101.read(_embedded_root(data, classes), data.split, name="embedded")
-        dataset = replace(dataset, skeletons="embedded")
+        dataset = _embedded(data, classes)
     elif not data.root:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     else:
-        dataset = READERS[data.dataset](Path(data.root).expanduser(), data.split)
+        dataset = read(data.dataset, Path(data.root).expanduser(), data.split)
         if set(data.classes) <= set(dataset.class_names):  # whose names may have commas
             classes = tuple(data.classes)
     for path in dataset.missing[:10]:
         logger.warning("listed but not found: %s", dataset.folder / path)
     if dataset.missing:
+        counts = len(dataset.missing), len(dataset.missing) + len(dataset.videos)
         logger.warning(
-            "%d of %d listed videos are not in %s; they are skipped",
-            len(dataset.missing),
-            len(dataset.missing) + len(dataset.clips),
-            dataset.folder,
+            "%d of %d listed videos are not in %s; they are skipped", *counts, dataset.folder
         )
     dataset = take_classes(each_once(dataset), classes)
     if data.clips_per_class:
-        clips = splitting.few(dataset.clips, data.clips_per_class, seed, dataset.name)
-        dataset = replace(dataset, clips=clips)
+        videos = splitting.few(dataset.videos, data.clips_per_class, seed, dataset.name)
+        dataset = replace(dataset, videos=videos)
     return dataset
+
+
+def read(name: str, root: Path, split: int) -> Dataset:
+    """Reads a dataset as distributed, by its module in `jaxvid.data.datasets`. Raises UserError."""
+    module = importlib.import_module(f"jaxvid.data.datasets.{MODULES.get(name, name)}")
+    return module.read(root, split)
+
+
+def _embedded(data: ConfigDict, classes: tuple[str, ...]) -> Dataset:
+    """Renders the embedded dataset unless it is there, and reads it, which has UCF101's layout."""
+    from jaxvid.data.datasets import embedded, ucf101
+
+    rendering = dict(data.embedded.items(), classes=list(classes or embedded.DEFAULT_CLASSES))
+    root = Path(data.root).expanduser() if data.root else None
+    if root is None:
+        name = f"{data.embedded.level}-{files.fingerprint([embedded.FORMAT, rendering])}"
+        root = cache_folder(data) / "embedded" / name
+    try:
+        root = embedded.generate(root, workers=data.workers, **rendering)
+    except ValueError as error:
+        raise UserError(f"embedded dataset: {error}") from None
+    return replace(ucf101.read(root, data.split, name="embedded"), skeletons="embedded")
 
 
 def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:
     """Returns what is known of the dataset that a config's `data` names where it is not at hand."""
     skeletons = data.dataset if data.dataset in FORMATS else ""
-    return Dataset(data.dataset, Path(), class_names, clips=(), skeletons=skeletons)
+    return Dataset(data.dataset, Path(), class_names, videos=(), skeletons=skeletons)
 
 
-def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
-    """Prepares the modalities of a dataset's videos where that is still to be done, and opens them.
+def open_records(dataset: Dataset, data: ConfigDict) -> PreparedDataset:
+    """Prepares the modalities of a dataset's videos unless that is done, and opens them.
 
     Raises UserError where the dataset or this installation does not have a modality.
     """
@@ -106,7 +97,7 @@ def open_records(dataset: Dataset, data: ConfigDict) -> Videos:
     for modality in modalities(dataset, data):
         folder = preparation.prepare(dataset, modality, records_folder(data), data.workers)
         sources.append(RecordSource(folder, modality))
-    return Videos(sources)
+    return PreparedDataset(sources)
 
 
 def prepare_part(dataset: Dataset, data: ConfigDict, part: tuple[int, int]) -> None:
@@ -125,7 +116,7 @@ def modalities(dataset: Dataset, data: ConfigDict) -> list[Modality]:
 
     Raises UserError where the dataset or this installation does not have one.
     """
-    return [MODALITIES[name](dataset, data) for name in modality_names(data)]
+    return [_modality(name, dataset, data) for name in modality_names(data)]
 
 
 def modality_names(data: ConfigDict) -> list[str]:
@@ -133,39 +124,23 @@ def modality_names(data: ConfigDict) -> list[str]:
     return data.modality.split("+")
 
 
-def _rgb(dataset: Dataset, data: ConfigDict) -> Rgb:
-    _check_videos(dataset, data)
-    return Rgb(data.short_side, data.jpeg_quality)
-
-
-def _flow(dataset: Dataset, data: ConfigDict) -> Flow:
-    _check_videos(dataset, data)
-    flow.check_method(data.flow.method)
-    return Flow(data.short_side, data.jpeg_quality, data.flow.method, data.flow.bound)
-
-
-def _skeleton(dataset: Dataset, data: ConfigDict) -> Skeletons:
-    if not dataset.skeletons:
-        raise UserError(
-            f"config.data.modality=skeleton: {dataset.name} has no skeletons; "
-            f"config.data.dataset={', '.join(FORMATS)} have"
-        )
-    return Skeletons(dataset.skeletons, data.people)
-
-
-def _check_videos(dataset: Dataset, data: ConfigDict) -> None:
+def _modality(name: str, dataset: Dataset, data: ConfigDict) -> Modality:
+    if name == "skeleton":
+        if not dataset.skeletons:
+            raise UserError(
+                f"config.data.modality=skeleton: {dataset.name} has no skeletons; "
+                f"config.data.dataset={', '.join(FORMATS)} have"
+            )
+        return Skeletons(dataset.skeletons, data.people)
     if dataset.skeletons and not FORMATS[dataset.skeletons].suffix:
         raise UserError(
             f"config.data.modality={data.modality}: {dataset.name} has joints and no videos; "
             f"--config=configs/st_gcn.py:{dataset.name} reads them"
         )
-
-
-MODALITIES: dict[str, Callable[[Dataset, ConfigDict], Modality]] = {
-    "rgb": _rgb,
-    "flow": _flow,
-    "skeleton": _skeleton,
-}
+    if name == "rgb":
+        return Rgb(data.short_side, data.jpeg_quality)
+    flow.check_method(data.flow.method)
+    return Flow(data.short_side, data.jpeg_quality, data.flow.method, data.flow.bound)
 
 
 def clip_settings(data: ConfigDict) -> ClipSettings:
@@ -188,15 +163,3 @@ def clip_shapes(data: ConfigDict, skeleton: str) -> dict[str, tuple[int, ...]]:
     if "skeleton" in modality_names(data):
         shapes["skeleton"] = (data.num_frames, data.people, len(SKELETONS[skeleton].joints), 3)
     return {name: shapes[name] for name in modality_names(data)}
-
-
-def _embedded_root(data: ConfigDict, classes: tuple[str, ...]) -> Path:
-    rendering = dict(data.embedded.items(), classes=list(classes or embedded.DEFAULT_CLASSES))
-    root = Path(data.root).expanduser() if data.root else None
-    if root is None:
-        name = f"{data.embedded.level}-{files.fingerprint([embedded.FORMAT, rendering])}"
-        root = cache_folder(data) / "embedded" / name
-    try:
-        return embedded.generate(root, workers=data.workers, **rendering)
-    except ValueError as error:
-        raise UserError(f"embedded dataset: {error}") from None

@@ -2,18 +2,20 @@
 
 A modality turns a video into one piece of bytes per frame (`encode`, while preparing), and those
 pieces into the network's input (`read`, `cut` and `mirror`, while training). A new modality is a
-class here, an entry and a shape in `jaxvid.data.loading`, and a name among the config's checks.
+class here, a case and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 
 from jaxvid.data import augment, flow, video
+from jaxvid.data.frames import Frames
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import Facts
 from jaxvid.skeletons import SKELETONS, Skeleton
@@ -22,8 +24,9 @@ Cut = Callable[[np.ndarray], np.ndarray]
 Choose = Callable[[int, int], augment.Crop]
 
 
-class Modality(Protocol):
-    """What preparation and the pipeline ask of a modality.
+@dataclass(frozen=True)
+class Modality(ABC):
+    """What preparation and the pipeline ask of a modality; by default it is made of pictures.
 
     A modality's fields are its settings: they determine what is stored.
     """
@@ -32,30 +35,36 @@ class Modality(Protocol):
 
     def files(self, path: Path) -> list[Path]:
         """Returns the files that `encode` reads of a video."""
+        return video.files(path)
 
     def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
         """Yields a video's frames as they are stored; fills `facts`. Raises VideoError."""
+        return self.encode_frames(video.decode(path, facts))
 
+    @abstractmethod
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         """Yields frames (H, W, 3) uint8 BGR as they are stored. Raises VideoError."""
 
     def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
         """Yields a video's frames as they are decoded; fills `facts`. Raises VideoError."""
+        return video.decode(path, facts)
 
     def frames_per_second(self, path: Path) -> float:
         """Returns the rate of a video's frames, as its header states it."""
+        return video.frames_per_second(path)
 
-    def read(
-        self, frames: Sequence[bytes], indices: np.ndarray, cut: Cut | None = None
-    ) -> np.ndarray:
+    @abstractmethod
+    def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         """Returns stored frames, (n, ...), each as `cut` leaves it."""
 
+    @abstractmethod
     def cut(self, frame: np.ndarray, choose: Choose, size: int) -> np.ndarray:
         """Returns the crop that `choose` has for a frame's (height, width), at the network's size.
 
         `size` in pixels. Where a modality has no pictures, `choose` is not called.
         """
 
+    @abstractmethod
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         """Returns the frames as a mirror shows them."""
 
@@ -66,32 +75,18 @@ def settings(modality: Modality) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Rgb:
+class Rgb(Modality):
     """Colour frames as JPEG files: (T, H, W, 3) uint8."""
 
     name: ClassVar[str] = "rgb"
-    short_side: int
+    short_side: int  # pixels, of stored frames
     jpeg_quality: int
-
-    def files(self, path: Path) -> list[Path]:
-        return video.files(path)
-
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
-        return self.encode_frames(video.decode(path, facts))
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         for frame in frames:
             yield _jpeg(video.resize_short_side(frame, self.short_side), self.jpeg_quality)
 
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
-        return video.decode(path, facts)
-
-    def frames_per_second(self, path: Path) -> float:
-        return video.frames_per_second(path)
-
-    def read(
-        self, frames: Sequence[bytes], indices: np.ndarray, cut: Cut | None = None
-    ) -> np.ndarray:
+    def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         images = (_image(frames[i], cv2.IMREAD_COLOR_RGB) for i in indices)
         return _stacked(images, len(indices), cut)
 
@@ -103,10 +98,10 @@ class Rgb:
 
 
 @dataclass(frozen=True)
-class Flow:
+class Flow(Modality):
     """Optical flow from each frame to the next, x above y in one grey JPEG: (T, H, W, 2) uint8.
 
-    `bound` in pixels of the stored frames; `jaxvid.data.flow` says what the numbers mean.
+    `bound` in pixels of the stored frames; `jaxvid.data.flow` defines the numbers.
     """
 
     name: ClassVar[str] = "flow"
@@ -114,12 +109,6 @@ class Flow:
     jpeg_quality: int
     method: str
     bound: float
-
-    def files(self, path: Path) -> list[Path]:
-        return video.files(path)
-
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
-        return self.encode_frames(video.decode(path, facts))
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         resized = (video.resize_short_side(frame, self.short_side) for frame in frames)
@@ -130,15 +119,7 @@ class Flow:
         except cv2.error as error:  # frames of a few pixels, for one
             raise video.VideoError(f"no flow could be estimated: {error.err}") from None
 
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
-        return video.decode(path, facts)
-
-    def frames_per_second(self, path: Path) -> float:
-        return video.frames_per_second(path)
-
-    def read(
-        self, frames: Sequence[bytes], indices: np.ndarray, cut: Cut | None = None
-    ) -> np.ndarray:
+    def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         images = (_image(frames[i], cv2.IMREAD_GRAYSCALE) for i in indices)
         vectors = (np.stack(np.split(image, 2), axis=-1) for image in images)
         return _stacked(vectors, len(indices), cut)
@@ -153,7 +134,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Skeletons:
+class Skeletons(Modality):
     """The joints of up to M people: (T, M, V, 3) float32; people who are not there are zeros.
 
     `format` names an entry of `skeleton_files.FORMATS`, which says what the three numbers are.
@@ -181,9 +162,7 @@ class Skeletons:
     def frames_per_second(self, path: Path) -> float:
         return FORMATS[self.format].fps or video.frames_per_second(path)
 
-    def read(
-        self, frames: Sequence[bytes], indices: np.ndarray, cut: Cut | None = None
-    ) -> np.ndarray:
+    def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         shape = (self.people, len(self._skeleton.joints), 3)
         people = (np.frombuffer(frames[i], np.float32).reshape(shape) for i in indices)
         return _stacked(people, len(indices), cut)

@@ -1,9 +1,9 @@
 """Batches of clips from prepared records.
 
-A stream is an endless numbered row of examples, and example `g` of it is a function of (seed, g)
+Training reads an endless numbered sequence of examples, and example `g` is a function of (seed, g)
 alone: which video, which frames, which crop. Batch n is examples n*B to n*B + B - 1, of which
 process p of P reads the p-th part. So a run continues at any step, on any number of processes, with
-what it would have read, and nothing about the input needs saving.
+the examples that it would have read, and nothing about the input needs saving.
 """
 
 import functools
@@ -17,12 +17,13 @@ import numpy as np
 
 from jaxvid.data import augment, sampling
 from jaxvid.data.damage import naming
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.data.modalities import Modality
-from jaxvid.data.records import Record, Videos
+from jaxvid.data.records import PreparedDataset, Record
 from jaxvid.runtime import process_pool
 
-Arrays = np.ndarray | dict[str, np.ndarray]
+Arrays = np.ndarray | dict[str, np.ndarray]  # of one modality, or of several by name
+Batch = dict[str, Any]  # `clip` (Arrays) and, in training, `label`
 
 
 @dataclass(frozen=True)
@@ -53,72 +54,71 @@ class Reading:
     process_count: int = 1
 
 
-def train_stream(
-    source: Videos,
-    clips: list[Clip],
+def train_batches(
+    source: PreparedDataset,
+    videos: list[Video],
     settings: ClipSettings,
     batch_size: int,
     seed: int,
     first: int,
     last: int,
     reading: Reading,
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Iterator[Batch]:
     """Yields the training batches `first` to `last - 1`.
 
-    Every pass over the clips has an order of its own. A batch holds `clip`, which is rgb
+    Every pass over the videos has an order of its own. A batch holds `clip`, which is rgb
     (b, T, H, W, 3) uint8, flow (b, T, H, W, 2 L) uint8, skeleton (b, T, M, V, 3) float32, or a map
     of several of them, and `label` (b,) int32; b is this process's part of `batch_size`.
     """
 
-    def example(g: int) -> dict[str, np.ndarray]:
-        with naming(training_clip(clips, seed, g).id):
-            clip, arrays = training_example(source, clips, settings, seed, g)
-        return {"clip": arrays, "label": np.int32(clip.label)}
+    def example(g: int) -> Batch:
+        with naming(training_video(videos, seed, g).id):
+            video, clip = training_example(source, videos, settings, seed, g)
+        return {"clip": clip, "label": np.int32(video.label)}
 
     return _batches(example, batch_size, first, last, reading)
 
 
 def training_example(
-    source: Videos, clips: list[Clip], settings: ClipSettings, seed: int, g: int
-) -> tuple[Clip, Arrays]:
-    """Returns example `g` of the training stream: which video it is, and what was cut from it."""
-    clip = training_clip(clips, seed, g)
+    source: PreparedDataset, videos: list[Video], settings: ClipSettings, seed: int, g: int
+) -> tuple[Video, Arrays]:
+    """Returns example `g` of training: which video it is, and the clip that was cut from it."""
+    video = training_video(videos, seed, g)
     rng = np.random.Generator(np.random.Philox(key=[seed, 1], counter=[0, 0, 0, g]))
-    return clip, train_clip(source[clip.id], settings, rng)
+    return video, train_clip(source[video.id], settings, rng)
 
 
-def training_clip(clips: list[Clip], seed: int, g: int) -> Clip:
-    """Returns which video example `g` of the training stream is."""
-    epoch, position = divmod(g, len(clips))
-    return clips[_permutation(seed, epoch, len(clips))[position]]
+def training_video(videos: list[Video], seed: int, g: int) -> Video:
+    """Returns which video example `g` of training is."""
+    epoch, position = divmod(g, len(videos))
+    return videos[_permutation(seed, epoch, len(videos))[position]]
 
 
-def eval_stream(
-    source: Videos,
-    clips: list[Clip],
+def eval_batches(
+    source: PreparedDataset,
+    videos: list[Video],
     settings: ClipSettings,
     batch_size: int,
     views: int,
     reading: Reading,
     shuffle_seed: int | None = None,
-) -> Iterator[dict[str, np.ndarray]]:
-    """Yields every clip once, in order, in batches.
+) -> Iterator[Batch]:
+    """Yields every video once, in order, in batches.
 
-    A batch holds `clip`, as in training with an axis of V views after the first; the places that
-    the last batch has too many repeat the last clip. `shuffle_seed` puts each clip's frames in
-    random order.
+    A batch holds `clip`, as in training with an axis of V views after the first; the surplus places
+    of the last batch repeat the last video. `shuffle_seed` puts each clip's frames in random order.
     """
 
-    def example(g: int) -> dict[str, np.ndarray]:
-        clip = clips[min(g, len(clips) - 1)]
-        with naming(clip.id):
-            arrays = eval_clip(source[clip.id], settings, views)
+    def example(g: int) -> Batch:
+        video = videos[min(g, len(videos) - 1)]
+        with naming(video.id):
+            clip = eval_clip(source[video.id], settings, views)
         if shuffle_seed is not None:
             order = np.random.default_rng([shuffle_seed, g]).permutation(settings.num_frames)
-            arrays = jax.tree.map(lambda frames: frames[:, order], arrays)
-        return {"clip": arrays}
+            clip = jax.tree.map(lambda frames: frames[:, order], clip)
+        return {"clip": clip}
 
-    return _batches(example, batch_size, 0, -(-len(clips) // batch_size), reading)
+    return _batches(example, batch_size, 0, -(-len(videos) // batch_size), reading)
 
 
 def train_clip(
@@ -238,12 +238,12 @@ def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
 
 
 def _batches(
-    example: Callable[[int], dict[str, np.ndarray]],
+    example: Callable[[int], Batch],
     batch_size: int,
     first: int,
     last: int,
     reading: Reading,
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Iterator[Batch]:
     part = batch_size // reading.process_count
 
     def local(i: int) -> dict[str, np.ndarray]:

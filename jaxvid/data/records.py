@@ -6,10 +6,7 @@ frame. Where frames come at a varying rate, one more record holds `id` and `time
 splits are not in it: they come from the dataset's index, so that all splits share the shards.
 """
 
-import bisect
-import itertools
-import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +18,9 @@ import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
 from jaxvid.data import damage
+from jaxvid.data.frames import Frames, SpooledFrames, StoredFrames
 from jaxvid.data.modalities import Cut, Modality, settings
-from jaxvid.data.video import VideoError
+from jaxvid.data.video import Facts, VideoError, decoded
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 
@@ -42,7 +40,7 @@ class Record:
 
     id: str
     fps: float
-    frames: Sequence[bytes]
+    frames: Frames
     times: np.ndarray | None = None
     shard: Path | None = None
 
@@ -59,32 +57,12 @@ class Record:
             raise damage.damaged(self.shard, self.id, error) from None
 
 
-class Frames(Sequence[bytes]):
-    """The frames of a prepared video, read when they are asked for.
-
-    `counts`: of the frames in each of its records; `read` returns those of a record by its place.
-    The record that was read last is kept: ask for frames in order. Not to be shared by threads.
-    """
-
-    def __init__(self, counts: Sequence[int], read: Callable[[int], list[bytes]]):
-        self._ends = list(itertools.accumulate(counts))
-        self._read = read
-        self._place, self._held = -1, []
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        i = operator.index(index)
-        i += len(self) if i < 0 else 0
-        if not 0 <= i < len(self):
-            raise IndexError(f"frame {index} of {len(self)}")
-        place = bisect.bisect_right(self._ends, i)
-        if place != self._place:
-            self._held, self._place = self._read(place), place
-        return self._held[i - self._ends[place]]
+def decode(path: Path, modality: Modality) -> Record:
+    """Decodes a video and returns the record of a modality of it. Raises VideoError."""
+    facts = Facts()
+    frames = SpooledFrames(decoded(modality.encode(path, facts)))
+    fps, times = facts.clock()
+    return Record(str(path), fps, frames, times)
 
 
 class ShardWriter:
@@ -96,7 +74,7 @@ class ShardWriter:
     """
 
     def __init__(self, path: Path):
-        # One record a chunk: clips are read in random order, and JPEG does not compress further.
+        # One record a chunk: videos are read in random order, and JPEG does not compress further.
         self._path = path
         self._writer = ArrayRecordWriter(str(path), "group_size:1,uncompressed")
         self.count = 0
@@ -104,8 +82,8 @@ class ShardWriter:
     def __enter__(self) -> "ShardWriter":
         return self
 
-    def begin(self, clip_id: str) -> None:
-        self._id = clip_id
+    def begin(self, video_id: str) -> None:
+        self._id = video_id
         self._counts: list[int] = []
         self._held: list[bytes] = []
         self._size = 0
@@ -159,7 +137,7 @@ def count(path: Path) -> int:
 
 
 def is_whole(path: Path, size: int) -> bool:
-    """Says whether a shard file is there, of the size in bytes that was noted."""
+    """Returns whether a shard file is there, of the size in bytes that was noted."""
     return path.is_file() and path.stat().st_size == size
 
 
@@ -185,7 +163,7 @@ class _Instruction:
 
 
 class RecordSource:
-    """Random access to one prepared modality of a dataset's videos, by clip id.
+    """Random access to one prepared modality of a dataset's videos, by video id.
 
     `folder` holds the manifest. Raises UserError where it is of another modality or of other
     settings, or names shards that are not there.
@@ -201,9 +179,9 @@ class RecordSource:
             path = folder.parent / shard["file"]
             if not is_whole(path, shard["bytes"]):
                 raise UserError(f"prepared shard {path} is missing or damaged; {damage.REMEDY}")
-            for clip in shard["clips"]:
-                self.position[clip["id"]] = _Place(
-                    path, start + clip["first"], clip["counts"], clip["fps"], clip["times"]
+            for video in shard["clips"]:
+                self.position[video["id"]] = _Place(
+                    path, start + video["first"], video["counts"], video["fps"], video["times"]
                 )
             instructions.append(_Instruction(str(path), shard["records"], shard["records"]))
             start += shard["records"]
@@ -213,54 +191,55 @@ class RecordSource:
         self._source = ArrayRecordDataSource(instructions) if instructions else []
 
     def _check_settings(self) -> None:
-        there, wanted = self.manifest["settings"], settings(self.modality)
-        changed = [name for name in {**wanted, **there} if there.get(name) != wanted.get(name)]
+        there, now = self.manifest["settings"], settings(self.modality)
+        changed = [name for name in {**now, **there} if there.get(name) != now.get(name)]
         if changed:
             raise UserError(
                 f"{self.folder} was prepared with other settings ("
-                + "; ".join(f"{n}: {there.get(n)!r} there, {wanted.get(n)!r} now" for n in changed)
+                + "; ".join(f"{n}: {there.get(n)!r} there, {now.get(n)!r} now" for n in changed)
                 + "); run with --mode=prepare and this config to prepare what it reads"
             )
 
-    def __getitem__(self, clip_id: str) -> Record:
-        place = self.position[clip_id]
+    def __getitem__(self, video_id: str) -> Record:
+        place = self.position[video_id]
 
         def read(segment: int) -> list[bytes]:
-            frames = self._read(clip_id, place, segment, "frames")
+            frames = self._read(video_id, place, segment, "frames")
             if len(frames) != place.counts[segment]:
-                raise damage.damaged(place.shard, clip_id, "other frames than noted")
+                raise damage.damaged(place.shard, video_id, "other frames than noted")
             return frames
 
         times = None
         if place.times:
-            times = np.frombuffer(self._read(clip_id, place, len(place.counts), "times"), "<f8")
-        return Record(clip_id, place.fps, Frames(place.counts, read), times, place.shard)
+            times = np.frombuffer(self._read(video_id, place, len(place.counts), "times"), "<f8")
+        return Record(video_id, place.fps, StoredFrames(place.counts, read), times, place.shard)
 
-    def _read(self, clip_id: str, place: _Place, record: int, name: str) -> Any:
+    def _read(self, video_id: str, place: _Place, record: int, name: str) -> Any:
+        reason: object
         try:
             content = msgpack.unpackb(self._source[place.first + record])
-            if content["id"] == clip_id:
+            if content["id"] == video_id:
                 return content[name]
             reason = f"{content['id']} is in its place"
         except MemoryError:
             raise
-        except Exception as error:  # of any kind: bytes that are not ours say anything
+        except Exception as error:  # of any kind: damaged bytes can cause each
             reason = error
-        raise damage.damaged(place.shard, clip_id, reason)
+        raise damage.damaged(place.shard, video_id, reason)
 
 
-class Videos:
-    """The prepared modalities of videos side by side, by clip id.
+class PreparedDataset:
+    """The prepared modalities of a dataset's videos side by side, by video id.
 
-    It holds those videos that have all the modalities.
+    It contains the videos that have all the modalities.
     """
 
     def __init__(self, sources: Sequence[RecordSource]):
         self.sources = tuple(sources)
 
-    def __contains__(self, clip_id: str) -> bool:
-        return all(clip_id in source.position for source in self.sources)
+    def __contains__(self, video_id: str) -> bool:
+        return all(video_id in source.position for source in self.sources)
 
-    def __getitem__(self, clip_id: str) -> list[tuple[Modality, Record]]:
+    def __getitem__(self, video_id: str) -> list[tuple[Modality, Record]]:
         """Returns each modality with its record of a video."""
-        return [(source.modality, source[clip_id]) for source in self.sources]
+        return [(source.modality, source[video_id]) for source in self.sources]

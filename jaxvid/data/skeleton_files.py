@@ -54,7 +54,7 @@ def read_embedded(path: Path, people: int) -> np.ndarray:
     joints = len(SKELETONS["figure18"].joints)
     if pixels.ndim != 4 or pixels.shape[1] < 1 or pixels.shape[2:] != (joints, 2):
         raise VideoError(
-            f"its joints have the shape {pixels.shape}: (people, steps, {joints}, 2) is wanted"
+            f"its joints have the shape {pixels.shape}, not (people, steps, {joints}, 2)"
         )
     width, height = video.size(path)
     pixels = pixels[:people].swapaxes(0, 1)

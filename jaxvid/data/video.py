@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +20,8 @@ UNEVEN = 1.5  # frames; a single one that was dropped is no varying rate
 TIMEOUT = 86_400_000  # milliseconds
 LARGEST = 2**26  # pixels of a frame: twice 8K; a header that states more is damaged
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+
+Frame = TypeVar("Frame")
 
 
 class VideoError(Exception):
@@ -112,6 +115,23 @@ def decode(path: Path, facts: Facts | None = None) -> Iterator[np.ndarray]:
             size = (facts.width, facts.height)
             frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         yield frame
+
+
+def decoded(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Yields what a modality makes of a video. Raises VideoError for all that a video can cause."""
+    count = 0
+    try:
+        for frame in frames:
+            count += 1
+            yield frame
+    except OSError as error:
+        raise VideoError(error.strerror or str(error), outside=True) from None
+    except MemoryError:
+        raise VideoError("decoding it takes more memory than there is", True) from None
+    except cv2.error as error:
+        raise VideoError(f"OpenCV cannot decode it: {error.err}") from None
+    if not count:
+        raise VideoError("no frame could be decoded")
 
 
 def _decode_file(path: Path, facts: Facts) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.experiment import flops
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.experiment.network import forward
@@ -30,7 +30,7 @@ class Scores:
     steps, where the system has them and the steps are those of one view in order.
     """
 
-    clips: list[Clip]
+    clips: list[Video]
     probabilities: np.ndarray
     labels: np.ndarray
     seconds_per_clip: float

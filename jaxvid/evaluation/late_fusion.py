@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.errors import UserError
 from jaxvid.evaluation.evaluate import Scores, write_results
 from jaxvid.runtime import files
@@ -47,7 +47,7 @@ def fuse(workdirs: list[Path], output: Path) -> dict[str, Any]:
     summed = {name: sum(result[name] for result in results) for name in (*SUMMED, *known)}
     scores = Scores(
         clips=[
-            Clip(Path(name), int(label), first.results["split"], "")
+            Video(Path(name), int(label), first.results["split"], "")
             for name, label in zip(first.clips, first.labels, strict=True)
         ],
         probabilities=np.mean([run.probabilities for run in runs], axis=0),

@@ -9,9 +9,9 @@ import jax
 from ml_collections import ConfigDict
 
 from jaxvid.data import loading, pipeline
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.pipeline import ClipSettings, Reading
-from jaxvid.data.records import Videos
+from jaxvid.data.records import PreparedDataset
 from jaxvid.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -23,31 +23,31 @@ class PreparedData:
 
     config: ConfigDict
     dataset: Dataset
-    source: Videos
+    source: PreparedDataset
 
-    def clips(self, split: str) -> list[Clip]:
+    def clips(self, split: str) -> list[Video]:
         """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
         clips = self._usable(split)
         if not clips:
             raise UserError(f"{self.dataset.name} has no usable video in its {split} split")
         return clips
 
-    def _usable(self, split: str) -> list[Clip]:
+    def _usable(self, split: str) -> list[Video]:
         return [clip for clip in self.dataset.split(split) if clip.id in self.source]
 
-    def train_batches(self, clips: list[Clip], first: int, last: int) -> Iterator[dict[str, Any]]:
-        """Yields the training batches `first` to `last - 1`, as `pipeline.train_stream` does."""
+    def train_batches(self, clips: list[Video], first: int, last: int) -> Iterator[dict[str, Any]]:
+        """Yields the training batches `first` to `last - 1`, as `pipeline.train_batches` does."""
         size, seed = self.config.train.batch_size, self.config.seed
-        return pipeline.train_stream(
+        return pipeline.train_batches(
             self.source, clips, self.clip_settings, size, seed, first, last, self.reading
         )
 
     def eval_batches(
-        self, clips: list[Clip], views: int, shuffle_seed: int | None = None
+        self, clips: list[Video], views: int, shuffle_seed: int | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yields clips in order in batches of `eval.batch_size`, as `pipeline.eval_stream` does."""
+        """Yields clips in order, `eval.batch_size` at a time, as `pipeline.eval_batches` does."""
         size = self.config.eval.batch_size
-        return pipeline.eval_stream(
+        return pipeline.eval_batches(
             self.source, clips, self.clip_settings, size, views, self.reading, shuffle_seed
         )
 

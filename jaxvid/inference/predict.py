@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from rich.table import Table
 from rich.text import Text
 
-from jaxvid.data import loading, pipeline, spool
+from jaxvid.data import loading, pipeline, records
 from jaxvid.data.live_source import is_source
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
@@ -156,7 +156,7 @@ def _with_sift(
 
 
 def _video(path: Path, modalities: list[Modality]) -> list[tuple[Modality, Record]]:
-    return [(modality, spool.record(path, modality)) for modality in modalities]
+    return [(modality, records.decode(path, modality)) for modality in modalities]
 
 
 def write(labels: Labels, file: Path, top: int) -> None:

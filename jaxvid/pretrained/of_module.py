@@ -35,8 +35,8 @@ def describe_module(module: nn.Module, variables: Any) -> ConfigDict:
         if hasattr(backbone, field):
             model[field] = getattr(backbone, field)
     if model.backbone == "st_gcn":
-        graph = backbone.bones, backbone.centre
-        fitting = (name for name, s in SKELETONS.items() if (s.bones, s.centre) == graph)
+        graph = backbone.edges, backbone.centre
+        fitting = (name for name, s in SKELETONS.items() if (s.edges, s.centre) == graph)
         model.skeleton = next(fitting, model.skeleton)
     kernels = (leaf for leaf in jax.tree.leaves(variables["params"]["backbone"]) if leaf.ndim == 5)
     reads_rgb = any(kernel.shape[-2] == 3 for kernel in kernels)

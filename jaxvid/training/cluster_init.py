@@ -11,7 +11,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.errors import UserError
 from jaxvid.experiment import network as networks
 from jaxvid.experiment.experiment import Experiment
@@ -32,7 +32,7 @@ def are_fitted(model: ConfigDict) -> bool:
 
 
 def starting_values(
-    experiment: Experiment, variables: dict[str, Any], clips: list[Clip], file: Path
+    experiment: Experiment, variables: dict[str, Any], clips: list[Video], file: Path
 ) -> dict[str, Any]:
     """Returns the model's parameters with fitted clusters, read from `file` or written to it.
 
@@ -50,7 +50,7 @@ def starting_values(
     return {**variables["params"], "pooling": unflatten_dict(kept, sep="/")}
 
 
-def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Clip]) -> dict[str, Any]:
+def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Video]) -> dict[str, Any]:
     """Returns the pooling's parameters with its clusters fitted to features of clips.
 
     The features are the pooling's input under `variables`; clips are drawn by the config's seed.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxvid import pretrained
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.experiment.network import Network
 from jaxvid.runtime import distributed
@@ -57,7 +57,7 @@ def initialized(
     state: TrainState,
     experiment: Experiment,
     workdir: Path,
-    clips: list[Clip],
+    clips: list[Video],
     show: Callable[[str], None],
 ) -> TrainState:
     """Returns a new state with the weights that `config.init` names, if any, in its place.

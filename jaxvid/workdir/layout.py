@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.config import files as config_files
 from jaxvid.config.fields import flatten
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.errors import UserError
 from jaxvid.runtime import distributed, files
 
@@ -52,7 +52,7 @@ def check_writable(workdir: Path) -> None:
         )
 
 
-def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]) -> None:
+def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Video]) -> None:
     """Makes a folder the workdir of a config and the clips of a dataset that it trains on.
 
     Its split.csv has the split of every clip of the dataset, also of those that do not decode.
@@ -70,7 +70,9 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Clip]
     else:
         files.write_json(workdir / DATASET, about)
     names = dataset.class_names
-    rows = [(files.utf8(c.id), names[c.label], c.split, files.utf8(c.group)) for c in dataset.clips]
+    rows = [
+        (files.utf8(c.id), names[c.label], c.split, files.utf8(c.group)) for c in dataset.videos
+    ]
     if not (workdir / SPLIT).is_file():
         files.write_csv(workdir / SPLIT, SPLIT_COLUMNS, rows)
     elif _sides(workdir) != {row[0]: row[2] for row in rows}:
@@ -132,7 +134,7 @@ def class_names(workdir: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Clip], split: str) -> None:
+def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Video], split: str) -> None:
     """Checks that a workdir's model can be scored on the clips of a split of a dataset.
 
     Raises UserError where its classes are others than the model's, or where test clips were trained
@@ -153,7 +155,7 @@ def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Clip], split: s
         )
 
 
-def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Clip] | None = None) -> Path:
+def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Video] | None = None) -> Path:
     """Returns where an evaluation's results go: the workdir, or a folder for what differs from it.
 
     An evaluation under other settings than the run's own, or of other `clips` than its split's,
@@ -180,7 +182,7 @@ def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Clip] | Non
     return workdir / "evaluations" / name.replace("/", "-")[:200]
 
 
-def _about(class_names: tuple[str, ...], clips: list[Clip]) -> dict[str, Any]:
+def _about(class_names: tuple[str, ...], clips: list[Video]) -> dict[str, Any]:
     return {
         "class_names": list(class_names),
         "training_clips": len(clips),

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from jaxvid.data import records
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.modalities import Rgb
 from jaxvid.data.prepare import preparation
 
@@ -152,10 +152,10 @@ def fuzz(folder: Path, arguments: argparse.Namespace) -> int:
         path = folder / "videos" / f"{number:05d}_{damage.__name__}_{original.name}"
         path.write_bytes(damage(bytearray(original.read_bytes()), rng))
         kinds[path.name] = damage.__name__
-    clips = [Clip(Path(name), 0, "train", name) for name in kinds]
+    clips = [Video(Path(name), 0, "train", name) for name in kinds]
     whole = originals[0].name
     (folder / "videos" / whole).write_bytes(originals[0].read_bytes())
-    clips.append(Clip(Path(whole), 0, "train", whole))
+    clips.append(Video(Path(whole), 0, "train", whole))
     dataset = Dataset("fuzz", folder / "videos", ("any",), tuple(clips))
     start = time.perf_counter()
     prepared = preparation.prepare(dataset, STREAM, folder / "records", arguments.workers)

@@ -27,7 +27,7 @@ import numpy as np
 from jobs import Job, Moment, later, pick, statuses_are_right
 
 from jaxvid.data import records
-from jaxvid.data.prepare import shards
+from jaxvid.data.prepare import notes
 from jaxvid.errors import AGAIN
 from jaxvid.workdir import checkpoints
 
@@ -124,8 +124,8 @@ def partial(place: Place) -> list[str]:
         if rows != json.loads(results.read_text())["num_clips"]:
             found.append(f"{table} has {rows} rows")
     for path in place.cache.glob("records/*/shard-*.json"):
-        note = shards.read_note(path)
-        if note is None or records.count(path.with_name(note["file"])) != note["records"]:
+        note = notes.read(path)
+        if note is None or records.count(path.with_name(note.file)) != note.records:
             found.append(str(path))
     for path in place.cache.glob("records/*/*/manifest.json"):
         listed = json.loads(path.read_text())["shards"]

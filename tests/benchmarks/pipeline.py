@@ -26,7 +26,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.config import files as config_files
 from jaxvid.data import augment, loading, pipeline, sampling, video
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.experiment.experiment import open_experiment
 from jaxvid.runtime import process_pool
 from jaxvid.training.trainer import Trainer
@@ -61,7 +61,7 @@ def _reading(data: ConfigDict, count: int, rounds: int, cores: int) -> None:
 
     def records(threads: int) -> Callable[[int], Iterator]:
         reading = pipeline.Reading(threads, prefetch=1)
-        return lambda last: pipeline.train_stream(source, clips, settings, 1, 0, 0, last, reading)
+        return lambda last: pipeline.train_batches(source, clips, settings, 1, 0, 0, last, reading)
 
     ways = {
         "records, 1 thread": (records(1), 1),
@@ -87,7 +87,7 @@ def _reading(data: ConfigDict, count: int, rounds: int, cores: int) -> None:
 
 
 def _from_files(
-    dataset: Dataset, clips: list[Clip], settings: pipeline.ClipSettings, count: int
+    dataset: Dataset, clips: list[Video], settings: pipeline.ClipSettings, count: int
 ) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(0)
     for number in range(count):
@@ -104,21 +104,21 @@ def _waiting(steps: int, cores: int) -> None:
     trainer = Trainer(experiment, Path())
     step, state = trainer.compile_step(), trainer.start()
     config = experiment.config
-    stream = pipeline.train_stream(
-        experiment.data.source,
+    stream = pipeline.train_batches(
+        experiment.source,
         trainer.clips,
-        experiment.data.clip_settings,
+        experiment.clip_settings,
         config.train.batch_size,
         config.seed,
         0,
         steps + 10,
-        experiment.data.reading,
+        experiment.reading,
     )
     waited, whole = [], []
     before = time.perf_counter()
     for batch in stream:
         read = time.perf_counter()
-        clips = experiment.network.devices.put_batch(batch)
+        clips = experiment.devices.put_batch(batch)
         state, metrics = step(state, clips, trainer.key)
         jax.block_until_ready(metrics)
         after = time.perf_counter()

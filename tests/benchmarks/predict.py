@@ -38,7 +38,7 @@ import torch_i3d
 from ml_collections import ConfigDict
 
 from jaxvid.config import files as config_files
-from jaxvid.data import loading, pipeline, spool
+from jaxvid.data import loading, pipeline, records
 from jaxvid.experiment.batched import Inference
 from jaxvid.experiment.network import open_network
 from jaxvid.inference import video_files
@@ -118,7 +118,7 @@ def _files(arguments: argparse.Namespace, folder: Path) -> None:
     settings = loading.clip_settings(config.data)
 
     def cut(path: Path) -> Iterator[Any]:
-        video = [(modality, spool.record(path, modality)) for modality in modalities]
+        video = [(modality, records.decode(path, modality)) for modality in modalities]
         yield pipeline.eval_clip(video, settings, config.eval.views)
 
     def read(paths: list[Path]) -> list[Any]:

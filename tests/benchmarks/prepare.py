@@ -38,10 +38,10 @@ def main() -> None:
     data = config_files.load(arguments.config).data.copy_and_resolve_references()
     data.root = arguments.root
     dataset = loading.load(data)
-    step = max(1, len(dataset.clips) // arguments.clips)
-    dataset = replace(dataset, clips=dataset.clips[::step][: arguments.clips])
+    step = max(1, len(dataset.videos) // arguments.clips)
+    dataset = replace(dataset, videos=dataset.videos[::step][: arguments.clips])
     crews = (1, process_pool.cores())
-    print(f"{len(dataset.clips)} clips of {dataset.name}, {crews[1]} cores")
+    print(f"{len(dataset.videos)} clips of {dataset.name}, {crews[1]} cores")
     print(
         "| modality | workers | seconds | CPU seconds | frames/s | of one worker | peak a worker |"
     )

@@ -118,7 +118,7 @@ def test_a_shard_that_rots_while_it_is_read_is_named(run, whole):
     shard = shard_of(rotten, "train")
     flip(shard)
     said = error(rotten.end(process, 2))
-    assert f"prepared shard {shard} is damaged (clip " in said
+    assert f"prepared shard {shard} is damaged (video " in said
     assert said.endswith("; delete it, and the same command prepares what it held anew")
     assert_checkpoints_are_whole(rotten)
     shard.unlink()
@@ -138,7 +138,7 @@ def test_a_rotten_shard_is_named_in_evaluation(run, whole, tmp_path):
     shard = shard_of(evaluated, "test")
     flip(shard)
     said = error(evaluated.finish(status=2))
-    assert f"prepared shard {shard} is damaged (clip " in said
+    assert f"prepared shard {shard} is damaged (video " in said
     assert not results.exists()
     shard.unlink()
     evaluated.finish()

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 
 
 def _write(path: Path, length: int, size: tuple[int, int] = (48, 36)) -> None:
@@ -31,5 +31,5 @@ def dataset(tmp_path: Path) -> Dataset:
     for number in range(5):
         _write(folder / f"v{number}.avi", 4 + number)
     paths = sorted(folder.glob("*.avi"))
-    clips = tuple(Clip(p.relative_to(folder), 0, "train", "g") for p in paths)
+    clips = tuple(Video(p.relative_to(folder), 0, "train", "g") for p in paths)
     return Dataset("toy", folder, ("one",), clips)

@@ -6,19 +6,27 @@ import pytest
 from jaxvid import config as configs
 from jaxvid.config import checks as config_checks
 from jaxvid.config import files as config_files
+from jaxvid.config.names import DATASETS
 from jaxvid.data import loading
-from jaxvid.data.datasets import Clip, Dataset, each_once
+from jaxvid.data.datasets import Dataset, Video, each_once
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.errors import UserError
 from jaxvid.skeletons import SKELETONS
 
-
-def test_every_dataset_has_a_reader_and_a_scale():
-    assert {"embedded", *loading.READERS} == set(configs.DATASETS)
-    assert set(FORMATS) <= set(configs.DATASETS)
+OTHERS = sorted(set(DATASETS) - {"embedded"})
 
 
-@pytest.mark.parametrize("name", loading.READERS)
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_dataset_has_a_reader(name, tmp_path):
+    with pytest.raises(UserError, match=f"{tmp_path} "):
+        loading.read(name, tmp_path, 1)
+
+
+def test_joints_are_of_datasets_that_are_named():
+    assert set(FORMATS) <= set(DATASETS)
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_every_dataset_can_be_named_after_the_config(name):
     config = config_files.load(f"li3d_bilstm:{name},split=2")
     config_checks.check(config)
@@ -61,13 +69,13 @@ def test_joints_alone_have_no_pictures(modalities, tmp_path):
         loading.open_records(dataset, config.data)
 
 
-def test_a_clip_is_one_thing():
-    once = Clip(Path("a/1.mp4"), 0, "train", "g")
+def test_a_video_is_one_thing():
+    once = Video(Path("a/1.mp4"), 0, "train", "g")
     dataset = Dataset("ucf101", Path(), ("a", "b"), (once, once))
-    assert each_once(dataset).clips == (once,)
+    assert each_once(dataset).videos == (once,)
     for other, message in (
         (replace(once, split="test"), "a/1.mp4 is in the training and in the test list"),
         (replace(once, label=1), "a/1.mp4 is listed as a and as b"),
     ):
         with pytest.raises(UserError, match=message):
-            each_once(replace(dataset, clips=(once, other)))
+            each_once(replace(dataset, videos=(once, other)))

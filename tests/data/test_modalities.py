@@ -7,7 +7,7 @@ import pytest
 
 from jaxvid.data import flow, records, video
 from jaxvid.data.augment import Crop
-from jaxvid.data.datasets import Clip, Dataset, embedded
+from jaxvid.data.datasets import Dataset, Video, embedded
 from jaxvid.data.modalities import Flow, Rgb, Skeletons
 from jaxvid.data.prepare import preparation
 from jaxvid.errors import UserError
@@ -32,7 +32,7 @@ def test_flow_is_stored_frame_for_frame(clip):
         assert np.abs(shown.astype(int) - exact[t]).mean() < 2.5  # of 255: what JPEG changes
 
 
-@pytest.mark.parametrize("stream", [Rgb(40, 95), FLOW, SKELETONS])
+@pytest.mark.parametrize("modality", [Rgb(40, 95), FLOW, SKELETONS])
 def test_frames_that_are_cut_as_they_are_read_are_those_cut_afterwards(clip, modality):
     stored = list(modality.encode(clip))
     chosen, seen = np.array([2, 0, 7]), []
@@ -87,7 +87,7 @@ def test_skeletons_are_the_joints_in_units_of_the_frame(clip):
 
 
 def test_records_of_other_settings_are_refused_with_the_way_out(clip, tmp_path):
-    clips = (Clip(Path(clip.name), 0, "train", "g01"),)
+    clips = (Video(Path(clip.name), 0, "train", "g01"),)
     dataset = Dataset("toy", clip.parent, ("SitDown",), clips)
     folder = preparation.prepare(dataset, FLOW, tmp_path, workers=1)
     records.RecordSource(folder, FLOW)
@@ -102,16 +102,16 @@ def test_a_video_without_joints_is_named_and_skipped(clip, tmp_path, caplog):
         (tmp_path / name).write_bytes(clip.read_bytes())
     joints = clip.with_suffix(embedded.JOINTS_SUFFIX).read_bytes()
     (tmp_path / f"a{embedded.JOINTS_SUFFIX}").write_bytes(joints)
-    clips = tuple(Clip(Path(name), 0, "train", "g") for name in ("a.avi", "b.avi"))
+    clips = tuple(Video(Path(name), 0, "train", "g") for name in ("a.avi", "b.avi"))
     dataset = Dataset("toy", tmp_path, ("SitDown",), clips)
     folder = preparation.prepare(dataset, SKELETONS, tmp_path / "cache", workers=1)
     assert "skipped b.avi: no skeleton could be read beside it" in caplog.text
-    videos = records.Videos([records.RecordSource(folder, SKELETONS)])
+    videos = records.PreparedDataset([records.RecordSource(folder, SKELETONS)])
     assert "a.avi" in videos
     assert "b.avi" not in videos
 
 
-def test_what_no_stream_can_be_made_of_has_a_reason(clip, tmp_path):
+def test_what_no_modality_can_be_made_of_has_a_reason(clip, tmp_path):
     tiny = tmp_path / "tiny.avi"
     writer = cv2.VideoWriter(str(tiny), cv2.VideoWriter_fourcc(*"MJPG"), 25, (8, 8))
     for level in (0, 99, 200):
@@ -128,4 +128,4 @@ def test_what_no_stream_can_be_made_of_has_a_reason(clip, tmp_path):
 
     named = tiny.rename(os.fsdecode(bytes(tmp_path) + b"/\xff.avi"))
     with pytest.raises(video.VideoError, match="name is not UTF-8"):
-        preparation.encode("a", named, Rgb(40, 95))
+        records.decode(named, Rgb(40, 95))

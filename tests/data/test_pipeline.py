@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxvid.data import pipeline
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.data.flow import quantise
 from jaxvid.data.modalities import Flow, Rgb, Skeletons
 from jaxvid.data.pipeline import ClipSettings, Reading
@@ -27,14 +27,12 @@ SOURCE = {
     f"v{v}": [(Rgb(20, 95), Record(f"v{v}", 25.0, [grey(10 * v + t) for t in range(length)]))]
     for v, length in enumerate([12, 9, 8, 5, 10, 3, 12])
 }
-CLIPS = [Clip(Path(f"v{v}"), label=v, split="train", group="g") for v in range(7)]
+VIDEOS = [Video(Path(f"v{v}"), label=v, split="train", group="g") for v in range(7)]
 
 
 def batches(first, last, seed=0, size=4, **reading):
-    modality = pipeline.train_stream(
-        SOURCE, CLIPS, SETTINGS, size, seed, first, last, Reading(2, 2, **reading)
-    )
-    return list(modality)
+    reading = Reading(2, 2, **reading)
+    return list(pipeline.train_batches(SOURCE, VIDEOS, SETTINGS, size, seed, first, last, reading))
 
 
 def assert_same(left, right):
@@ -72,8 +70,8 @@ def test_seeds_give_other_batches():
 
 
 def test_evaluation_sees_each_clip_once_and_fills_up():
-    modality = pipeline.eval_stream(SOURCE, CLIPS, SETTINGS, 4, 2, Reading(2, 2))
-    clips = np.concatenate([b["clip"] for b in modality])
+    found = pipeline.eval_batches(SOURCE, VIDEOS, SETTINGS, 4, 2, Reading(2, 2))
+    clips = np.concatenate([b["clip"] for b in found])
     assert clips.shape == (8, 2, 8, 16, 16, 3)
     # The first frame of the first view: frame 0 of each video; the last video fills the batch up.
     shades = clips[:, 0, 0, 8, 8, 0].astype(int)
@@ -85,8 +83,8 @@ def test_evaluation_sees_each_clip_once_and_fills_up():
 
 def test_shuffling_keeps_the_frames_and_changes_their_order():
     def shades(seed):
-        modality = pipeline.eval_stream(SOURCE, CLIPS, SETTINGS, 7, 1, Reading(2, 2), seed)
-        return next(iter(modality))["clip"][:, 0, :, 8, 8, 0]
+        found = pipeline.eval_batches(SOURCE, VIDEOS, SETTINGS, 7, 1, Reading(2, 2), seed)
+        return next(iter(found))["clip"][:, 0, :, 8, 8, 0]
 
     plain, shuffled = shades(None), shades(0)
     assert (plain != shuffled).any()
@@ -117,8 +115,8 @@ def test_a_varying_rate_is_sampled_by_the_clock():
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_threads_change_nothing(threads):
-    modality = pipeline.train_stream(SOURCE, CLIPS, SETTINGS, 4, 0, 0, 3, Reading(threads, 3))
-    assert_same(list(itertools.islice(modality, 3)), batches(0, 3))
+    found = pipeline.train_batches(SOURCE, VIDEOS, SETTINGS, 4, 0, 0, 3, Reading(threads, 3))
+    assert_same(list(itertools.islice(found, 3)), batches(0, 3))
 
 
 # Three modalities of one video: shades as above, a flow of (2, 1) everywhere, joints moving right.
@@ -137,7 +135,7 @@ def moving(length):
     ]
 
 
-def test_streams_share_frames_and_crop():
+def test_modalities_share_frames_and_crop():
     settings = ClipSettings(num_frames=8, image_size=16, augment=True)
     clip = pipeline.eval_clip(moving(12), settings, views=1)
     assert {name: a.shape[1:] for name, a in clip.items()} == {
@@ -172,7 +170,7 @@ def test_stacked_flow_is_centred_on_its_frame():
     np.testing.assert_allclose(flow[:, 0, 0, 1::2], 10 * around, atol=1)
 
 
-def test_a_mirror_turns_all_streams_together():
+def test_a_mirror_turns_all_modalities_together():
     # Bright on the right, so that a picture tells left from right, and top from bottom.
     picture = np.full((20, 28, 3), 40, np.uint8)
     picture[:10, 20:] = 200
@@ -204,25 +202,28 @@ class Dying(Rgb):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (MemoryError(), r"clip v3 could not be read for want of memory; with a smaller .*threads"),
-        (IndexError("gone"), r"clip v3 could not be read \(IndexError: gone\)"),
+        (
+            MemoryError(),
+            r"video v3 could not be read because memory ran out; with a smaller .*threads",
+        ),
+        (IndexError("gone"), r"video v3 could not be read \(IndexError: gone\)"),
     ],
 )
 def test_a_thread_that_dies_names_the_clip(error, said):
     [(_, record)] = SOURCE["v3"]
     source = {**SOURCE, "v3": [(Dying(error), record)]}
     with pytest.raises(UserError, match=said):
-        list(pipeline.train_stream(source, CLIPS, SETTINGS, 4, 0, 0, 2, Reading(2, 2)))
+        list(pipeline.train_batches(source, VIDEOS, SETTINGS, 4, 0, 0, 2, Reading(2, 2)))
     with pytest.raises(UserError, match=said):
-        list(pipeline.eval_stream(source, CLIPS, SETTINGS, 4, 1, Reading(2, 2)))
+        list(pipeline.eval_batches(source, VIDEOS, SETTINGS, 4, 1, Reading(2, 2)))
 
 
 @pytest.mark.parametrize("frame", [b"no picture", b""])
 def test_a_stored_frame_that_does_not_decode_names_the_clip_and_the_shard(frame):
     record = Record("v3", 25.0, [frame] * 9, shard=Path("a.arrayrecord"))
     source = {**SOURCE, "v3": [(Rgb(20, 95), record)]}
-    said = r"prepared shard a.arrayrecord is damaged \(clip v3: .*\); delete it, and the same"
+    said = r"prepared shard a.arrayrecord is damaged \(video v3: .*\); delete it, and the same"
     with pytest.raises(UserError, match=said):
-        list(pipeline.train_stream(source, CLIPS, SETTINGS, 4, 0, 0, 2, Reading(2, 2)))
+        list(pipeline.train_batches(source, VIDEOS, SETTINGS, 4, 0, 0, 2, Reading(2, 2)))
     with pytest.raises(UserError, match=said):
-        list(pipeline.eval_stream(source, CLIPS, SETTINGS, 4, 1, Reading(2, 2)))
+        list(pipeline.eval_batches(source, VIDEOS, SETTINGS, 4, 1, Reading(2, 2)))

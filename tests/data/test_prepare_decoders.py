@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 
 from jaxvid.data import modalities, records, video
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.prepare import preparation
 
 
@@ -65,8 +65,8 @@ def trapped(dataset) -> Dataset:
     for name in ("abort", "hang", "hungry", "unlucky"):
         shutil.copy(dataset.folder / "v0.avi", dataset.folder / f"{name}.avi")
     paths = sorted(dataset.folder.glob("*.avi"))
-    clips = tuple(Clip(p.relative_to(dataset.folder), 0, "train", "g") for p in paths)
-    return replace(dataset, clips=clips)
+    clips = tuple(Video(p.relative_to(dataset.folder), 0, "train", "g") for p in paths)
+    return replace(dataset, videos=clips)
 
 
 REASONS = {
@@ -88,16 +88,16 @@ def test_decoders_that_crash_or_hang_cost_their_video_alone(trapped, tmp_path, c
 
 
 def test_what_failed_for_a_reason_outside_is_tried_again_when_asked(trapped, tmp_path):
-    trapped = replace(trapped, clips=tuple(c for c in trapped.clips if c.id[0] in "vu"))
+    trapped = replace(trapped, videos=tuple(c for c in trapped.videos if c.id[0] in "vu"))
     (trapped.folder / "v1.avi").write_text("no video")
 
     def failed(retry: bool) -> set[str]:
         folder = preparation.prepare(
-            trapped, Absent(24, 95), tmp_path / "cache", 1, clips_per_shard=1, retry=retry
+            trapped, Absent(24, 95), tmp_path / "cache", 1, videos_per_shard=1, retry=retry
         )
         failures = json.loads((folder / "manifest.json").read_text())["failures"]
         decoded = records.RecordSource(folder, Absent(24, 95)).position
-        assert {f["id"] for f in failures} == {c.id for c in trapped.clips} - set(decoded)
+        assert {f["id"] for f in failures} == {c.id for c in trapped.videos} - set(decoded)
         return {f["id"] for f in failures}
 
     assert failed(retry=False) == {"v1.avi", "v2.avi", "unlucky.avi"}
@@ -111,9 +111,9 @@ def test_what_failed_for_a_reason_outside_is_tried_again_when_asked(trapped, tmp
 
 def test_a_bug_in_a_decoder_is_an_error(dataset, tmp_path):
     (dataset.folder / "v3.avi").rename(dataset.folder / "bug.avi")
-    clips = (replace(dataset.clips[0], path=Path("bug.avi")), *dataset.clips[:2])
+    clips = (replace(dataset.videos[0], path=Path("bug.avi")), *dataset.videos[:2])
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        preparation.prepare(replace(dataset, clips=clips), TRAP, tmp_path / "cache", workers=1)
+        preparation.prepare(replace(dataset, videos=clips), TRAP, tmp_path / "cache", workers=1)
     assert not list((tmp_path / "cache").rglob("*shard-*"))
 
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from jaxvid.data import pipeline, records
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.modalities import Rgb
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
-from jaxvid.data.records import Frames, RecordSource
+from jaxvid.data.records import RecordSource
 
-STREAM = Rgb(36, 95)
+RGB = Rgb(36, 95)
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def source(tmp_path, monkeypatch) -> RecordSource:
         for t in range(length):
             writer.write(np.full((36, 48, 3), t, np.uint8))
         writer.release()
-        clips.append(Clip(Path(name), 0, "train", "g"))
+        clips.append(Video(Path(name), 0, "train", "g"))
     dataset = Dataset("toy", tmp_path, ("one",), tuple(clips))
     # In this process, where the limit is lower.
-    monkeypatch.setattr(preparation.parallel, "each", lambda f, tasks, *_: in_process(f, tasks))
-    return RecordSource(preparation.prepare(dataset, STREAM, tmp_path / "cache"), STREAM)
+    monkeypatch.setattr(preparation.process_pool, "each", lambda f, tasks, *_: in_process(f, tasks))
+    return RecordSource(preparation.prepare(dataset, RGB, tmp_path / "cache"), RGB)
 
 
 def in_process(function, tasks):
@@ -39,7 +39,7 @@ def in_process(function, tasks):
 
 
 def shades(frames, indices) -> list[int]:
-    return [int(picture[18, 24, 0]) for picture in STREAM.read(frames, np.array(indices))]
+    return [int(picture[18, 24, 0]) for picture in RGB.read(frames, np.array(indices))]
 
 
 def test_long_videos_are_several_records_and_read_like_one(source):
@@ -51,8 +51,6 @@ def test_long_videos_are_several_records_and_read_like_one(source):
     assert len(frames) == 250
     for indices in (range(250), range(0, 250, 17), [249, 0, 130]):
         np.testing.assert_allclose(shades(frames, indices), list(indices), atol=1)
-    assert frames[-1] == frames[249]
-    assert frames[3:6] == [frames[3], frames[4], frames[5]]
     with pytest.raises(IndexError, match="frame 250 of 250"):
         frames[250]
 
@@ -61,13 +59,6 @@ def test_a_clip_reads_no_more_than_it_shows(source, monkeypatch):
     read, all_of_it = [], source._read
     monkeypatch.setattr(source, "_read", lambda *a: read.append(a[2]) or all_of_it(*a))
     settings = ClipSettings(num_frames=8, image_size=32)
-    clip = pipeline.eval_clip([(STREAM, source["long.avi"])], settings, views=1)
+    clip = pipeline.eval_clip([(RGB, source["long.avi"])], settings, views=1)
     assert len(read) <= 2
     np.testing.assert_allclose(clip[0, :, 16, 16, 0].astype(int), range(121, 129), atol=1)
-
-
-def test_frames_are_read_once_where_they_are_asked_for_in_order():
-    read = []
-    frames = Frames([2, 3, 1], lambda place: read.append(place) or [b"%d" % place] * 3)
-    assert list(frames) == [b"0", b"0", b"1", b"1", b"1", b"2"]
-    assert read == [0, 1, 2]

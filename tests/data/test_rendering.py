@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from jaxvid.data.rendering import clip
+from jaxvid.data.rendering.actions import Style
 from jaxvid.data.rendering.look import draw_look
-from jaxvid.data.rendering.motion import ACTIONS, BONES, JOINTS, Style, perform
+from jaxvid.data.rendering.motion import ACTIONS, perform
 from jaxvid.data.rendering.scene import LEVELS
-from jaxvid.data.rendering.skeleton import MIRROR, Body, two_bone
+from jaxvid.data.rendering.skeleton import BONES, JOINTS, MIRROR, Body, two_bone
 
 BODIES = (Body(), Body())
 STYLE = Style(amplitude=1.1, lean=0.03, stance=1.1, vary=(0.3, -0.6, 0.8))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxvid.data import records
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.modalities import Skeletons
 from jaxvid.data.prepare import preparation
 from jaxvid.data.skeleton_files import FORMATS, read_ntu, read_openpose
@@ -130,7 +130,7 @@ def test_bad_kinetics_files_are_said_to_be_so(tmp_path, content, message):
 def test_files_of_joints_are_prepared_as_clips(tmp_path, caplog):
     for name, text in (("a", ntu_text({A: joints(0.5)}, {A: joints(0.25)})), ("b", "1")):
         (tmp_path / f"{name}.skeleton").write_text(text)
-    clips = tuple(Clip(Path(f"{name}.skeleton"), 0, "train", "P") for name in "ab")
+    clips = tuple(Video(Path(f"{name}.skeleton"), 0, "train", "P") for name in "ab")
     dataset = Dataset("toy", tmp_path, ("one",), clips, skeletons="ntu60")
     modality = Skeletons("ntu60", people=2)
     source = records.RecordSource(

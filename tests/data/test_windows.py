@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from jaxvid.data import sampling
+from jaxvid.data import sampling, windows
+from jaxvid.data.frames import RecentFrames
 from jaxvid.data.pipeline import ClipSettings
-from jaxvid.data.windows import Cutter
+from jaxvid.data.windows import Cutter, window_starts
 
 
 class Numbers:
@@ -21,19 +22,36 @@ class Numbers:
         return frame
 
 
+def numbers(total):
+    """A video whose frames are their own numbers."""
+    return ((np.int32(i).tobytes(),) for i in range(total))
+
+
 def cut(cutter, total, fps, name="rgb", times=None):
-    """The windows' times, the frames in each of them, and the most frames held at any time."""
-    held = []
-
-    def frames():
-        for i in range(total):
-            yield (np.int32(i).tobytes(),)
-            held.append(len(generator.gi_frame.f_locals["held"][0]._frames))
-
-    generator = cutter.cut(frames(), [Numbers(name)], fps, times)
-    found = list(generator)
+    """The windows' times, and the frames in each of them."""
+    found = list(cutter.cut(numbers(total), [Numbers(name)], fps, times))
     times = np.array([window.times for window, _ in found])
-    return times, [clip[0, :, 0, 0, :] for _, clip in found], max(held)
+    return times, [clip[0, :, 0, 0, :] for _, clip in found]
+
+
+@pytest.mark.parametrize(
+    ("total", "length", "stride", "starts"),
+    [
+        (1, 8, 8, [0]),  # shorter than a window
+        (8, 8, 8, [0]),
+        (9, 8, 8, [0, 1]),  # moved back
+        (16, 8, 8, [0, 8]),
+        (20, 8, 4, [0, 4, 8, 12]),  # the one before ends there already
+        (21, 8, 4, [0, 4, 8, 12, 13]),
+        (20, 4, 10, [0, 10]),  # nothing is left to start in
+        (21, 4, 10, [0, 10, 17]),
+        (14, 4, 10, [0, 10]),
+    ],
+)
+def test_windows_start_every_stride_and_the_last_one_ends_with_the_video(
+    total, length, stride, starts
+):
+    assert window_starts(total, length, stride) == starts
 
 
 def by_hand(settings, total, fps, length, stride, times=None):
@@ -71,7 +89,7 @@ def test_windows_are_those_of_the_whole_video(intervals, fps, target, length, st
     step = round(stride * rate) if stride else frames
     starts, frames, chosen = by_hand(settings, total, fps, frames, step)
 
-    times, clips, _ = cut(cutter, total, fps)
+    times, clips = cut(cutter, total, fps)
     assert len(clips) == len(chosen)
     for clip, expected in zip(clips, chosen, strict=True):
         np.testing.assert_array_equal(clip[:, 0], expected)
@@ -87,7 +105,7 @@ def test_frames_at_a_varying_rate_are_taken_by_their_times(target, stride):
     fps = 199 / times[-1]
     settings, rate = ClipSettings(16, 1, target), min(fps, target or fps)
     starts, _, chosen = by_hand(settings, 200, fps, 16, stride, times)
-    found, clips, _ = cut(Cutter(settings, 16 / rate, stride / rate), 200, fps, times=times)
+    found, clips = cut(Cutter(settings, 16 / rate, stride / rate), 200, fps, times=times)
     ticks = np.arange(201) / rate if target else np.append(times, 200 / fps)
     np.testing.assert_allclose(found[:, 0], ticks[starts])
     np.testing.assert_allclose(found[:, 1], np.minimum(ticks[starts + 16], 200 / fps))
@@ -97,7 +115,7 @@ def test_frames_at_a_varying_rate_are_taken_by_their_times(target, stride):
 
 def test_flow_around_a_window_comes_from_beyond_it():
     settings = ClipSettings(8, 1, 10.0, flow_stack=4)
-    _, clips, _ = cut(Cutter(settings), 100, 30.0, name="flow")
+    _, clips = cut(Cutter(settings), 100, 30.0, name="flow")
     shown = sampling.resample(100, 30.0, 10.0)
     assert len(clips) == 5  # four side by side and one that is moved back
     for start, clip in zip((0, 8, 16, 24, 25), clips, strict=True):
@@ -107,8 +125,18 @@ def test_flow_around_a_window_comes_from_beyond_it():
 
 
 @pytest.mark.parametrize(("stride", "count"), [(0.1, 1318), (1.0, 166), (20.0, 9)])
-def test_a_long_video_takes_no_more_memory_than_a_short_one(stride, count):
+def test_a_long_video_takes_no_more_memory_than_a_short_one(stride, count, monkeypatch):
+    kept = []
+
+    class Watched(RecentFrames):
+        def drop(self, before):
+            super().drop(before)
+            kept.append(len(self._frames))
+
+    monkeypatch.setattr(windows, "RecentFrames", Watched)
     cutter = Cutter(ClipSettings(16, 1, 8.0), stride=stride)
-    _, _, short = cut(cutter, 300, 30.0)
-    _, clips, long = cut(cutter, 5000, 30.0)
-    assert (long == short < 70, len(clips)) == (True, count)
+    cut(cutter, 300, 30.0)
+    short = max(kept)
+    kept.clear()
+    _, clips = cut(cutter, 5000, 30.0)
+    assert (max(kept) == short < 70, len(clips)) == (True, count)

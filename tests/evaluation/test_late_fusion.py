@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxvid import main as command
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.errors import UserError
 from jaxvid.evaluation.evaluate import Scores, write_results
 from jaxvid.evaluation.late_fusion import fuse
@@ -21,7 +21,7 @@ PROBABILITIES = {
 def evaluated(workdir: Path, probabilities, names=NAMES, clips=("a", "b", "c"), **more) -> Path:
     labels = np.array([0, 1, 1])
     scores = Scores(
-        [Clip(Path(c), int(n), "test", "g") for c, n in zip(clips, labels, strict=True)],
+        [Video(Path(c), int(n), "test", "g") for c, n in zip(clips, labels, strict=True)],
         np.array(probabilities),
         labels,
         0.5,

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxvid.data import pipeline, sampling, spool
+from jaxvid.data import pipeline, records, sampling
 from jaxvid.data.modalities import Rgb
 from jaxvid.data.video import Facts
 from jaxvid.errors import UserError
@@ -65,7 +65,7 @@ def test_the_exported_example_runs_without_the_package(tiny, saved, tmp_path):
             intervals=(1, 2) if rule["sampling"] == "interval" else None,
         )
         modality = Rgb(rule["short_side"], rule["jpeg_quality"])
-        clip = pipeline.eval_clip([(modality, spool.record(video, modality))], settings, views=1)
+        clip = pipeline.eval_clip([(modality, records.decode(video, modality))], settings, views=1)
         np.testing.assert_array_equal(module["read"](video), clip)
     # It takes the frames that the package takes, at the header's rate, another and a varying one.
     for seconds in (

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxvid import config as configs
 from jaxvid.config import files as config_files
-from jaxvid.data.datasets import Clip
+from jaxvid.data.datasets import Video
 from jaxvid.evaluation.evaluate import Scores, write_results
 from jaxvid.report import page, page_data, runs, tsne
 from jaxvid.runtime import files
@@ -37,7 +37,7 @@ def evaluated(
     weights = rng.dirichlet(np.full(8, 4.0), clips) if attention else None
     scores = Scores(
         [
-            Clip(Path(f"{names[k].replace('/', '-')}/v_{i:05}.avi"), int(k), "test", "g")
+            Video(Path(f"{names[k].replace('/', '-')}/v_{i:05}.avi"), int(k), "test", "g")
             for i, k in enumerate(labels)
         ],
         probabilities,

@@ -135,8 +135,17 @@ def test_processes_read_the_batches_of_one(whole, count, one_device):
     clips = experiment.data.clips("train")
 
     def batches(reading: Reading) -> list[dict[str, np.ndarray]]:
-        stream = pipeline.train_stream(
-            *(experiment.data.source, clips, experiment.data.clip_settings, BATCH, 0, 20, 26, reading)
+        stream = pipeline.train_batches(
+            *(
+                experiment.data.source,
+                clips,
+                experiment.data.clip_settings,
+                BATCH,
+                0,
+                20,
+                26,
+                reading,
+            )
         )
         return list(stream)
 

@@ -30,7 +30,7 @@ def learn(config, workdir, dtype):
     config.train.dtype = dtype
     run = Trainer(experiments.open_experiment(config), workdir)
     e = run.experiment
-    stream = pipeline.train_stream(
+    stream = pipeline.train_batches(
         e.data.source, run.clips, e.data.clip_settings, 8, 0, 0, 1, e.data.reading
     )
     batch, step = e.network.devices.put_batch(next(stream)), run.compile_step()

@@ -27,7 +27,7 @@ def trainer(config, workdir):
 
 def first_batch(run):
     e = run.experiment
-    stream = pipeline.train_stream(
+    stream = pipeline.train_batches(
         e.data.source, run.clips, e.data.clip_settings, 8, 0, 0, 1, e.data.reading
     )
     return e.network.devices.put_batch(next(stream))

@@ -6,16 +6,16 @@ import pytest
 
 from jaxvid import config as configs
 from jaxvid.config import files as config_files
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.errors import UserError
 from jaxvid.workdir import layout as workdirs
 
 
 def test_the_split_is_written_once(tmp_path):
     clips = (
-        Clip(Path("a/1.mp4"), 0, "train", "P1"),
-        Clip(Path("a/2, new.mp4"), 0, "test", "P2"),
-        Clip(Path("b/1.mp4"), 1, "train", "P1"),
+        Video(Path("a/1.mp4"), 0, "train", "P1"),
+        Video(Path("a/2, new.mp4"), 0, "test", "P2"),
+        Video(Path("b/1.mp4"), 1, "train", "P1"),
     )
     dataset = Dataset("folder", tmp_path, ("left", "追い越す"), clips)
     config = configs.for_dataset("folder")
@@ -30,7 +30,7 @@ def test_the_split_is_written_once(tmp_path):
             "b/1.mp4,追い越す,train,P1\n"
         )
     assert config_files.read(tmp_path / workdirs.CONFIG).data.root == str(Path.cwd() / "mine")
-    other = replace(dataset, clips=clips[:2])
+    other = replace(dataset, videos=clips[:2])
     with pytest.raises(UserError, match=r"clips or their split have changed since .*--mode=eval"):
         workdirs.claim(tmp_path, config, other, usable)
     with pytest.raises(UserError, match=r"have changed since .* began \(2 then, 1 now\)"):
@@ -41,7 +41,7 @@ def test_the_split_is_written_once(tmp_path):
 def trained(tmp_path):
     """A dataset of two classes, and a workdir of a run on it."""
     clips = tuple(
-        Clip(Path(f"{name}/{i}.mp4"), label, "train" if i else "test", f"{name}{i}")
+        Video(Path(f"{name}/{i}.mp4"), label, "train" if i else "test", f"{name}{i}")
         for label, name in enumerate("ab")
         for i in range(3)
     )
@@ -62,7 +62,7 @@ def test_other_classes_than_the_models_are_not_scored(trained):
 def test_clips_that_were_trained_on_are_no_test(trained):
     dataset, folder = trained
     with pytest.raises(UserError, match=r"trained on 4 of these 6 test clips, a/1.mp4 among them"):
-        workdirs.check_evaluated(folder, dataset, list(dataset.clips), "test")
+        workdirs.check_evaluated(folder, dataset, list(dataset.videos), "test")
     workdirs.check_evaluated(folder, dataset, dataset.split("train"), "train")
 
 

@@ -1,6 +1,7 @@
 """Datasets: indexes of video files read from the layout in which each is distributed.
 
-A new dataset is one module here that returns a `Dataset`, and one line in `jaxvid.data.loading`.
+A new dataset is one module here, whose `read(root, split)` returns a `Dataset`, and one line in
+`jaxvid.config.names`.
 """
 
 from dataclasses import dataclass, replace
@@ -10,13 +11,13 @@ from jaxvid.errors import UserError
 
 
 @dataclass(frozen=True)
-class Clip:
+class Video:
     """One labelled video: where it is, what it shows, on which side of the split it stands.
 
     It is a video file, a folder of frames or a file of joints.
     """
 
-    path: Path  # relative to the dataset's folder of videos; its POSIX form is the clip's id
+    path: Path  # relative to the dataset's folder of videos; its POSIX form is the video's id
     label: int
     split: str  # train, test, or unused: neither
     group: str  # videos of one group share actor or scene; a split never separates them
@@ -28,33 +29,33 @@ class Clip:
 
 @dataclass(frozen=True)
 class Dataset:
-    """An index of clips. It opens no video."""
+    """An index of videos. It opens no video."""
 
     name: str
-    folder: Path  # the clips' paths are relative to it
+    folder: Path  # the videos' paths are relative to it
     class_names: tuple[str, ...]
-    clips: tuple[Clip, ...]
+    videos: tuple[Video, ...]
     missing: tuple[str, ...] = ()  # listed by the dataset, not found on disk
     skeletons: str = ""  # the entry of skeleton_files.FORMATS for its joints; empty: it has none
 
-    def split(self, name: str) -> list[Clip]:
-        return [clip for clip in self.clips if clip.split == name]
+    def split(self, name: str) -> list[Video]:
+        return [video for video in self.videos if video.split == name]
 
 
 def each_once(dataset: Dataset) -> Dataset:
-    """Returns the dataset without repeated clips.
+    """Returns the dataset without repeated videos.
 
-    Raises UserError where a clip is listed with two labels, or on both sides of the split.
+    Raises UserError where a video is listed with two labels, or on both sides of the split.
     """
-    clips: dict[str, Clip] = {}
-    for clip in dataset.clips:
-        before = clips.setdefault(clip.id, clip)
-        if before.split != clip.split:
-            raise UserError(f"{dataset.name}: {clip.id} is in the training and in the test list")
-        if before.label != clip.label:
-            names = (dataset.class_names[c.label] for c in (before, clip))
-            raise UserError(f"{dataset.name}: {clip.id} is listed as {' and as '.join(names)}")
-    return replace(dataset, clips=tuple(clips.values()))
+    videos: dict[str, Video] = {}
+    for video in dataset.videos:
+        before = videos.setdefault(video.id, video)
+        if before.split != video.split:
+            raise UserError(f"{dataset.name}: {video.id} is in the training and in the test list")
+        if before.label != video.label:
+            names = (dataset.class_names[c.label] for c in (before, video))
+            raise UserError(f"{dataset.name}: {video.id} is listed as {' and as '.join(names)}")
+    return replace(dataset, videos=tuple(videos.values()))
 
 
 def take_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
@@ -70,5 +71,5 @@ def take_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
     if len(set(names)) < len(names):
         raise UserError("config.data.classes names a class twice")
     labels = {dataset.class_names.index(name): label for label, name in enumerate(names)}
-    clips = tuple(replace(c, label=labels[c.label]) for c in dataset.clips if c.label in labels)
-    return replace(dataset, class_names=tuple(names), clips=clips)
+    videos = tuple(replace(c, label=labels[c.label]) for c in dataset.videos if c.label in labels)
+    return replace(dataset, class_names=tuple(names), videos=videos)

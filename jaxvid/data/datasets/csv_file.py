@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset, layout, splitting
+from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 
 
@@ -22,7 +22,7 @@ def read(root: Path, split: int) -> Dataset:
     """
     file = _file(root)
     folder = file.parent
-    clips: list[Clip] = []
+    videos: list[Video] = []
     missing: list[str] = []
     lines: dict[Path, int] = {}
     sides: dict[str, str] = {}
@@ -31,7 +31,9 @@ def read(root: Path, split: int) -> Dataset:
         splitting.only_split(split, str(file))
         for line, row in rows:
             if not row["split"]:
-                raise UserError(f"{file}, line {line}: the split is empty: train or test is wanted")
+                raise UserError(
+                    f"{file}, line {line}: the split is empty; it must be train or test"
+                )
         sides = splitting.sides({row["split"] for _, row in rows}, str(file))
     class_names = tuple(sorted({row["label"] for _, row in rows}))
     label_of = {name: label for label, name in enumerate(class_names)}
@@ -45,15 +47,15 @@ def read(root: Path, split: int) -> Dataset:
             continue
         group = row.get("group") or path.as_posix()
         if (folder / path).exists():
-            clips.append(Clip(path, label_of[row["label"]], side, group))
+            videos.append(Video(path, label_of[row["label"]], side, group))
         else:
             missing.append(path.as_posix())
-    layout.check_found(clips, missing, folder)
+    layout.check_found(videos, missing, folder)
     if sides:
-        splitting.check(clips, class_names, str(file))
-        decided = tuple(clips)
+        splitting.check(videos, class_names, str(file))
+        decided = tuple(videos)
     else:
-        decided = splitting.at_random(clips, split, str(file))
+        decided = splitting.at_random(videos, split, str(file))
     return Dataset("csv", folder, class_names, decided, tuple(missing))
 
 
@@ -72,17 +74,13 @@ def _file(root: Path) -> Path:
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the line and the values of each row."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not text in UTF-8: {error}") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(layout.text(file), newline=""), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         for column in ("path", "label"):
             if header.count(column) != 1:
                 raise UserError(
-                    f"{file}, line 1: one column '{column}' is wanted, and the header is "
+                    f"{file}, line 1: the header must have one column '{column}', and is "
                     f"'{','.join(header)}'; path,label[,split][,group], separated by commas"
                 )
         for values in reader:

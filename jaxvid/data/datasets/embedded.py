@@ -4,12 +4,11 @@ Every group is one actor in one room before one camera; clips of a group differ 
 amplitude, position and direction. The folder can be read by whatever reads UCF101.
 """
 
-from __future__ import annotations
-
 import json
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -23,11 +22,10 @@ from jaxvid.runtime import files, process_pool, progress
 
 CLASSES: tuple[str, ...] = tuple(ACTIONS)
 DEFAULT_CLASSES: tuple[str, ...] = CLASSES[:10]
-ORDER_PAIRS = (("SitDown", "StandUp"), ("PickUp", "PutDown"))
-NEAR_TWINS = (("PunchStraight", "PunchUppercut"),)
 
 FORMAT = 1
 CODEC = "XVID"
+FOURCC = cv2.VideoWriter.fourcc(*CODEC)
 VIDEOS = "UCF-101"
 LISTS = "ucfTrainTestlist"
 RECORD = "dataset.json"
@@ -110,20 +108,11 @@ def _request(
     _check_names(classes, level)
     if not classes or len(set(classes)) < len(classes):
         raise ValueError(f"classes must be distinct and at least one, got {list(classes)}")
-    if groups < 2:
-        raise ValueError(f"groups must be at least 2, to train and to test, got {groups}")
-    if clips_per_group < 1:
-        raise ValueError(f"clips_per_group must be at least 1, got {clips_per_group}")
-    if seed < 0:
-        raise ValueError(f"seed must not be negative, got {seed}")
-    return {
-        "format": FORMAT,
-        "level": level,
-        "classes": list(classes),
-        "groups": groups,
-        "clips_per_group": clips_per_group,
-        "seed": seed,
-    }
+    numbers = {"groups": groups, "clips_per_group": clips_per_group, "seed": seed}
+    for (name, value), least in zip(numbers.items(), (2, 1, 0), strict=True):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+    return {"format": FORMAT, "level": level, "classes": list(classes), **numbers}
 
 
 def _is_finished(root: Path, request: dict[str, object]) -> bool:
@@ -175,21 +164,24 @@ def _render_group(task: tuple[Path, str, int, dict]) -> None:
         frames, joints = render_clip(
             name, group, index, level=request["level"], seed=request["seed"]
         )
-        _save(joints_file, partial(_save_joints, joints=joints))
-        _save(video, partial(_encode, path=video, frames=frames))
+        with _writing(joints_file) as temporary:
+            np.savez(temporary, joints=joints)
+        with _writing(video) as temporary:
+            _encode(temporary, video, frames)
 
 
 def _stem(name: str, group: int, index: int) -> str:
     return f"v_{name}_g{group:02d}_c{index:02d}"
 
 
-def _save(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file under another name and rename it; OSError naming `path` if that fails."""
-    # Without a sync, unlike `files.write`: all of them are synced together at the end.
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """Gives another name, which is renamed to `path` in the end; OSError names `path`."""
+    # Without a sync, unlike `files.writing`: all files are synced together at the end.
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        write(temporary)
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         if error.errno is None:
@@ -206,8 +198,7 @@ def _is_whole(path: Path) -> bool:
 def _encode(written: Path, path: Path, frames: np.ndarray) -> None:
     """Encode frames (T,H,W,3) to `written`; OSError naming `path` if that is not whole after."""
     steps, height, width = frames.shape[:3]
-    codec = cv2.VideoWriter_fourcc(*CODEC)
-    writer = cv2.VideoWriter(str(written), cv2.CAP_FFMPEG, codec, float(clip.FPS), (width, height))
+    writer = cv2.VideoWriter(str(written), cv2.CAP_FFMPEG, FOURCC, float(clip.FPS), (width, height))
     if not writer.isOpened():
         raise OSError(f"{path}: the video cannot be opened for writing ({CODEC})")
     for frame in frames:
@@ -229,25 +220,19 @@ def _check_video(written: Path, path: Path, steps: int) -> None:
         raise OSError(f"{path}: {found} of {steps} frames were written; is the disk full?")
 
 
-def _save_joints(written: Path, joints: np.ndarray) -> None:
-    with written.open("wb") as file:
-        np.savez(file, joints=joints)
-
-
 def _write_lists(folder: Path, classes: Sequence[str], groups: int, clips_per_group: int) -> None:
     labels = {name: label for label, name in enumerate(classes, start=1)}
     lines = [f"{label} {name}\n" for name, label in labels.items()]
     files.write_text(folder / "classInd.txt", "".join(lines))
     for split in (1, 2, 3):
         held_out = held_out_groups(split, groups)
-        train, test = [], []
-        for name, label in labels.items():
-            for group in range(1, groups + 1):
-                for index in range(1, clips_per_group + 1):
-                    file = f"{name}/{_stem(name, group, index)}.avi"
-                    if group in held_out:
-                        test.append(f"{file}\n")
-                    else:
-                        train.append(f"{file} {label}\n")
-        files.write_text(folder / f"trainlist{split:02d}.txt", "".join(train))
-        files.write_text(folder / f"testlist{split:02d}.txt", "".join(test))
+        listed: dict[str, list[str]] = {"train": [], "test": []}
+        numbers = range(1, groups + 1), range(1, clips_per_group + 1)
+        for (name, label), group, index in product(labels.items(), *numbers):
+            file = f"{name}/{_stem(name, group, index)}.avi"
+            if group in held_out:
+                listed["test"].append(f"{file}\n")
+            else:
+                listed["train"].append(f"{file} {label}\n")
+        for side, files_of in listed.items():
+            files.write_text(folder / f"{side}list{split:02d}.txt", "".join(files_of))

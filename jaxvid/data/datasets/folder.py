@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset, layout, splitting
+from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -23,26 +23,26 @@ def read(root: Path, split: int) -> Dataset:
     is_split = any(name.lower() == "train" for name in known) and len(known) > 1
     if is_split and (others := [name for name in names if name not in known]):
         raise UserError(
-            f"{root} has {', '.join(sorted(known))} and also {', '.join(others)}: folders of a "
-            "split or folders of classes are wanted"
+            f"{root} has {', '.join(sorted(known))} and also {', '.join(others)}: these must be "
+            "folders of a split or folders of classes"
         )
     if not is_split:
         _check_no_split(root, names)
         class_names, paths = _classes(root)
-        clips = [Clip(p.relative_to(root), i, "", _group(p, root)) for p, i in paths]
-        clips = splitting.at_random(clips, split, str(root))
-        return Dataset("folder", root, class_names, clips)
+        undecided = [_video(root, path, label, "") for path, label in paths]
+        videos = splitting.at_random(undecided, split, str(root))
+        return Dataset("folder", root, class_names, videos)
     splitting.only_split(split, str(root))
     sides = splitting.sides(known, str(root))
     parts = {part: _classes(root / part) for part, side in sides.items() if side}
     class_names = tuple(sorted({name for named, _ in parts.values() for name in named}))
-    clips = tuple(
-        Clip(p.relative_to(root), class_names.index(named[i]), sides[part], _group(p, root))
+    videos = tuple(
+        _video(root, path, class_names.index(named[i]), sides[part])
         for part, (named, paths) in parts.items()
-        for p, i in paths
+        for path, i in paths
     )
-    splitting.check(clips, class_names, str(root))
-    return Dataset("folder", root, class_names, clips)
+    splitting.check(videos, class_names, str(root))
+    return Dataset("folder", root, class_names, videos)
 
 
 def _check_no_split(root: Path, names: list[str]) -> None:
@@ -57,8 +57,9 @@ def _check_no_split(root: Path, names: list[str]) -> None:
         )
 
 
-def _group(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+def _video(root: Path, path: Path, label: int, side: str) -> Video:
+    path = path.relative_to(root)
+    return Video(path, label, side, path.as_posix())
 
 
 def _classes(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
@@ -68,8 +69,8 @@ def _classes(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     if len(class_folders) < 2:
         beside = f" and {len(loose)} videos beside" if loose else ""
         raise UserError(
-            f"{folder} has {len(class_folders)} class folders{beside}: a folder for each of two "
-            "classes or more is wanted, with the videos in it"
+            f"{folder} has {len(class_folders)} class folders{beside}: there must be a "
+            "folder for each of two classes or more, with the videos in it"
         )
     if loose:
         logger.warning(

@@ -9,7 +9,7 @@ import logging
 import re
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset, layout
+from jaxvid.data.datasets import Dataset, Video, layout
 from jaxvid.errors import UserError
 
 VIDEOS = 6766
@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 def read(root: Path, split: int) -> Dataset:
     """Reads one of the official splits.
 
-    `root` holds the class folders, at most two folders deep, and the lists, wherever they are. A
-    clip's group is its source: what stands before the class and the tags in its file's name. The
+    `root` holds the class folders, at most two folders deep, and the lists, wherever they are. The
+    group of a video is its source: the part of its file's name before the class and the tags. The
     official splits decide, and not the group. Listed videos that are not there are `missing`.
     Raises UserError where the folder is not laid out so, the split does not exist, a list does not
     parse, or no listed video exists.
@@ -41,13 +41,13 @@ def read(root: Path, split: int) -> Dataset:
             f"config.data.split={split}: {root} has the splits {', '.join(map(str, available))}"
         )
     class_names = tuple(sorted(name for number, name in lists if number == split))
-    videos = layout.find(root, lambda folder: any((folder / n).is_dir() for n in class_names), 2)
-    if videos is None:
+    folder = layout.find(root, lambda f: any((f / n).is_dir() for n in class_names), 2)
+    if folder is None:
         raise UserError(
             f"{root} has lists and no folder of a class, such as {class_names[0]}/: HMDB51's root "
             "holds the class folders"
         )
-    clips, missing, counts = [], [], {}
+    videos, missing, counts = [], [], {}
     for label, name in enumerate(class_names):
         marks = _marks(lists[split, name])
         counts[name] = {side: list(marks.values()).count(side) for side in ("train", "test", "")}
@@ -55,13 +55,13 @@ def read(root: Path, split: int) -> Dataset:
             path = Path(name) / file
             if not side:
                 continue
-            if (videos / path).is_file():
-                clips.append(Clip(path, label, side, _source(path.stem, name)))
+            if (folder / path).is_file():
+                videos.append(Video(path, label, side, _source(path.stem, name)))
             else:
                 missing.append(path.as_posix())
-    layout.check_found(clips, missing, videos)
+    layout.check_found(videos, missing, folder)
     _check_counts(counts, split)
-    return Dataset("hmdb51", videos, class_names, tuple(clips), tuple(missing))
+    return Dataset("hmdb51", folder, class_names, tuple(videos), tuple(missing))
 
 
 def _lists(root: Path) -> dict[tuple[int, str], Path]:
@@ -87,7 +87,7 @@ def _marks(path: Path) -> dict[str, str]:
     for number, line in layout.lines(path, "HMDB51's testTrainMulti_7030_splits"):
         name, _, mark = line.rpartition(" ")
         if not name or mark not in _SIDES:
-            raise UserError(f"{path}, line {number}: 'NAME.avi 0|1|2' is wanted, not '{line}'")
+            raise UserError(f"{path}, line {number}: must be 'NAME.avi 0|1|2', not '{line}'")
         marks[name.strip()] = _SIDES[mark]
     return marks
 

@@ -1,7 +1,7 @@
 """Kinetics as its CSV lists name it, with the videos that could be found of it.
 
 Kay et al.: The Kinetics human action video dataset, arXiv 1705.06950, and its successors. The
-lists have the columns `label,youtube_id,time_start,time_end,split`. Videos are cut to their clip
+lists have the columns `label,youtube_id,time_start,time_end,split`. Files are cut to these seconds
 and named `ID_SSSSSS_EEEEEE.mp4` (seconds with zeros in front) or `ID.mp4`, in any folders.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset, layout
+from jaxvid.data.datasets import Dataset, Video, layout
 from jaxvid.data.datasets.splitting import VALIDATION
 from jaxvid.errors import UserError
 
@@ -27,12 +27,12 @@ class _Row:
 
 
 def read(root: Path, split: int) -> Dataset:
-    """Reads the lists: split 1 tests on the validation clips, split 2 on the test clips.
+    """Reads the lists: split 1 tests on the validation videos, split 2 on the test videos.
 
     `root` holds the lists, at most one folder deep, and the videos, as deep as they are. Classes
-    stand in alphabetical order; the clips of one YouTube video are a group. Clips whose videos are
-    not there are `missing`. Raises UserError where there is no list, a row does not parse, a side
-    of the split has no row, or no listed video exists.
+    stand in alphabetical order; the entries of one YouTube video are a group. Listed videos that
+    are not there are `missing`. Raises UserError where there is no list, a row does not parse, a
+    side of the split has no row, or no listed video exists.
     """
     layout.check_root(root)
     if split not in (1, 2):
@@ -45,17 +45,17 @@ def read(root: Path, split: int) -> Dataset:
     class_names = tuple(sorted({row.label for row in rows}))
     label_of = {name: label for label, name in enumerate(class_names)}
     found = {path.stem: path.relative_to(root) for path in reversed(layout.videos(root))}
-    clips: dict[Path, Clip] = {}
+    videos: dict[Path, Video] = {}
     missing = []
     for row in rows:
         path = found.get(row.cut, found.get(row.video))
-        # One uncut file cannot be two clips.
-        if path is None or path in clips:
+        # One uncut file cannot be two of them.
+        if path is None or path in videos:
             missing.append(f"{row.cut}.mp4")
         else:
-            clips[path] = Clip(path, label_of[row.label], row.side, row.video)
-    layout.check_found(clips, missing, root)
-    return Dataset("kinetics", root, class_names, tuple(clips.values()), tuple(missing))
+            videos[path] = Video(path, label_of[row.label], row.side, row.video)
+    layout.check_found(videos, missing, root)
+    return Dataset("kinetics", root, class_names, tuple(videos.values()), tuple(missing))
 
 
 def _lists(root: Path) -> list[Path]:
@@ -81,29 +81,27 @@ def _parsed(reader: csv.DictReader, path: Path) -> Iterator[dict[str, str]]:
 
 def _rows(path: Path, tested: tuple[str, ...]) -> list[_Row]:
     """Returns the rows to train on, and those to test on: of the splits named in `tested`."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not text in UTF-8: {error}") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(layout.text(path), newline=""), strict=True)
     absent = [column for column in COLUMNS[1:] if column not in (reader.fieldnames or ())]
     if absent:
-        raise UserError(f"{path} has no column {', '.join(absent)}: {','.join(COLUMNS)} are wanted")
+        raise UserError(
+            f"{path} has no column {', '.join(absent)}; it must have {','.join(COLUMNS)}"
+        )
     rows = []
     for values in _parsed(reader, path):
         where, part = f"{path}, line {reader.line_num}", (values["split"] or "").strip().lower()
         if part not in ("train", "test", *VALIDATION):
-            raise UserError(f"{where}: split '{part}': train, validate or test is wanted")
+            raise UserError(f"{where}: split '{part}' must be train, validate or test")
         if part != "train" and part not in tested:
             continue
-        # Older lists of the test clips have no labels.
+        # Older lists of the test videos have no labels.
         label, video = (values.get("label") or "").strip(), (values["youtube_id"] or "").strip()
         if not label or not video:
-            raise UserError(f"{where}: a label and a youtube_id are wanted")
+            raise UserError(f"{where}: the label or the youtube_id is empty")
         try:
             start, end = (round(float(values[column])) for column in ("time_start", "time_end"))
         except (TypeError, ValueError, OverflowError):
-            raise UserError(f"{where}: time_start and time_end in seconds are wanted") from None
+            raise UserError(f"{where}: time_start and time_end must be seconds") from None
         side = "train" if part == "train" else "test"
         rows.append(_Row(label, video, f"{video}_{start:06d}_{end:06d}", side))
     return rows

@@ -1,4 +1,4 @@
-"""Kinetics-skeleton as distributed: a .json file of OpenPose's joints per clip, and two lists.
+"""Kinetics-skeleton as distributed: a .json file of OpenPose's joints per video, and two lists.
 
 Yan, Xiong, Lin: Spatial temporal graph convolutional networks, AAAI 2018. The joints are in
 `kinetics_train/ID.json` and `kinetics_val/ID.json`; `kinetics_train_label.json` and
@@ -8,7 +8,7 @@ Yan, Xiong, Lin: Spatial temporal graph convolutional networks, AAAI 2018. The j
 import logging
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset, layout, splitting
+from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 
@@ -19,7 +19,7 @@ def read(root: Path, split: int) -> Dataset:
     """Reads the official split, which is one: train, and val to test on.
 
     `root` holds the two folders and the two lists, or a folder that does. Clips without a skeleton
-    are left out and counted in a warning; listed files that are not there are `missing`. Every clip
+    are left out and counted in a warning; listed files that are not there are `missing`. Each video
     is a group of its own. Raises UserError where the folder is not laid out so, a list does not
     parse, two labels share an index, or no listed file exists.
     """
@@ -36,15 +36,15 @@ def read(root: Path, split: int) -> Dataset:
     empty = 0
     for part, side in (("train", "train"), ("val", "test")):
         path = folder / f"kinetics_{part}_label.json"
-        for clip, index, label, has_skeleton in _entries(path):
+        for name, index, label, has_skeleton in _entries(path):
             if label_of.setdefault(index, label) != label:
                 raise UserError(f"{path}: label {index} is '{label}' and '{label_of[index]}'")
             if has_skeleton:
-                listed.append((Path(f"kinetics_{part}") / f"{clip}.json", index, side))
+                listed.append((Path(f"kinetics_{part}") / f"{name}.json", index, side))
             else:
                 empty += 1
     if empty:
-        logger.warning("%d clips of Kinetics-skeleton have no skeleton; they are left out", empty)
+        logger.warning("%d videos of Kinetics-skeleton have no skeleton; they are left out", empty)
     indices = sorted(label_of)
     present = {
         Path(part) / path.name
@@ -52,34 +52,34 @@ def read(root: Path, split: int) -> Dataset:
         if (folder / part).is_dir()
         for path in (folder / part).iterdir()
     }
-    clips = tuple(
-        Clip(path, indices.index(index), side, path.stem)
+    videos = tuple(
+        Video(path, indices.index(index), side, path.stem)
         for path, index, side in listed
         if path in present
     )
     missing = [path.as_posix() for path, _, _ in listed if path not in present]
-    layout.check_found(clips, missing, folder)
+    layout.check_found(videos, missing, folder)
     class_names = tuple(label_of[index] for index in indices)
     return Dataset(
-        "kinetics_skeleton", folder, class_names, clips, tuple(missing), "kinetics_skeleton"
+        "kinetics_skeleton", folder, class_names, videos, tuple(missing), "kinetics_skeleton"
     )
 
 
 def _entries(path: Path) -> list[tuple[str, int, str, bool]]:
-    """Returns the id, index, label and whether there is a skeleton of each clip in a list."""
+    """Returns the id, index, label and whether there is a skeleton of each video in a list."""
     if not path.is_file():
         raise UserError(f"{path} does not exist: it is part of Kinetics-skeleton")
     about = files.read_json(path)
     if not isinstance(about, dict):
-        raise UserError(f"{path}: a map of clips is wanted")
+        raise UserError(f"{path} must hold a map of videos")
     entries = []
-    for clip, entry in about.items():
+    for name, entry in about.items():
         try:
             entries.append(
-                (clip, int(entry["label_index"]), str(entry["label"]), bool(entry["has_skeleton"]))
+                (name, int(entry["label_index"]), str(entry["label"]), bool(entry["has_skeleton"]))
             )
         except (KeyError, TypeError, ValueError):
             raise UserError(
-                f"{path}, clip {clip}: has_skeleton, label and label_index are wanted"
+                f"{path}, video {name}: has_skeleton, label and label_index must be there"
             ) from None
     return entries

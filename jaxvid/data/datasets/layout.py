@@ -1,4 +1,4 @@
-"""What the layouts of datasets have in common: folders, videos and lists to be found."""
+"""What the layouts of datasets have in common: finding folders, videos and lists."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def find(root: Path, is_it: Callable[[Path], bool], depth: int = 1) -> Path | None:
-    """Returns the folder that `is_it` says yes to: the root, or one up to `depth` levels below."""
+    """Returns the folder for which `is_it` is true: the root, or one up to `depth` levels below."""
     level = [root]
     for _ in range(depth + 1):
         for folder in level:
@@ -53,7 +53,7 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def is_video(name: str) -> bool:
-    """Says whether a file's name is that of a video."""
+    """Returns whether a file's name is that of a video."""
     return Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -69,11 +69,16 @@ def lines(path: Path, part_of: str) -> list[tuple[int, str]]:
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist: it is part of {part_of}")
+    found = enumerate(text(path).splitlines(), 1)
+    return [(number, line.strip()) for number, line in found if line.strip()]
+
+
+def text(path: Path) -> str:
+    """Returns the text of a file. Raises UserError for another encoding than UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text in UTF-8: {error}") from None
-    return [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 def check_found(found: object, missing: list[str], folder: Path) -> None:

@@ -6,10 +6,11 @@ in the name. Some samples have no whole skeletons: the dataset's page has a list
 
 import logging
 import re
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset, layout
+from jaxvid.data.datasets import Dataset, Video, layout
 from jaxvid.errors import UserError
 
 SETUPS = 17  # those above, and the actions above 60, are of NTU RGB+D 120
@@ -50,9 +51,9 @@ def read(root: Path, split: int) -> Dataset:
     """Reads split 1, cross-subject, or split 2, cross-view.
 
     `root` holds the files, as deep as they are. Samples that a text file there with `missing` in
-    its name lists are left out. A clip's group is what its split keeps apart: its performer, or its
-    camera. Samples of NTU RGB+D 120 are left out with a warning. Raises UserError where the split
-    does not exist or no file has such a name.
+    its name lists are left out. The group of a video is what its split keeps apart: its performer,
+    or its camera. Samples of NTU RGB+D 120 are left out with a warning. Raises UserError where the
+    split does not exist or no file has such a name.
     """
     layout.check_root(root)
     if split not in (1, 2):
@@ -69,7 +70,7 @@ def read(root: Path, split: int) -> Dataset:
             stem, _, suffix = name.rpartition(".")
             if suffix != "skeleton" or not (match := _NAME.fullmatch(stem)):
                 continue
-            setup, *_, action = sample = tuple(map(int, match.groups()))
+            setup, *_, action = sample = _sample(match.groups())
             if not all(sample):
                 logger.warning("%s is no name of NTU RGB+D: its numbers count from 1", name)
             elif setup > SETUPS or action > len(CLASSES):
@@ -81,18 +82,23 @@ def read(root: Path, split: int) -> Dataset:
     if newer:
         logger.warning("%d files in %s are of NTU RGB+D 120; they are left out", newer, root)
     _check_counts(found)
-    clips = []
+    videos = []
     for sample in sorted(found.keys() - incomplete):
         _, camera, performer, _, action = sample
         trains = performer in TRAINING_SUBJECTS if split == 1 else camera in TRAINING_CAMERAS
         group = f"P{performer:03d}" if split == 1 else f"C{camera:03d}"
-        clips.append(Clip(found[sample], action - 1, "train" if trains else "test", group))
-    return Dataset("ntu60", root, CLASSES, tuple(clips), skeletons="ntu60")
+        videos.append(Video(found[sample], action - 1, "train" if trains else "test", group))
+    return Dataset("ntu60", root, CLASSES, tuple(videos), skeletons="ntu60")
 
 
 def _listed(path: Path) -> set[Sample]:
     text = path.read_text(encoding="utf-8", errors="replace")
-    return {tuple(map(int, groups)) for groups in _NAME.findall(text)}
+    return {_sample(groups) for groups in _NAME.findall(text)}
+
+
+def _sample(groups: Sequence[str]) -> Sample:
+    setup, camera, performer, again, action = map(int, groups)
+    return setup, camera, performer, again, action
 
 
 def _name(sample: Sample) -> str:

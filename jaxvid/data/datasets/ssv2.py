@@ -1,6 +1,6 @@
 """Something-Something v2 as distributed: JSON lists of labels, and numbered .webm files.
 
-Goyal et al.: The "something something" video database, ICCV 2017. The lists of clips have entries
+Goyal et al.: The "something something" video database, ICCV 2017. The lists of videos have entries
 with `id`, `label` and `template`, the template with its placeholders in brackets; the list of
 labels maps templates without brackets to numbers from 0.
 """
@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from jaxvid.data.datasets import Clip, Dataset, layout, splitting
+from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 
@@ -23,7 +23,7 @@ def read(root: Path, split: int) -> Dataset:
     """Reads the official split, which is one: train, and validation to test on.
 
     `root` holds `train.json`, `validation.json` and `labels.json`, or the same with a prefix that
-    ends in a hyphen, at most one folder deep, and the folder of videos. Every clip is a group of
+    ends in a hyphen, at most one folder deep, and the folder of videos. Each video is a group of
     its own. Listed videos that are not there are `missing`. Raises UserError where the folder is
     not laid out so, a list does not parse, or no listed video exists.
     """
@@ -34,29 +34,29 @@ def read(root: Path, split: int) -> Dataset:
     if folder is None:
         raise UserError(f"{root} has no folder of .webm files, 20bn-something-something-v2/")
     present = {path.name for path in folder.iterdir()}
-    clips, missing = [], []
+    videos, missing = [], []
     for part, side in (("train", "train"), ("validation", "test")):
         path = _list(root, part)
         entries = files.read_json(path)
         if not isinstance(entries, list):
-            raise UserError(f"{path}: a list of clips is wanted")
+            raise UserError(f"{path} must hold a list of videos")
         if len(class_names) == CLASSES and len(entries) != CLIPS[part]:
             logger.warning(
-                "Something-Something v2 has %d %s clips; %s names %d",
+                "Something-Something v2 has %d %s videos; %s names %d",
                 *(CLIPS[part], part, path, len(entries)),
             )
         for place, entry in enumerate(entries, 1):
-            name, template = _clip(entry, f"{path}, entry {place}")
+            name, template = _template(entry, f"{path}, entry {place}")
             if template not in number_of:
                 raise UserError(
                     f"{path}, entry {place}: template '{template}' is not in the list of labels"
                 )
             if name in present:
-                clips.append(Clip(Path(name), number_of[template], side, Path(name).stem))
+                videos.append(Video(Path(name), number_of[template], side, Path(name).stem))
             else:
                 missing.append(name)
-    layout.check_found(clips, missing, folder)
-    return Dataset("ssv2", folder, class_names, tuple(clips), tuple(missing))
+    layout.check_found(videos, missing, folder)
+    return Dataset("ssv2", folder, class_names, tuple(videos), tuple(missing))
 
 
 def _list(root: Path, name: str) -> Path:
@@ -82,16 +82,18 @@ def _labels(path: Path) -> tuple[tuple[str, ...], dict[str, int]]:
     except (AttributeError, TypeError, ValueError):
         by_number = {}
     if not by_number or sorted(by_number) != list(range(len(numbers))):
-        raise UserError(f"{path}: templates with the numbers from 0, each once, are wanted")
+        raise UserError(f"{path}: templates must have the numbers from 0, each once")
     class_names = tuple(by_number[number] for number in sorted(by_number))
     return class_names, {name: number for number, name in enumerate(class_names)}
 
 
-def _clip(entry: Any, where: str) -> tuple[str, str]:
+def _template(entry: Any, where: str) -> tuple[str, str]:
     try:
         return f"{int(entry['id'])}.webm", _plain(entry["template"])
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise UserError(f"{where}: an id, which is a number, and a template are wanted") from None
+        raise UserError(
+            f"{where}: an id, which is a number, and a template must be there"
+        ) from None
 
 
 def _plain(template: str) -> str:

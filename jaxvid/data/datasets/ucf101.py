@@ -7,7 +7,7 @@ import logging
 import re
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset, layout
+from jaxvid.data.datasets import Dataset, Video, layout
 from jaxvid.errors import UserError
 
 CLASSES = 101
@@ -37,10 +37,10 @@ def read(root: Path, split: int, name: str = "ucf101") -> Dataset:
         raise UserError(
             f"config.data.split={split}: {lists} has the splits {', '.join(map(str, available))}"
         )
-    videos = root / "UCF-101" if (root / "UCF-101").is_dir() else root
+    folder = root / "UCF-101" if (root / "UCF-101").is_dir() else root
     class_names = _class_names(lists / "classInd.txt")
     label_of = {name: label for label, name in enumerate(class_names)}
-    clips, missing = [], []
+    videos, missing = [], []
     counts = []
     for part in ("train", "test"):
         listed = _lines(lists / f"{part}list{split:02d}.txt")
@@ -52,29 +52,29 @@ def read(root: Path, split: int, name: str = "ucf101") -> Dataset:
                     f"{lists / f'{part}list{split:02d}.txt'}, line {number}: "
                     f"'{path.parent.name}' is not a class of classInd.txt"
                 )
-            if not (videos / path).is_file():
+            if not (folder / path).is_file():
                 missing.append(path.as_posix())
                 continue
             group = _GROUP.search(path.stem)
-            clips.append(
-                Clip(path, label_of[path.parent.name], part, group[1] if group else path.stem)
+            videos.append(
+                Video(path, label_of[path.parent.name], part, group[1] if group else path.stem)
             )
-    layout.check_found(clips, missing, videos)
+    layout.check_found(videos, missing, folder)
     if len(class_names) == CLASSES and VIDEOS.get(split, (*counts,)) != (*counts,):
         logger.warning(
             "UCF101's split %d has %d training and %d test videos; the lists in %s name %d and %d",
             *(split, *VIDEOS[split], lists, *counts),
         )
-    return Dataset(name, videos, class_names, tuple(clips), tuple(missing))
+    return Dataset(name, folder, class_names, tuple(videos), tuple(missing))
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
-    names = []
+    names: list[str] = []
     for number, line in _lines(path):
         words = line.split()
         if len(words) != 2 or words[0] != str(len(names) + 1):
             raise UserError(
-                f"{path}, line {number}: '{len(names) + 1} ClassName' is wanted, not '{line}'"
+                f"{path}, line {number}: must be '{len(names) + 1} ClassName', not '{line}'"
             )
         names.append(words[1])
     return tuple(names)

@@ -9,7 +9,7 @@ import logging
 import re
 from pathlib import Path
 
-from jaxvid.data.datasets import Clip, Dataset, layout, splitting
+from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 
 CATEGORIES = 11
@@ -36,18 +36,18 @@ def read(root: Path, split: int) -> Dataset:
             "of the categories"
         )
     categories = [category for category in layout.subfolders(folder) if _groups(category)]
-    clips = []
+    videos = []
     found: dict[str, set[int]] = {category.name: set() for category in categories}
     for label, category in enumerate(categories):
         for number, group in _groups(category):
             for path in layout.videos(group):
                 name = f"{category.name}/{group.name}"
-                clips.append(Clip(path.relative_to(folder), label, "", name))
+                videos.append(Video(path.relative_to(folder), label, "", name))
                 found[category.name].add(number)
-    if not clips:
+    if not videos:
         raise UserError(f"the groups in {folder} hold no video: UCF11's are .mpg files")
     _check_groups(found)
-    return Dataset("ucf11", folder, tuple(found), splitting.at_random(clips, split, str(folder)))
+    return Dataset("ucf11", folder, tuple(found), splitting.at_random(videos, split, str(folder)))
 
 
 def _groups(category: Path) -> list[tuple[int, Path]]:

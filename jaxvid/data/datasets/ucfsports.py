@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from jaxvid.data import video
-from jaxvid.data.datasets import Clip, Dataset, layout, splitting
+from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 
 # The ten classes of the dataset's page, with its numbers of clips. Its folders tell viewpoints
@@ -50,7 +50,7 @@ def read(root: Path, split: int) -> Dataset:
         logger.warning("%s: not classes of UCF Sports: %s", folder, ", ".join(others))
     present = {_class(f.name) for f in class_folders}
     class_names = tuple(name for name in CLASSES if name in present)
-    clips = []
+    videos = []
     for class_folder in class_folders:
         if not (name := _class(class_folder.name)):
             continue
@@ -58,10 +58,10 @@ def read(root: Path, split: int) -> Dataset:
         if not paths:
             raise UserError(f"{class_folder} holds neither a video nor a folder of frames")
         for path in (path.relative_to(folder) for path in paths):
-            clips.append(Clip(path, class_names.index(name), "", _recording(path)))
-    _check_counts(Counter(class_names[clip.label] for clip in clips))
-    clips = splitting.at_random(clips, split, str(folder))
-    return Dataset("ucfsports", folder, class_names, clips)
+            videos.append(Video(path, class_names.index(name), "", _recording(path)))
+    _check_counts(Counter(class_names[v.label] for v in videos))
+    decided = splitting.at_random(videos, split, str(folder))
+    return Dataset("ucfsports", folder, class_names, decided)
 
 
 def _recording(path: Path) -> str:

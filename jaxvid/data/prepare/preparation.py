@@ -1,18 +1,20 @@
 """From video files to records: decode every video once, and store a modality of it.
 
-    CACHE/NAME-STREAM-SETTINGS/shard-*.arrayrecord, .json    the shards, each with its note
-    CACHE/NAME-STREAM-SETTINGS/DATASET/manifest.json         where the videos of a dataset are
-    CACHE/NAME-STREAM-SETTINGS/DATASET/report.json, .txt     what is in them, and what is wrong
+    CACHE/NAME-MODALITY-SETTINGS/shard-*.arrayrecord, .json    the shards, each with its note
+    CACHE/NAME-MODALITY-SETTINGS/DATASET/manifest.json         where the videos of a dataset are
+    CACHE/NAME-MODALITY-SETTINGS/DATASET/report.json, .txt     their properties and failures
 
-The first folder is named by the modality's settings, and for a user's own videos by where they are:
+The first folder is named by the modality's settings, and for a user's own videos by their location:
 all splits and choices of classes of a dataset share its shards. The second one is named by the
 dataset as it was asked for.
+
+A preparation plans the shards of the videos that no shard has yet, worker processes write them, and
+once each video is in a shard, or failed, this process writes the manifest and the report.
 """
 
 import logging
 import random
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,14 +23,14 @@ from pathlib import Path
 from jaxvid.data import records
 from jaxvid.data.datasets import Dataset
 from jaxvid.data.modalities import Modality, settings
-from jaxvid.data.prepare import report, shards
+from jaxvid.data.prepare import notes, report, shards
+from jaxvid.data.prepare.notes import Decoded, Entry, Failed, Note
 from jaxvid.data.prepare.shards import Shard, Source
-from jaxvid.data.video import Facts
 from jaxvid.errors import UserError
 from jaxvid.runtime import files, process_pool, progress
 
-# Datasets whose name says nothing of their content: two of them may have videos of the same names,
-# sizes and times, so that where they are tells them apart.
+# Datasets whose name does not determine their content: two of them may have videos of the same
+# names, sizes and times, so their location is part of the folder's name.
 OWN = ("folder", "csv")
 # Seconds that a worker process may take for one frame. Long: a slow disk is no damaged video.
 PATIENCE = 300.0
@@ -38,12 +40,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Job:
-    """A modality of a dataset's videos, and where it is prepared."""
+    """The preparation of a modality of a dataset's videos, in a folder; `prepare` says how."""
 
     dataset: Dataset
     modality: Modality
     cache: Path
-    retry: bool = False  # videos that failed for a reason that may lie outside them
+    workers: int = 0
+    videos_per_shard: int = 0
+    patience: float = PATIENCE
+    retry: bool = False
 
     @cached_property
     def folder(self) -> Path:
@@ -56,27 +61,104 @@ class _Job:
 
     @cached_property
     def sources(self) -> list[Source]:
-        ids = sorted({clip.id for clip in self.dataset.clips})
+        ids = sorted({video.id for video in self.dataset.videos})
         return [shards.source(i, self.dataset.folder / i, self.modality) for i in ids]
 
     @cached_property
     def view(self) -> Path:
         """The folder of the manifest and the report."""
-        clips = [(c.id, c.label, c.split, c.group) for c in self.dataset.clips]
-        states = [(source.id, source.state) for source in self.sources]
-        about = [self.dataset.class_names, self.dataset.missing, clips, states]
-        return self.folder / files.fingerprint(about)
+        videos = [(v.id, v.label, v.split, v.group) for v in self.dataset.videos]
+        about = [self.dataset.class_names, self.dataset.missing, videos]
+        return self.folder / files.fingerprint([*about, [source.key for source in self.sources]])
 
     def is_done(self) -> bool:
-        """Says whether the manifest is there, and the shards that it names are."""
+        """Returns whether the manifest is there, and the shards that it names are."""
         path = self.view / records.MANIFEST
         if not path.is_file():
             return False
-        noted = files.read_json(path)
-        if self.retry and any(failure["outside"] for failure in noted["failures"]):
+        manifest = files.read_json(path)
+        if self.retry and any(failure["outside"] for failure in manifest["failures"]):
             return False
-        shards_of = noted["shards"]
-        return all(records.is_whole(self.folder / s["file"], s["bytes"]) for s in shards_of)
+        listed = manifest["shards"]
+        return all(records.is_whole(self.folder / s["file"], s["bytes"]) for s in listed)
+
+    def run(self, part: int = 1, parts: int = 1) -> int:
+        """Writes the missing shards of a part, and the manifest and report if all are there then.
+
+        Returns how many videos are in no shard yet.
+        """
+        shards.sweep(self.folder)
+        there = notes.read_all(self.folder)
+        tries = {}
+        if self.retry:
+            for key, found in there.items():
+                if all(isinstance(entry, Failed) and entry.outside for _, entry in found):
+                    tries[key] = len(found)
+        done = there.keys() - tries.keys()
+        at_most = self.videos_per_shard
+        planned = shards.plan(self.sources, done, self.folder, self.modality, at_most, tries)
+        todo = [shard for shard in planned[part - 1 :: parts] if shard is not None]
+        # Machines that prepare the same at the same time meet as late as possible.
+        first = random.randrange(len(todo)) if todo else 0
+        self._write(todo[first:] + todo[:first])
+        there = notes.read_all(self.folder)
+        waiting = sum(source.key not in there for source in self.sources)
+        if not waiting:
+            self._finish([_chosen(there[source.key]) for source in self.sources])
+        return waiting
+
+    def _write(self, todo: list[Shard]) -> None:
+        total = sum(len(shard.sources) for shard in todo)
+        with progress.Bar(f"preparing {self.modality.name}", total) as bar:
+
+            def show(video_id: str) -> None:
+                bar.advance(0, shown=video_id)
+
+            while todo:
+                again = []
+                written = process_pool.each(shards.write, todo, self.workers, self.patience, show)
+                try:
+                    with closing(written):
+                        for shard, outcome in written:
+                            if isinstance(outcome, process_pool.Failure):
+                                again.append(_after(shard, outcome))
+                            else:
+                                bar.advance(len(shard.sources))
+                except BaseException:
+                    for shard in todo:
+                        shard.temporary.unlink(missing_ok=True)
+                    raise
+                todo = again
+
+    def _finish(self, found: list[tuple[Note, Entry]]) -> None:
+        failures = _failures([entry for _, entry in found], self.dataset)
+        listed: dict[str, dict] = {}
+        for note, entry in found:
+            if isinstance(entry, Decoded):
+                shard = {"file": note.file, "bytes": note.bytes, "records": note.records}
+                video = {k: getattr(entry, k) for k in ("id", "first", "counts", "fps", "times")}
+                listed.setdefault(note.file, {**shard, "clips": []})["clips"].append(video)
+        manifest = {
+            "format": records.FORMAT,
+            "dataset": self.dataset.name,
+            "settings": settings(self.modality),
+            "shards": [listed[name] for name in sorted(listed)],
+            "failures": [{"id": f.id, "reason": f.reason, "outside": f.outside} for f in failures],
+        }
+        summary = report.summarise(self.dataset, self.modality.name, [entry for _, entry in found])
+        files.write_json(self.view / report.JSON, summary)
+        files.write_text(self.view / report.TEXT, report.text(summary))
+        files.write_json(self.view / records.MANIFEST, manifest)
+
+    def warn(self) -> None:
+        """Warns of the videos that failed."""
+        manifest = self.view / records.MANIFEST
+        failures = files.read_json(manifest)["failures"]
+        for failure in failures[:10]:
+            logger.warning("skipped %s: %s", failure["id"], failure["reason"])
+        if failures:
+            counts = len(failures), len(self.sources)
+            logger.warning("%d of %d videos do not decode; see %s", *counts, manifest)
 
 
 def prepare(
@@ -84,11 +166,11 @@ def prepare(
     modality: Modality,
     cache: Path,
     workers: int = 0,
-    clips_per_shard: int = 0,
+    videos_per_shard: int = 0,
     patience: float = PATIENCE,
     retry: bool = False,
 ) -> Path:
-    """Writes a modality of a dataset's clips as records if they are not there; returns the folder.
+    """Writes a modality of a dataset's videos as records unless they are there; returns the folder.
 
     Videos that do not decode, and those whose decoder crashes or gives no frame for `patience`
     seconds, are skipped, warned of, and listed with their reason in the manifest. Shards that
@@ -96,15 +178,15 @@ def prepare(
     one per core. `retry`: tries videos again that failed for a reason that may lie outside them: a
     disk that was gone, too little memory. Raises UserError where no video decodes.
     """
-    job = _Job(dataset, modality, cache, retry)
+    job = _Job(dataset, modality, cache, workers, videos_per_shard, patience, retry)
     if not job.is_done():
-        # So that two commands on one machine do not do the same work; what keeps them from harming
-        # each other is that files appear whole.
+        # So that two commands on one machine do not do the same work. Without this lock they would
+        # not harm each other: files appear complete.
         root = files.fingerprint(str(dataset.folder.resolve()))
         with files.locked(job.folder.with_name(f"{job.folder.name}-{root}"), waits=True):
             if not job.is_done():
-                _prepare(job, (1, 1), workers, clips_per_shard, patience)
-    _warn(job)
+                job.run()
+    job.warn()
     return job.view
 
 
@@ -114,19 +196,19 @@ def prepare_part(
     cache: Path,
     part: tuple[int, int],
     workers: int = 0,
-    clips_per_shard: int = 0,
+    videos_per_shard: int = 0,
     patience: float = PATIENCE,
     retry: bool = False,
 ) -> tuple[Path, int]:
     """Does the i-th of n parts of what `prepare` does, `part` being (i, n), i from 1.
 
-    Any number of processes may do so at a time, on machines that share the folder. Returns the
+    Any number of processes can do so at a time, on machines that share the folder. Returns the
     folder, and how many videos wait for other parts: with none, everything is there.
     """
-    job = _Job(dataset, modality, cache, retry)
-    waiting = 0 if job.is_done() else _prepare(job, part, workers, clips_per_shard, patience)
+    job = _Job(dataset, modality, cache, workers, videos_per_shard, patience, retry)
+    waiting = 0 if job.is_done() else job.run(*part)
     if not waiting:
-        _warn(job)
+        job.warn()
     return job.view, waiting
 
 
@@ -138,95 +220,20 @@ def check(
     Frames are decoded, and no flow is estimated from them. Raises UserError where none decodes.
     """
     sources = _Job(dataset, modality, Path()).sources
-    entries = []
-    with progress.Bar("checking", len(sources)) as bar:
-        tasks = [(source, modality) for source in sources]
-        with closing(process_pool.each(_look, tasks, workers, patience)) as looked:
-            for (source, _), entry in looked:
-                if isinstance(entry, process_pool.Failure):
-                    entry = {"id": source.id, **shards.failed(shards.broken(entry))}
-                entries.append(entry)
-                bar.advance(shown=source.id)
-    entries.sort(key=lambda entry: entry["id"])
-    _check_some([entry for entry in entries if "reason" in entry], len(sources), dataset)
+    entries: list[Entry] = []
+    looked = process_pool.each(_look, [(s, modality) for s in sources], workers, patience)
+    with progress.Bar("checking", len(sources)) as bar, closing(looked):
+        for (source, _), entry in looked:
+            is_failure = isinstance(entry, process_pool.Failure)
+            entries.append(source.died(entry) if is_failure else entry)
+            bar.advance(shown=source.id)
+    entries.sort(key=lambda entry: entry.id)
+    _failures(entries, dataset)
     return report.summarise(dataset, modality.name, entries)
 
 
-def _look(task: tuple[Source, Modality]) -> Iterator[str]:
+def _look(task: tuple[Source, Modality]) -> Generator[str, None, Entry]:
     return shards.look(*task)
-
-
-def encode(clip_id: str, path: Path, modality: Modality) -> records.Record:
-    """Decodes a video and returns the record of a modality of it, in memory. Raises VideoError."""
-    facts = Facts()
-    frames = list(shards.decoded(modality.encode(path, facts)))
-    fps, times = facts.clock()
-    return records.Record(clip_id, fps, frames, times)
-
-
-def _prepare(
-    job: _Job, part: tuple[int, int], workers: int, clips_per_shard: int, patience: float
-) -> int:
-    """Writes the shards of a part that are not there, and the manifest where all are.
-
-    Returns how many videos are not in shards yet.
-    """
-    shards.sweep(job.folder)
-    there: set[shards.Key] = set()
-    tries: Counter[shards.Key] = Counter()
-    for entry in (entry for note in shards.notes(job.folder) for entry in _entries(note)):
-        key = entry["id"], entry["state"]
-        if job.retry and entry.get("outside"):
-            tries[key] += 1
-        else:
-            there.add(key)
-    planned = shards.plan(job.sources, there, job.folder, job.modality, clips_per_shard, tries)
-    number, parts = part
-    todo = [shard for shard in planned[number - 1 :: parts] if shard is not None]
-    # Machines that prepare the same at the same time meet as late as may be.
-    first = random.randrange(len(todo)) if todo else 0
-    todo = todo[first:] + todo[:first]
-    _write(todo, job, workers, patience)
-    entries: dict[shards.Key, tuple[dict, dict]] = {}
-    for note in shards.notes(job.folder):
-        for entry in _entries(note):
-            key = entry["id"], entry["state"]
-            if key not in entries or "reason" in entries[key][1]:
-                entries[key] = note, entry
-    found = [entries.get(source.key) for source in job.sources]
-    if None in found:
-        return found.count(None)
-    _finish(job, found)
-    return 0
-
-
-def _entries(note: dict) -> list[dict]:
-    return note["clips"] + note["failures"]
-
-
-def _write(todo: list[Shard], job: _Job, workers: int, patience: float) -> None:
-    total = sum(len(shard.sources) for shard in todo)
-    with progress.Bar(f"preparing {job.modality.name}", total) as bar:
-
-        def tell(at: str) -> None:
-            bar.advance(0, shown=at)
-
-        while todo:
-            again = []
-            try:
-                with closing(
-                    process_pool.each(shards.write, todo, workers, patience, tell)
-                ) as written:
-                    for shard, outcome in written:
-                        if isinstance(outcome, process_pool.Failure):
-                            again.append(_after(shard, outcome))
-                        else:
-                            bar.advance(len(shard.sources))
-            except BaseException:
-                for shard in todo:
-                    shard.temporary.unlink(missing_ok=True)
-                raise
-            todo = again
 
 
 def _after(shard: Shard, failure: process_pool.Failure) -> Shard:
@@ -236,45 +243,17 @@ def _after(shard: Shard, failure: process_pool.Failure) -> Shard:
     return shard.after(failure)
 
 
-def _finish(job: _Job, found: list[tuple[dict, dict]]) -> None:
-    entries = [entry for _, entry in found]
-    failures = [entry for entry in entries if "reason" in entry]
-    _check_some(failures, len(entries), job.dataset)
-    listed = {}
-    for note, entry in found:
-        if "reason" not in entry:
-            shard = {name: note[name] for name in ("file", "bytes", "records")}
-            clip = {name: entry[name] for name in ("id", "first", "counts", "fps", "times")}
-            listed.setdefault(note["file"], {**shard, "clips": []})["clips"].append(clip)
-    about = {
-        "format": records.FORMAT,
-        "dataset": job.dataset.name,
-        "settings": settings(job.modality),
-        "shards": [listed[name] for name in sorted(listed)],
-        "failures": [{name: f[name] for name in ("id", "reason", "outside")} for f in failures],
-    }
-    summary = report.summarise(job.dataset, job.modality.name, entries)
-    files.write_json(job.view / report.JSON, summary)
-    files.write_text(job.view / report.TEXT, report.text(summary))
-    files.write_json(job.view / records.MANIFEST, about)
+def _chosen(found: Sequence[tuple[Note, Entry]]) -> tuple[Note, Entry]:
+    """Returns the first entry of a video that decoded, or the last failure."""
+    return next((each for each in found if isinstance(each[1], Decoded)), found[-1])
 
 
-def _check_some(failures: list[dict], count: int, dataset: Dataset) -> None:
-    if count and len(failures) == count:
-        first = failures[0]
+def _failures(entries: Sequence[Entry], dataset: Dataset) -> list[Failed]:
+    """Returns the entries that failed. Raises UserError if all did."""
+    failures = [entry for entry in entries if isinstance(entry, Failed)]
+    if failures and len(failures) == len(entries):
         raise UserError(
-            f"none of the {count} videos in {dataset.folder} decodes; "
-            f"{first['id']}: {first['reason']}"
+            f"none of the {len(entries)} videos in {dataset.folder} decodes; "
+            f"{failures[0].id}: {failures[0].reason}"
         )
-
-
-def _warn(job: _Job) -> None:
-    manifest = job.view / records.MANIFEST
-    failures = files.read_json(manifest)["failures"]
-    for failure in failures[:10]:
-        logger.warning("skipped %s: %s", failure["id"], failure["reason"])
-    if failures:
-        total = len(job.sources)
-        logger.warning(
-            "%d of %d videos do not decode; all are named in %s", len(failures), total, manifest
-        )
+    return failures

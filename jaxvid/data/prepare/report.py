@@ -1,15 +1,13 @@
-"""What preparation found in a dataset's videos: how many, how large, what is wrong with which.
-
-The records know of no classes and no splits: those are the dataset's, which the report is about.
-"""
+"""The report of a preparation: numbers, sizes and rates of a dataset's videos, and the failures."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video, splitting
+from jaxvid.data.prepare.notes import Decoded, Entry
 
 JSON, TEXT = "report.json", "report.txt"
 SHOWN = 10  # of a list, in the text
@@ -17,55 +15,52 @@ SIDES = ("train", "test", "unused", "failed")  # that a class's videos are count
 ENDS_EARLY = 0.9  # of the frames that the header states
 
 
-def summarise(dataset: Dataset, modality: str, entries: Iterable[Mapping[str, Any]]) -> dict:
-    """Returns the report, as its JSON file holds it.
+def summarise(dataset: Dataset, modality: str, entries: Iterable[Entry]) -> dict[str, Any]:
+    """Returns the report of a dataset's videos, as its JSON file holds it.
 
-    `entries`: of each of the dataset's clips, as `shards` notes it; one that does not decode has a
-    `reason`. Sizes in pixels, as shown; a rate is the mean of a video whose frames come at a
-    varying one.
+    `entries`: one for each video. Sizes in pixels, as shown; a rate is the mean of a video whose
+    frames come at a varying one.
     """
-    of = {entry["id"]: entry for entry in entries}
-    failed = {i: entry for i, entry in of.items() if "reason" in entry}
-    good = {i: entry for i, entry in of.items() if i not in failed}
-    clips = [clip for clip in dataset.clips if clip.id in good]
-    reasons: dict[str, list[str]] = defaultdict(list)
-    for i, entry in failed.items():
-        reasons[entry["reason"]].append(i)
-    seconds = [entry["frames"] / entry["fps"] for entry in good.values()]
-    frames = [entry["frames"] for entry in good.values()]
-    copies = _copies(clips, good)
+    good: dict[str, Decoded] = {}
+    failures: dict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        if isinstance(entry, Decoded):
+            good[entry.id] = entry
+        else:
+            failures[entry.reason].append(entry.id)
+    failed = sum(map(len, failures.values()))
+    videos = [video for video in dataset.videos if video.id in good]
+    seconds = [entry.frames / entry.fps for entry in good.values()]
+    frames = [entry.frames for entry in good.values()]
+    copies = _copies(videos, good)
     return {
         "dataset": dataset.name,
         "stream": modality,
-        "videos": len(of),
+        "videos": len(good) + failed,
         "decoded": len(good),
-        "failed": len(failed),
+        "failed": failed,
         "missing": len(dataset.missing),
         "frames": sum(frames),
         "hours": sum(seconds) / 3600,
-        "bytes": sum(entry["bytes"] for entry in good.values()),
+        "bytes": sum(entry.bytes for entry in good.values()),
         "frames_per_video": _spread(frames),
         "seconds_per_video": _spread(seconds),
-        "frames_per_second": _counted(f"{entry['fps']:.4g}" for entry in good.values()),
-        "varying_rate": [i for i, entry in good.items() if entry["times"]],
-        "sizes": _counted(
-            f"{entry['width']}x{entry['height']}" for entry in good.values() if entry["width"]
-        ),
+        "frames_per_second": _counted(f"{entry.fps:.4g}" for entry in good.values()),
+        "varying_rate": [i for i, entry in good.items() if entry.times],
+        "sizes": _counted(f"{e.width}x{e.height}" for e in good.values() if e.width),
         "ends_early": [
-            i
-            for i, entry in good.items()
-            if not entry["times"] and entry["frames"] < ENDS_EARLY * entry["stated"]
+            i for i, e in good.items() if not e.times and e.frames < ENDS_EARLY * e.stated
         ],
-        "failures": dict(sorted(reasons.items(), key=lambda item: -len(item[1]))),
+        "failures": dict(sorted(failures.items(), key=lambda item: -len(item[1]))),
         "classes": _classes(dataset, good),
-        "copies": [[c.id for c in same] for same in copies],
+        "copies": [[v.id for v in same] for same in copies],
         "copies_in_both_splits": [
-            [c.id for c in s] for s in copies if {"train", "test"} <= {c.split for c in s}
+            [v.id for v in same] for same in copies if {"train", "test"} <= {v.split for v in same}
         ],
         "copies_of_two_classes": [
-            [c.id for c in s] for s in copies if len({c.label for c in s}) > 1
+            [v.id for v in same] for same in copies if len({v.label for v in same}) > 1
         ],
-        "groups_in_both_splits": _shared_groups(clips),
+        "groups_in_both_splits": splitting.shared_groups(videos),
     }
 
 
@@ -115,7 +110,7 @@ def text(report: Mapping[str, Any]) -> str:
     return "\n".join([*lines(report), "", *table]) + "\n"
 
 
-def _spread(values: list[float]) -> dict[str, float]:
+def _spread(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
     return {"least": min(values), "median": float(np.median(values)), "most": max(values)}
@@ -125,23 +120,18 @@ def _counted(values: Iterable[str]) -> dict[str, int]:
     return dict(Counter(values).most_common())
 
 
-def _copies(clips: list[Clip], entries: Mapping[str, Mapping]) -> list[list[Clip]]:
-    same: dict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        same[entries[clip.id]["digest"]].append(clip)
+def _copies(videos: list[Video], good: Mapping[str, Decoded]) -> list[list[Video]]:
+    same: dict[str, list[Video]] = defaultdict(list)
+    for video in videos:
+        same[good[video.id].digest].append(video)
     return [found for found in same.values() if len(found) > 1]
 
 
 def _classes(dataset: Dataset, good: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     counts = [dict.fromkeys(SIDES, 0) for _ in dataset.class_names]
-    for clip in dataset.clips:
-        counts[clip.label][clip.split if clip.id in good else "failed"] += 1
+    for video in dataset.videos:
+        counts[video.label][video.split if video.id in good else "failed"] += 1
     return dict(zip(dataset.class_names, counts, strict=True))
-
-
-def _shared_groups(clips: list[Clip]) -> list[str]:
-    sides = {s: {clip.group for clip in clips if clip.split == s} for s in ("train", "test")}
-    return sorted(sides["train"] & sides["test"])
 
 
 def _shares(counts: Mapping[str, int]) -> str:

@@ -1,8 +1,8 @@
 """The motion of every action: joints as a function of a phase and of a performer's style."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 
 import numpy as np
 
@@ -29,6 +29,9 @@ class Style:
     mirror: bool = False
 
 
+Motion = Callable[[Body, np.ndarray, Style], np.ndarray]
+
+
 def ease(x: np.ndarray) -> np.ndarray:
     """Smooth step from 0 to 1 with zero velocity and acceleration at both ends."""
     x = np.clip(x, 0.0, 1.0)
@@ -48,14 +51,26 @@ def _rig(body: Body, p: np.ndarray, style: Style) -> Rig:
     return rig
 
 
+def _motion(pose: Callable[[Rig, np.ndarray, Style], None]) -> Motion:
+    """Makes a motion, which returns joints (T,V,3), of a function that poses a standing person."""
+
+    @wraps(pose)
+    def motion(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+        rig = _rig(body, p, style)
+        pose(rig, p, style)
+        return rig.joints()
+
+    return motion
+
+
 def stride(name: str, style: Style) -> float:
     """Distance covered in one cycle, in standing heights; 0 for actions on the spot."""
     return {"Walk": 0.68, "Run": 0.92}.get(name, 0.0) * style.amplitude
 
 
-def walk(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def walk(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Walking, seen in place."""
-    rig = _rig(body, p, style)
     a = 2 * np.pi * p
     step = stride("Walk", style) / 4
     rig.pelvis[:, 1] -= 0.028 + 0.012 * np.cos(2 * a)
@@ -68,12 +83,11 @@ def walk(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
     for side, arm in ((LEFT, a + np.pi), (RIGHT, a)):
         swing = (0.55 + 0.1 * style.vary[0]) * style.amplitude * np.cos(arm)
         rig.swing(side, swing + 0.08, bend=0.05)
-    return rig.joints()
 
 
-def run(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def run(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Running, seen in place."""
-    rig = _rig(body, p, style)
     a = 2 * np.pi * p
     step = stride("Run", style) / 4
     rig.pelvis[:, 1] -= 0.035 + 0.025 * np.cos(2 * a)
@@ -86,12 +100,11 @@ def run(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
     for side, arm in ((LEFT, a + np.pi), (RIGHT, a)):
         drive = style.amplitude * np.cos(arm)
         rig.reach(side, 0.10 + 0.17 * drive, -0.16 + 0.08 * drive, 0.02)
-    return rig.joints()
 
 
-def jumping_jack(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def jumping_jack(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Jumping jacks."""
-    rig = _rig(body, p, style)
     a = 2 * np.pi * p
     opening = 0.5 - 0.5 * np.cos(a)
     hop = 0.035 * np.sin(a) ** 2
@@ -102,12 +115,11 @@ def jumping_jack(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
         rig.elbows[side] = np.array([-0.3, -0.3, 0.8 * SIGN[side]])
         top = 2.65 + 0.15 * style.vary[0]
         rig.swing(side, 0.0, 0.15 + (top - 0.15) * opening, bend=0.06)
-    return rig.joints()
 
 
-def wave(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def wave(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Waving one raised hand."""
-    rig = _rig(body, p, style)
     side_to_side = style.amplitude * np.sin(2 * np.pi * p)
     rig.roll += 0.03 * side_to_side
     rig.elbows[RIGHT] = np.array([0.0, -1.0, 0.7])
@@ -118,23 +130,21 @@ def wave(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
         rig.reach(LEFT, 0.05, -0.24, -0.02)
     else:
         rig.swing(LEFT, 0.05, 0.15)
-    return rig.joints()
 
 
-def clap(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def clap(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Clapping."""
-    rig = _rig(body, p, style)
     apart = 0.02 + 0.22 * style.amplitude * (0.5 - 0.5 * np.cos(2 * np.pi * p))
     height = -0.06 + 0.05 * style.vary[0]
     for side in (LEFT, RIGHT):
         rig.elbows[side] = np.array([-0.2, -0.8, 0.6 * SIGN[side]])
-        rig.reach(side, 0.2, height + 0.2 * apart, apart - body.shoulder)
-    return rig.joints()
+        rig.reach(side, 0.2, height + 0.2 * apart, apart - rig.body.shoulder)
 
 
-def squat(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def squat(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Squatting with the arms stretched forward."""
-    rig = _rig(body, p, style)
     depth = 0.5 - 0.5 * np.cos(2 * np.pi * p)
     rig.pelvis[:, 1] -= 0.21 * style.amplitude * depth
     rig.pelvis[:, 0] -= 0.10 * depth
@@ -143,23 +153,20 @@ def squat(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
     for side in (LEFT, RIGHT):
         rig.ankles[side, :, 2] *= 1.5
         rig.swing(side, 0.05 + 1.5 * depth, 0.08)
-    return rig.joints()
 
 
-def sit_down(body: Body, u: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def sit_down(rig: Rig, u: np.ndarray, style: Style) -> None:
     """Sitting down on the stool, once."""
-    rig = _rig(body, u, style)
     m = ease(u)[:, None]
     seated = np.array([SEAT[0], SEAT[1] + 0.06, 0.0])
-    rig.pelvis = rig.pelvis + m * (seated - [0.0, body.stand, 0.0])
+    rig.pelvis = rig.pelvis + m * (seated - [0.0, rig.body.stand, 0.0])
     rig.pitch += (0.55 + 0.1 * style.vary[0]) * np.sin(np.pi * m[:, 0])
     rig.nod -= 0.2 * np.sin(np.pi * m[:, 0])
     rig.ankles[:, :, 0] += 0.02
     for side in (LEFT, RIGHT):
-        hanging = rig.shoulder(side) + np.array([0.03, -0.95 * body.arm, 0.04 * SIGN[side]])
         on_thigh = seated + np.array([0.19, 0.08, 0.08 * SIGN[side]])
-        rig.place(side, hanging + m * (on_thigh - hanging))
-    return rig.joints()
+        rig.approach(side, on_thigh, m)
 
 
 def box_path(body: Body, u: np.ndarray, style: Style) -> np.ndarray:
@@ -169,32 +176,27 @@ def box_path(body: Body, u: np.ndarray, style: Style) -> np.ndarray:
     return rest + ease(2 * u - 1)[:, None] * (hold - rest)
 
 
-def pick_up(body: Body, u: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def pick_up(rig: Rig, u: np.ndarray, style: Style) -> None:
     """Picking the box up from the low stand, once."""
-    rig = _rig(body, u, style)
     bent = ease(1 - np.abs(2 * u - 1))
     rig.pelvis[:, 1] -= (0.20 + 0.03 * style.vary[2]) * bent
     rig.pelvis[:, 0] -= 0.10 * bent
     rig.pitch += 1.08 * bent
     rig.ankles[LEFT, :, 0] += 0.03
     rig.ankles[RIGHT, :, 0] -= 0.03
-    box = box_path(body, u, style)
-    approach = ease(2 * u)[:, None]
+    box = box_path(rig.body, u, style)
+    near = ease(2 * u)[:, None]
     for side in (LEFT, RIGHT):
-        hanging = rig.shoulder(side) + np.array([0.03, -0.95 * body.arm, 0.04 * SIGN[side]])
-        grip = box + np.array([0.0, 0.0, BOX * SIGN[side]])
-        rig.place(side, hanging + approach * (grip - hanging))
-    return rig.joints()
+        rig.approach(side, box + np.array([0.0, 0.0, BOX * SIGN[side]]), near)
 
 
-def _boxer(body: Body, p: np.ndarray, style: Style) -> Rig:
-    rig = _rig(body, p, style)
+def _box(rig: Rig, style: Style) -> None:
     rig.pelvis[:, 1] -= 0.035
     rig.pitch += 0.08
     for side in (LEFT, RIGHT):
         rig.ankles[side, :, 0] -= 0.12 * SIGN[side] * style.stance
         rig.elbows[side] = np.array([-0.3, -1.0, 0.2 * SIGN[side]])
-    return rig
 
 
 def _punching_arms(p: np.ndarray, style: Style) -> tuple[tuple[int, np.ndarray], ...]:
@@ -202,9 +204,10 @@ def _punching_arms(p: np.ndarray, style: Style) -> tuple[tuple[int, np.ndarray],
     return ((RIGHT, p), (LEFT, p + 0.5)) if style.vary[0] > 0 else ((RIGHT, p),)
 
 
-def punch_straight(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def punch_straight(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Straight punches at shoulder height."""
-    rig = _boxer(body, p, style)
+    _box(rig, style)
     extension = np.zeros((2, len(p)))
     for side, phase in _punching_arms(p, style):
         extension[side] = _pulse(phase, 3.0)
@@ -214,12 +217,12 @@ def punch_straight(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
     for side in (LEFT, RIGHT):
         e = extension[side]
         rig.reach(side, 0.13 + 0.21 * style.amplitude * e, -0.01 + 0.02 * e, -0.04)
-    return rig.joints()
 
 
-def punch_uppercut(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def punch_uppercut(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Uppercuts from the hip to above the chin, with a dip."""
-    rig = _boxer(body, p, style)
+    _box(rig, style)
     low = np.zeros((2, len(p)))
     for side, phase in _punching_arms(p, style):
         low[side] = 0.5 - 0.5 * np.cos(2 * np.pi * phase)
@@ -234,12 +237,12 @@ def punch_uppercut(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
         height = -0.05 + 0.24 * style.amplitude * np.cos(swing)
         # Further forward on the way up than on the way back: a scooping path.
         rig.reach(side, 0.13 + 0.08 * np.cos(swing) - 0.06 * np.sin(swing), height, -0.05)
-    return rig.joints()
 
 
-def kick(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
+@_motion
+def kick(rig: Rig, p: np.ndarray, style: Style) -> None:
     """Front kicks."""
-    rig = _boxer(body, p, style)
+    _box(rig, style)
     e = _pulse(p, 2.0)
     rig.ankles[LEFT, :, 0] = 0.03
     rig.ankles[RIGHT, :, 0] = -0.13 + 0.60 * e
@@ -251,7 +254,6 @@ def kick(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
     rig.twist += 0.3 * e
     rig.reach(LEFT, 0.14, -0.06, -0.03)
     rig.reach(RIGHT, 0.12 - 0.16 * e, -0.06 - 0.16 * e, 0.06)
-    return rig.joints()
 
 
 def _facing(second: np.ndarray, distance: float) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The camera: from stage coordinates to pixels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,16 +1,15 @@
 """One clip: an actor, an action and a scene, rendered to frames and joints."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
 
 from jaxvid.data.rendering import scene
+from jaxvid.data.rendering.actions import BOX, SEAT, STAND, Style, stride
 from jaxvid.data.rendering.camera import Camera
 from jaxvid.data.rendering.figure import Part, person
 from jaxvid.data.rendering.look import Colour, Look, draw_look, hsv
-from jaxvid.data.rendering.motion import ACTIONS, BOX, SEAT, STAND, Action, Style, perform, stride
+from jaxvid.data.rendering.motion import ACTIONS, Action, perform
 from jaxvid.data.rendering.props import cuboid, stool
 
 FPS = 25
@@ -130,7 +129,7 @@ def render(
         pixels[i], nearness = camera.project(joints)
         facing = float(np.cos(yaw)) * (1 if i == 0 else -1)
         parts += person(look, pixels[i], nearness, scale, facing)
-    if stage.box is not None:
+    if stage.box is not None and stage.rest is not None:
         parts.append(cuboid(camera, stage.box, (BOX, BOX, BOX), place.box))
         base = np.array([stage.rest[0], STAND / 2, 0.0])
         stand = cuboid(camera, np.tile(base, (steps, 1)), (0.11, STAND / 2, 0.11), place.wood)

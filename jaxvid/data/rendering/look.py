@@ -1,7 +1,5 @@
 """How an actor looks: body proportions, clothes, skin and hair."""
 
-from __future__ import annotations
-
 import colorsys
 from dataclasses import dataclass
 
@@ -25,20 +23,12 @@ def shade(colour: Colour, factor: float) -> Colour:
 
 
 SKINS: tuple[Colour, ...] = (
-    (255, 219, 190),
-    (244, 200, 160),
-    (228, 178, 134),
-    (206, 150, 106),
-    (172, 116, 76),
-    (136, 90, 60),
+    *((255, 219, 190), (244, 200, 160), (228, 178, 134)),
+    *((206, 150, 106), (172, 116, 76), (136, 90, 60)),
 )
 HAIRS: tuple[Colour, ...] = (
-    (28, 22, 20),
-    (62, 40, 26),
-    (110, 70, 36),
-    (190, 140, 66),
-    (170, 72, 30),
-    (176, 176, 180),
+    *((28, 22, 20), (62, 40, 26), (110, 70, 36)),
+    *((190, 140, 66), (170, 72, 30), (176, 176, 180)),
 )
 
 

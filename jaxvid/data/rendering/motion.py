@@ -1,29 +1,13 @@
 """Action classes: joint trajectories from a phase and a performer's style."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from jaxvid.data.rendering import actions
-from jaxvid.data.rendering.actions import BOX, SEAT, STAND, Style, stride
-from jaxvid.data.rendering.skeleton import BONES, JOINTS, MIRROR, Body
-
-__all__ = [
-    "ACTIONS",
-    "BONES",
-    "BOX",
-    "JOINTS",
-    "SEAT",
-    "STAND",
-    "Action",
-    "Performance",
-    "Style",
-    "perform",
-    "stride",
-]
+from jaxvid.data.rendering.actions import Style
+from jaxvid.data.rendering.skeleton import MIRROR, Body
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """The things that actions need: a box, the low stand under it, and a stool."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from jaxvid.data.rendering.camera import Camera

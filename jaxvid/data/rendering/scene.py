@@ -1,7 +1,5 @@
 """Where a clip takes place: levels of difficulty, backgrounds, distractors and occluders."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -126,12 +124,14 @@ def _furnish(
     for _ in range(int(rng.integers(18, 30)) if level.busy else int(rng.integers(3, 7))):
         w, h = (rng.uniform(0.12, 0.4, 2) * unit).astype(int)
         x = int(rng.integers(0, period - w))
+        colour: tuple[float, float, float]
         if level.busy:
             y = int(rng.integers(0, height - h))
             colour = hsv(rng.uniform(), rng.uniform(0.4, 1.0), rng.uniform(0.3, 1.0))
         else:
             y = int(rng.integers(0, max(1, horizon - h - unit // 12)))
-            colour = tuple(c * rng.uniform(0.86, 1.14) for c in wall)
+            red, green, blue = (c * rng.uniform(0.86, 1.14) for c in wall)
+            colour = red, green, blue
         if level.busy and rng.uniform() < 0.4:
             cv2.ellipse(canvas, (x + w // 2, y + h // 2), (w // 2, h // 2), 0, 0, 360, colour, -1)
             continue

@@ -3,8 +3,6 @@
 Lengths are in units of the standing height. Axes: x forward, y up, z to the person's right.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,6 +115,12 @@ class Rig:
     def place(self, side: int, target: np.ndarray) -> None:
         """Put a hand at `target`, (T,3) or (3,)."""
         self._hands[side] = np.broadcast_to(target, self.pelvis.shape)
+
+    def approach(self, side: int, target: np.ndarray, share: np.ndarray) -> None:
+        """Move a hanging hand by a share (T,1) of the way to `target`, (T,3) or (3,)."""
+        offset = np.array([0.03, -0.95 * self.body.arm, 0.04 * SIGN[side]])
+        hanging = self.shoulder(side) + offset
+        self.place(side, hanging + share * (target - hanging))
 
     def reach(self, side: int, forward: ArrayLike, up: ArrayLike, outward: ArrayLike) -> None:
         """Put a hand at an offset from its shoulder; scalars or (T,) each."""

@@ -27,7 +27,7 @@ def test_labels_are_any_strings_and_other_columns_are_not_read(tree):
     dataset = csv_file.read(root / "list.csv", 1)
     assert dataset == csv_file.read(root, 1)
     assert dataset.class_names == ("10", "Kick, left", "追い越す")
-    assert [(c.id, c.label, c.group) for c in dataset.clips] == [
+    assert [(c.id, c.label, c.group) for c in dataset.videos] == [
         ("videos/a.mp4", 1, "videos/a.mp4"),
         ("videos/b.mp4", 1, "videos/b.mp4"),
         ("videos/c.mp4", 2, "videos/c.mp4"),
@@ -50,8 +50,8 @@ def test_split_and_group_are_read(tree, caplog):
         ),
     )
     dataset = csv_file.read(root, 1)
-    assert [c.split for c in dataset.clips] == ["train"] * 4 + ["test"] * 2
-    assert [c.group for c in dataset.clips] == ["P0", "P0", "P1", "P1", "P2", "P0"]
+    assert [c.split for c in dataset.videos] == ["train"] * 4 + ["test"] * 2
+    assert [c.group for c in dataset.videos] == ["P0", "P0", "P1", "P1", "P2", "P0"]
     assert "1 groups are in both splits, P0 among them" in caplog.text
 
 
@@ -60,7 +60,7 @@ def test_groups_are_never_separated(tree):
     root = tree(*(line.split(",")[0] for line in lines), **rows(*lines, header="path,label,group"))
     for split in (1, 2, 3):
         dataset = csv_file.read(root, split)
-        sides = {(c.group, c.split) for c in dataset.clips}
+        sides = {(c.group, c.split) for c in dataset.videos}
         assert len(sides) == 10
         assert len(dataset.split("test")) == 12
 
@@ -71,10 +71,10 @@ def test_groups_are_never_separated(tree):
         (
             ["a,b"],
             "video,label",
-            "line 1: one column 'path' is wanted, and the header is 'video,lab",
+            "line 1: the header must have one column 'path', and is 'video,lab",
         ),
         (["a;b"], "path;label", "separated by commas"),
-        (["a,b,b"], "path,label,label", "line 1: one column 'label' is wanted"),
+        (["a,b,b"], "path,label,label", "line 1: the header must have one column 'label'"),
         (["videos/a.mp4,x", "videos/b.mp4"], None, "line 3: 1 values where the header has 2"),
         (["videos/a.mp4,Kick, left"], None, 'line 2: 3 values .* stands in "quotes"'),
         (["videos/a.mp4,"], None, "line 2: the label is empty"),
@@ -83,7 +83,7 @@ def test_groups_are_never_separated(tree):
         (["../a.mp4,x"], None, "line 2: ../a.mp4 is not below"),
         (["/etc/hosts,x"], None, "line 2: /etc/hosts is not below"),
         (["videos/a.mp4,x,"], "path,label,split", "line 2: the split is empty"),
-        (["videos/a.mp4,x,dev"], "path,label,split", "split 'dev': train, test or val"),
+        (["videos/a.mp4,x,dev"], "path,label,split", "split 'dev' must be train, test or val"),
         (["videos/a.mp4,x,train"], "path,label,split", "no video is in the test split"),
         (
             ["videos/a.mp4,x,train", "videos/b.mp4,fly away,test"],

@@ -20,7 +20,7 @@ def test_class_folders_of_any_names(tree, caplog):
     )
     dataset = folder.read(root, 1)
     assert dataset.class_names == ("Kick (left)", "once", "überholen, 追い越す")
-    assert [(c.id, c.label) for c in dataset.clips] == [
+    assert [(c.id, c.label) for c in dataset.videos] == [
         ("Kick (left)/a.mp4", 0),
         ("Kick (left)/c.avi", 0),
         ("Kick (left)/day 1/deep/b.MOV", 0),
@@ -38,14 +38,14 @@ def test_class_folders_may_be_links(tree, tmp_path):
     (tmp_path / "elsewhere/3.mp4").touch()
     (root / "b").symlink_to(tmp_path / "elsewhere")
     (root / "a/again").symlink_to(root / "a")
-    assert [c.id for c in folder.read(root, 1).clips] == ["a/1.mp4", "a/2.mp4", "b/3.mp4"]
+    assert [c.id for c in folder.read(root, 1).videos] == ["a/1.mp4", "a/2.mp4", "b/3.mp4"]
 
 
 def test_train_and_test_folders_are_the_split(tree):
     root = tree("train/a/1.mp4", "train/b/1.mp4", "train/once/1.mp4", "val/a/2.mp4", "val/b/2.mp4")
     dataset = folder.read(root, 1)
     assert dataset.class_names == ("a", "b", "once")
-    assert [(c.id, c.label, c.split) for c in dataset.clips] == [
+    assert [(c.id, c.label, c.split) for c in dataset.videos] == [
         ("train/a/1.mp4", 0, "train"),
         ("train/b/1.mp4", 1, "train"),
         ("train/once/1.mp4", 2, "train"),
@@ -60,7 +60,7 @@ def test_train_and_test_folders_are_the_split(tree):
     ("paths", "message"),
     [
         (["a.mp4"], "has 0 class folders and 1 videos beside"),
-        (["a/1.mp4", "a/2.mp4"], "has 1 class folders: a folder for each of two classes"),
+        (["a/1.mp4", "a/2.mp4"], "has 1 class folders: there must be a folder for each of two"),
         (["a/1.mp4", "b/1.txt"], "class folder .*b holds no video"),
         (["a/1.mp4", "b/1.mp4"], "every class has one video"),
         (["train/a/1.mp4", "test/a/1.mp4", "b/1.mp4"], "has test, train and also b"),

@@ -36,7 +36,7 @@ def root(tree):
 def test_reads_what_is_distributed(root):
     dataset = hmdb51.read(root, 1)
     assert dataset.class_names == ("brush_hair", "wave")
-    assert [(c.id, c.label, c.split, c.group) for c in dataset.clips] == [
+    assert [(c.id, c.label, c.split, c.group) for c in dataset.videos] == [
         (f"brush_hair/{BRUSH[0]}", 0, "train", "April_09"),
         (f"brush_hair/{BRUSH[1]}", 0, "test", "#20_Rhythm"),
         (f"wave/{WAVE[0]}", 1, "train", "[OFFICIAL]_A;B_wave"),
@@ -45,7 +45,7 @@ def test_reads_what_is_distributed(root):
     ]
     assert dataset.missing == ()
     # 0: not used in this split.
-    assert [c.id for c in hmdb51.read(root, 2).clips if c.label == 0] == [
+    assert [c.id for c in hmdb51.read(root, 2).videos if c.label == 0] == [
         f"brush_hair/{BRUSH[0]}",
         f"brush_hair/{BRUSH[2]}",
     ]
@@ -58,7 +58,7 @@ def test_class_folders_may_be_in_a_folder(root):
     (root / LISTS / "._wave_test_split1.txt").write_bytes(b"\0\1")  # as macOS leaves it
     dataset = hmdb51.read(root, 3)
     assert dataset.folder == root / "hmdb51_org"
-    assert len(dataset.clips) == 4
+    assert len(dataset.videos) == 4
 
 
 def test_missing_videos_are_named(root):
@@ -72,7 +72,7 @@ def test_missing_videos_are_named(root):
         ("absent", "nowhere does not exist"),
         ("no lists", "has no CLASS_test_splitN.txt"),
         ("no class folders", "no folder of a class, such as brush_hair/"),
-        ("mark", r"wave_test_split1.txt, line 2: 'NAME.avi 0\|1\|2' is wanted, not 'b.avi 3'"),
+        ("mark", r"wave_test_split1.txt, line 2: must be 'NAME.avi 0\|1\|2', not 'b.avi 3'"),
         ("twice", "are lists of the same split"),
         ("split", "split=4: .* has the splits 1, 2, 3"),
         ("no videos", "none of the 5 listed videos is in"),

@@ -28,7 +28,7 @@ def test_reads_lists_and_found_files(tree):
     root = tree(*FILES, **lists, **{"lists/labels.csv": "id,name\n0,archery\n"})
     dataset = kinetics.read(root, 1)
     assert dataset.class_names == ("archery", "eating, cake")
-    assert [(c.id, c.label, c.split, c.group) for c in dataset.clips] == [
+    assert [(c.id, c.label, c.split, c.group) for c in dataset.videos] == [
         (FILES[0], 0, "train", "-2TWW_Zsle8"),
         (FILES[1], 1, "train", "abcdefghij_"),
         (FILES[2], 0, "train", "uncutuncut1"),
@@ -51,9 +51,9 @@ def test_split_2_tests_on_the_test_clips(tree):
         (3, TRAIN, "split=3: Kinetics has 1 .validation. and 2 .test."),
         (1, "path,label\n", "has no .csv list"),
         (1, "label,youtube_id,split\n", "has no column time_start, time_end"),
-        (1, TRAIN + "archery,x,one,2,train\n", "line 7: time_start and time_end in seconds"),
-        (1, TRAIN + ",x,1,2,train\n", "line 7: a label and a youtube_id"),
-        (1, TRAIN + "a,x,1,2,trial\n", "line 7: split 'trial': train, validate or test"),
+        (1, TRAIN + "archery,x,one,2,train\n", "line 7: time_start and time_end must be seconds"),
+        (1, TRAIN + ",x,1,2,train\n", "line 7: the label or the youtube_id is empty"),
+        (1, TRAIN + "a,x,1,2,trial\n", "line 7: split 'trial' must be train, validate or test"),
         (1, TRAIN, "no row whose split is val"),
         (1, TRAIN + "a,x,1,2,val\n", "none of the 6 listed videos"),
     ],

@@ -29,21 +29,21 @@ def lists(above="", **changed):
 def test_reads_what_is_distributed(tree, above, caplog):
     dataset = kinetics_skeleton.read(tree(*(above + f for f in FILES), **lists(above)), 1)
     assert dataset.class_names == ("archery", "zumba")
-    assert [(c.id, c.label, c.split, c.group) for c in dataset.clips] == [
+    assert [(c.id, c.label, c.split, c.group) for c in dataset.videos] == [
         (FILES[0], 1, "train", "--tkC4b_1W8"),
         (FILES[1], 0, "train", "b"),
         (FILES[2], 1, "test", "c"),
     ]
     assert dataset.missing == ("kinetics_train/gone.json",)
     assert dataset.skeletons == "kinetics_skeleton"
-    assert "1 clips of Kinetics-skeleton have no skeleton" in caplog.text
+    assert "1 videos of Kinetics-skeleton have no skeleton" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"train": []}, "train_label.json: a map of clips is wanted"),
-        ({"train": {"b": {}}}, "clip b: has_skeleton, label and label_index are wanted"),
+        ({"train": []}, "train_label.json must hold a map of videos"),
+        ({"train": {"b": {}}}, "video b: has_skeleton, label and label_index must be there"),
         ({"val": {"c": entry("fly", 3)}}, "val_label.json: label 3 is 'fly' and 'zumba'"),
         ({"train": {"x": entry("fly", 0)}, "val": {}}, "none of the 1 listed videos"),
     ],

@@ -15,7 +15,7 @@ def test_the_subjects_are_those_of_the_published_protocol():
 
 def test_names_that_count_from_zero_are_left_out(tree, caplog):
     root = tree(f"{sample()}.skeleton", f"{sample(action=0)}.skeleton")
-    assert [clip.label for clip in ntu60.read(root, 1).clips] == [0]
+    assert [clip.label for clip in ntu60.read(root, 1).videos] == [0]
     assert "is no name of NTU RGB+D" in caplog.text
 
 
@@ -29,16 +29,16 @@ def test_both_protocols(tree):
     root = tree(*(f"nturgb+d_skeletons/{name}.skeleton" for name in names))
     by_subject, by_view = ntu60.read(root, 1), ntu60.read(root, 2)
     assert len(by_subject.class_names) == len(set(by_subject.class_names)) == 60
-    assert {c.label for c in by_subject.clips} == {0, 59}
+    assert {c.label for c in by_subject.videos} == {0, 59}
     assert by_subject.class_names[59] == "walking apart from each other"
-    assert {(c.group, c.split) for c in by_subject.clips} == {("P002", "train"), ("P003", "test")}
-    assert {(c.group, c.split) for c in by_view.clips} == {
+    assert {(c.group, c.split) for c in by_subject.videos} == {("P002", "train"), ("P003", "test")}
+    assert {(c.group, c.split) for c in by_view.videos} == {
         ("C001", "test"),
         ("C002", "train"),
         ("C003", "train"),
     }
-    assert len(by_subject.clips) == len(by_view.clips) == 12
-    assert by_subject.clips[0].id == f"nturgb+d_skeletons/{names[0]}.skeleton"
+    assert len(by_subject.videos) == len(by_view.videos) == 12
+    assert by_subject.videos[0].id == f"nturgb+d_skeletons/{names[0]}.skeleton"
     assert by_subject.skeletons == "ntu60"
 
 
@@ -50,7 +50,7 @@ def test_samples_without_whole_skeletons_are_left_out(tree, caplog):
         *(f"{name}.skeleton" for name in names),
         **{"NTU_RGBD_samples_with_missing_skeletons.txt": text},
     )
-    assert [c.id for c in ntu60.read(root, 1).clips] == [f"{sample()}.skeleton"]
+    assert [c.id for c in ntu60.read(root, 1).videos] == [f"{sample()}.skeleton"]
     assert "2 files in" in caplog.text
     assert "NTU RGB+D 120" in caplog.text
 

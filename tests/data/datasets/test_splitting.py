@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from jaxvid.data.datasets import Clip, splitting
+from jaxvid.data.datasets import Video, splitting
 from jaxvid.errors import UserError
 
 
-def clips(*classes: list[int]) -> list[Clip]:
+def clips(*classes: list[int]) -> list[Video]:
     """Clips of classes, each given as the sizes of its groups."""
     return [
-        Clip(Path(f"{label}/{group}_{n}.avi"), label, "", f"{label}/{group}")
+        Video(Path(f"{label}/{group}_{n}.avi"), label, "", f"{label}/{group}")
         for label, sizes in enumerate(classes)
         for group, size in enumerate(sizes)
         for n in range(size)
@@ -43,7 +43,7 @@ def test_single_videos_are_split_to_the_nearest():
 
 def test_groups_that_span_classes_stay_whole():
     people = [
-        Clip(Path(f"{label}/p{person:02d}.avi"), label, "", f"p{person:02d}")
+        Video(Path(f"{label}/p{person:02d}.avi"), label, "", f"p{person:02d}")
         for person in range(20)
         for label in range(6)
         if person % 4 != label  # nobody shows everything
@@ -56,8 +56,8 @@ def test_groups_that_span_classes_stay_whole():
 
 
 def test_no_class_loses_all_its_training_clips():
-    shared = [Clip(Path(f"{label}.avi"), label, "", "both") for label in range(2)]
-    others = [Clip(Path(f"more{n}.avi"), 1, "", f"more{n}") for n in range(9)]
+    shared = [Video(Path(f"{label}.avi"), label, "", "both") for label in range(2)]
+    others = [Video(Path(f"more{n}.avi"), 1, "", f"more{n}") for n in range(9)]
     for number in range(20):
         split = splitting.at_random(shared + others, number, "toy")
         assert next(c for c in split if c.label == 0).split == "train"
@@ -94,7 +94,7 @@ def test_a_few_clips_of_each_class_are_drawn(caplog):
     assert trained(splitting.few(all_clips[::-1], 3, 0, "toy")) == trained(drawn)
     assert trained(drawn) < trained(splitting.few(all_clips, 5, 0, "toy"))
     assert len({frozenset(trained(splitting.few(all_clips, 3, n, "toy"))) for n in range(5)}) == 5
-    assert "toy: 1 classes have fewer than 5 training clips, 3 the fewest" in caplog.text
+    assert "toy: 1 classes have fewer than 5 training videos, 3 the fewest" in caplog.text
 
 
 def test_nothing_to_test_on_is_said():
@@ -108,7 +108,7 @@ def test_names_of_sides(caplog):
     chosen = splitting.sides({"train", "validation", "test"}, "x")
     assert chosen == {"train": "train", "validation": "", "test": "test"}
     assert "split validation is not used" in caplog.text
-    with pytest.raises(UserError, match="split 'dev': train, test or val is wanted"):
+    with pytest.raises(UserError, match="split 'dev' must be train, test or val"):
         splitting.sides({"train", "dev"}, "x")
     with pytest.raises(UserError, match="no video is in the test split"):
         splitting.sides({"train"}, "x")

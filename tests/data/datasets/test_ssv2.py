@@ -24,7 +24,7 @@ def test_reads_what_is_distributed(tree, prefix):
     root = tree(*VIDEOS, **lists(prefix, test=[{"id": "8"}]))
     dataset = ssv2.read(root, 1)
     assert dataset.class_names == ("Approaching something with your camera", "Moving something up")
-    assert [(c.id, c.label, c.split, c.group) for c in dataset.clips] == [
+    assert [(c.id, c.label, c.split, c.group) for c in dataset.videos] == [
         ("78687.webm", 1, "train", "78687"),
         ("41.webm", 0, "train", "41"),
         ("7.webm", 1, "test", "7"),
@@ -36,9 +36,9 @@ def test_reads_what_is_distributed(tree, prefix):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"labels": {"a": "1"}}, "labels.json: templates with the numbers from 0"),
-        ({"labels": ["a"]}, "labels.json: templates with the numbers from 0"),
-        ({"train": {}}, "train.json: a list of clips"),
+        ({"labels": {"a": "1"}}, "labels.json: templates must have the numbers from 0"),
+        ({"labels": ["a"]}, "labels.json: templates must have the numbers from 0"),
+        ({"train": {}}, "train.json must hold a list of videos"),
         ({"train": [{"id": "x"}]}, "train.json, entry 1: an id, which is a number, and a template"),
         ({"train": [{"id": "1", "template": "[x]"}]}, "entry 1: template 'x' is not in the list"),
     ],

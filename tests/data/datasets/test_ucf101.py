@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 def test_reads_what_is_distributed(root):
     dataset = ucf101.read(root, 3)
     assert dataset.class_names == ("Kick", "WalkWithDog")
-    assert [(c.id, c.label, c.split, c.group) for c in dataset.clips] == [
+    assert [(c.id, c.label, c.split, c.group) for c in dataset.videos] == [
         ("Kick/v_Kick_g08_c01.avi", 0, "train", "g08"),
         ("WalkWithDog/v_WalkWithDog_g09_c02.avi", 1, "train", "g09"),
         ("Kick/v_Kick_g01_c01.avi", 0, "test", "g01"),
@@ -41,14 +41,14 @@ def test_class_folders_may_lie_in_the_root(root):
     for folder in (root / "UCF-101").iterdir():
         folder.rename(root / folder.name)
     (root / "UCF-101").rmdir()
-    assert len(ucf101.read(root, 1).clips) == 4
+    assert len(ucf101.read(root, 1).videos) == 4
 
 
 def test_missing_videos_are_named(root):
     (root / "UCF-101/Kick/v_Kick_g01_c01.avi").unlink()
     dataset = ucf101.read(root, 1)
     assert dataset.missing == ("Kick/v_Kick_g01_c01.avi",)
-    assert len(dataset.clips) == 3
+    assert len(dataset.videos) == 3
 
 
 def break_root(root: Path, how: str) -> Path:
@@ -81,7 +81,7 @@ def break_root(root: Path, how: str) -> Path:
         ("empty", "is empty"),
         ("no lists", "has no folder ucfTrainTestlist"),
         ("no class list", "classInd.txt does not exist"),
-        ("bad class list", "classInd.txt, line 2: '2 ClassName' is wanted"),
+        ("bad class list", "classInd.txt, line 2: must be '2 ClassName'"),
         ("unknown class", "trainlist01.txt, line 1: 'Fly' is not a class"),
         ("no test list", "testlist01.txt does not exist"),
         ("all missing", "none of the 4 listed videos"),
@@ -100,8 +100,8 @@ def test_split_out_of_range(root):
 def test_classes_can_be_chosen(root):
     dataset = take_classes(ucf101.read(root, 1), ("WalkWithDog",))
     assert dataset.class_names == ("WalkWithDog",)
-    assert {clip.label for clip in dataset.clips} == {0}
-    assert len(dataset.clips) == 2
+    assert {clip.label for clip in dataset.videos} == {0}
+    assert len(dataset.videos) == 2
     with pytest.raises(UserError, match="no class Fly; it has Kick, WalkWithDog"):
         take_classes(dataset=ucf101.read(root, 1), names=("Fly",))
 

@@ -19,11 +19,11 @@ def test_reads_what_is_distributed(tree, above):
     root = tree(*(above + name for name in names + notes))
     dataset = ucf11.read(root, 1)
     assert dataset.class_names == ("basketball", "walking")
-    assert sorted(clip.id for clip in dataset.clips) == sorted(names)
-    first = dataset.clips[0]
+    assert sorted(clip.id for clip in dataset.videos) == sorted(names)
+    first = dataset.videos[0]
     assert (first.id, first.group) == (names[0], "basketball/v_shooting_01")
     for label in (0, 1):
-        sides = [c.split for c in dataset.clips if c.label == label]
+        sides = [c.split for c in dataset.videos if c.label == label]
         assert abs(sides.count("test") / len(sides) - 0.3) <= 0.03
     groups = [{c.group for c in dataset.split(side)} for side in ("train", "test")]
     assert not groups[0] & groups[1]

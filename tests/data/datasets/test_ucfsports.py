@@ -28,7 +28,7 @@ def test_reads_videos_and_frame_folders(tree):
     dataset = ucfsports.read(root, 1)
     assert dataset.class_names == ("Diving", "Golf-Swing", "Swing-Bench", "Swing-Side")
     assert dataset.folder == root / "ucf action"
-    assert [(clip.id, clip.label) for clip in dataset.clips] == [
+    assert [(clip.id, clip.label) for clip in dataset.videos] == [
         ("Diving-Side/001/2538-5_70133.avi", 0),
         ("Diving-Side/002/2538-5_70134.avi", 0),
         ("Golf-Swing-Back/001/3283-8_700780.avi", 1),
@@ -39,7 +39,7 @@ def test_reads_videos_and_frame_folders(tree):
         ("Swing-SideAngle/001/a.avi", 3),
         ("Swing-SideAngle/002/a.avi", 3),
     ]
-    assert {(c.label, c.split) for c in dataset.clips} == {
+    assert {(c.label, c.split) for c in dataset.videos} == {
         (label, side) for label in range(4) for side in ("train", "test")
     }
 
@@ -54,7 +54,7 @@ def test_folders_by_the_plain_names_of_the_classes(tree):
 def test_the_full_dataset_is_counted(tree, caplog):
     paths = [f"{name}/{n:03d}/a.avi" for name, n in ucfsports.CLASSES.items() for n in range(n)]
     dataset = ucfsports.read(tree(*paths), 1)
-    assert len(dataset.clips) == 150
+    assert len(dataset.videos) == 150
     assert abs(len(dataset.split("test")) - 45) <= 3
     assert not caplog.records
     (tree() / "Lifting/000/a.avi").unlink()
@@ -114,7 +114,7 @@ def test_bad_frame_folders_are_said_to_be_so(tmp_path, how, message):
 def test_copies_of_a_clip_are_never_separated(tree):
     names = ("001.avi", "001/frame.jpg", "002/a.avi", "002/b.avi", "003/c.avi")
     root = tree(*(f"{folder}/{name}" for folder in ("Diving-Side", "Lifting") for name in names))
-    groups = {clip.id: clip.group for clip in ucfsports.read(root, 1).clips}
+    groups = {clip.id: clip.group for clip in ucfsports.read(root, 1).videos}
     assert groups["Diving-Side/001.avi"] == "Diving-Side/001"
     assert groups["Diving-Side/002/a.avi"] == groups["Diving-Side/002/b.avi"]
     assert len(set(groups.values())) == 6

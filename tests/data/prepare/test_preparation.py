@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from jaxvid.data import modalities, records
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.prepare import preparation, shards
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 
-STREAM = modalities.Rgb(short_side=24, jpeg_quality=95)
+RGB = modalities.Rgb(short_side=24, jpeg_quality=95)
 
 
-def run(dataset: Dataset, cache: Path, modality: modalities.Modality = STREAM) -> Path:
-    return preparation.prepare(dataset, modality, cache, workers=1, clips_per_shard=2)
+def run(dataset: Dataset, cache: Path, modality: modalities.Modality = RGB) -> Path:
+    return preparation.prepare(dataset, modality, cache, workers=1, videos_per_shard=2)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -41,12 +41,12 @@ def shards_of(folder: Path) -> list[Path]:
 
 def test_every_frame_of_every_video_is_there(dataset, tmp_path):
     folder = run(dataset, tmp_path / "cache")
-    source = records.RecordSource(folder, STREAM)
+    source = records.RecordSource(folder, RGB)
     assert len(source.position) == 5
     for number in range(5):
         record = source[f"v{number}.avi"]
         assert record.fps == 25
-        frames = STREAM.read(record.frames, np.arange(len(record.frames)))
+        frames = RGB.read(record.frames, np.arange(len(record.frames)))
         assert frames.shape == (4 + number, 24, 32, 3)
         shades = [int(f[12, 16, 0]) for f in frames]
         np.testing.assert_allclose(shades, 8 * np.arange(4 + number), atol=2)
@@ -67,7 +67,7 @@ def test_bad_videos_are_named_and_skipped(dataset, tmp_path, caplog):
         "v4.avi": failures["v4.avi"],
     }
     assert "No such file" in failures["v4.avi"]
-    assert set(records.RecordSource(folder, STREAM).position) == {"v0.avi", "v2.avi"}
+    assert set(records.RecordSource(folder, RGB).position) == {"v0.avi", "v2.avi"}
     assert "skipped v1.avi: the file is empty" in caplog.text
     assert "3 of 5 videos do not decode" in caplog.text
 
@@ -84,7 +84,7 @@ def test_a_video_that_ends_early_keeps_its_whole_frames(dataset, tmp_path, write
     write_video(path, 30)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
     folder = run(dataset, tmp_path / "cache")
-    source = records.RecordSource(folder, STREAM)
+    source = records.RecordSource(folder, RGB)
     assert 0 < len(source["v4.avi"].frames) < 30
 
 
@@ -131,7 +131,7 @@ def test_a_shard_that_is_gone_or_damaged_is_made_again(dataset, tmp_path):
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"shard-\w+.arrayrecord is missing or damaged; delete it"):
-        records.RecordSource(folder, STREAM)
+        records.RecordSource(folder, RGB)
     assert run(dataset, tmp_path / "cache") == folder
     assert content(folder) == whole
 
@@ -143,15 +143,15 @@ def test_a_shard_that_is_damaged_inside_is_named(dataset, tmp_path):
     start = data.index(b"\xff\xd8")  # of a frame
     data[start : start + 100] = bytes(100)
     shard.write_bytes(data)
-    source = records.RecordSource(folder, STREAM)
+    source = records.RecordSource(folder, RGB)
     with pytest.raises(UserError, match=f"{shard.name} is damaged .*; delete it, and the same"):
-        for clip in dataset.clips:
+        for clip in dataset.videos:
             list(source[clip.id].frames)
 
 
 def test_a_shard_that_is_cut_or_deleted_while_it_is_read_is_named(dataset, tmp_path):
     folder = run(dataset, tmp_path / "cache")
-    source = records.RecordSource(folder, STREAM)
+    source = records.RecordSource(folder, RGB)
     cut, deleted, _ = shards_of(folder)
     os.truncate(cut, cut.stat().st_size // 8)
     deleted.unlink()
@@ -162,8 +162,8 @@ def test_a_shard_that_is_cut_or_deleted_while_it_is_read_is_named(dataset, tmp_p
 
 
 def test_a_disk_that_takes_no_more_leaves_nothing_half_written(dataset, tmp_path):
-    sources = [shards.source(c.id, dataset.folder / c.id, STREAM) for c in dataset.clips]
-    shard = shards.shard(tuple(sources), tmp_path / "shards", STREAM)
+    sources = [shards.source(c.id, dataset.folder / c.id, RGB) for c in dataset.videos]
+    shard = shards.shard(tuple(sources), tmp_path / "shards", RGB)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
@@ -193,8 +193,8 @@ def test_only_what_nobody_writes_is_swept_away(tmp_path, monkeypatch):
 
 
 def test_a_shard_is_held_while_it_is_written(dataset, tmp_path):
-    sources = [shards.source(c.id, dataset.folder / c.id, STREAM) for c in dataset.clips]
-    shard = shards.shard(tuple(sources), tmp_path / "shards", STREAM)
+    sources = [shards.source(c.id, dataset.folder / c.id, RGB) for c in dataset.videos]
+    shard = shards.shard(tuple(sources), tmp_path / "shards", RGB)
     at_work = shards.write(shard)
     next(at_work)
     assert files.is_held(shard.temporary)
@@ -204,10 +204,10 @@ def test_a_shard_is_held_while_it_is_written(dataset, tmp_path):
 
 def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path):
     cache = tmp_path / "cache"
-    few = replace(dataset, clips=dataset.clips[1:4])
+    few = replace(dataset, videos=dataset.videos[1:4])
     first = run(few, cache)
     before = written(first)
-    turned = replace(dataset, clips=tuple(replace(c, split="test") for c in few.clips))
+    turned = replace(dataset, videos=tuple(replace(c, split="test") for c in few.videos))
     second = run(turned, cache)
     assert second != first
     assert {n: t for n, t in written(second).items() if n.startswith("shard")} == {
@@ -215,8 +215,8 @@ def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path)
     }
     whole = run(dataset, cache)  # decodes the first and the last one
     assert len(list(whole.parent.glob("shard-*.json"))) == 4
-    for folder, clips in ((first, few.clips), (second, turned.clips), (whole, dataset.clips)):
-        source = records.RecordSource(folder, STREAM)
+    for folder, clips in ((first, few.videos), (second, turned.videos), (whole, dataset.videos)):
+        source = records.RecordSource(folder, RGB)
         assert set(source.position) == {c.id for c in clips}
         assert [len(source[c.id].frames) for c in clips] == [4 + int(c.id[1]) for c in clips]
     summary = json.loads((second / "report.json").read_text())
@@ -224,11 +224,11 @@ def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path)
 
 
 def part(dataset: Dataset, cache: Path, number: int, parts: int) -> tuple[Path, int]:
-    return preparation.prepare_part(dataset, STREAM, cache, (number, parts), 1, clips_per_shard=1)
+    return preparation.prepare_part(dataset, RGB, cache, (number, parts), 1, videos_per_shard=1)
 
 
 def test_parts_make_one_preparation_in_any_order(dataset, tmp_path):
-    whole = preparation.prepare(dataset, STREAM, tmp_path / "whole", workers=1, clips_per_shard=1)
+    whole = preparation.prepare(dataset, RGB, tmp_path / "whole", workers=1, videos_per_shard=1)
     cache = tmp_path / "parts"
     left = [part(dataset, cache, number, 3) for number in (3, 1, 1)]
     assert [waiting for _, waiting in left] == [4, 2, 2]
@@ -243,7 +243,7 @@ def test_parts_make_one_preparation_in_any_order(dataset, tmp_path):
 
 
 def test_parts_that_finish_together_do_no_harm(dataset, tmp_path):
-    whole = preparation.prepare(dataset, STREAM, tmp_path / "whole", workers=1, clips_per_shard=1)
+    whole = preparation.prepare(dataset, RGB, tmp_path / "whole", workers=1, videos_per_shard=1)
     cache = tmp_path / "parts"
     with ThreadPoolExecutor(4) as pool:  # two of them do the same part
         parts = list(pool.map(lambda n: part(dataset, cache, n, 3), (1, 2, 3, 3)))
@@ -256,7 +256,7 @@ def test_training_prepares_the_parts_that_are_missing(dataset, tmp_path):
     folder, waiting = part(dataset, tmp_path, 1, 2)
     assert waiting == 2
     assert run(dataset, tmp_path) == folder
-    assert len(records.RecordSource(folder, STREAM).position) == 5
+    assert len(records.RecordSource(folder, RGB).position) == 5
 
 
 def test_folders_of_the_same_names_sizes_and_times_are_not_taken_for_each_other(tmp_path):
@@ -267,8 +267,8 @@ def test_folders_of_the_same_names_sizes_and_times_are_not_taken_for_each_other(
         path.mkdir(parents=True)
         cv2.imwrite(str(path / "1.bmp"), np.full((30, 30, 3), shade, np.uint8))
         os.utime(path / "1.bmp", (0, 0))
-        clip = Clip(path.relative_to(folder), 0, "train", "g")
+        clip = Video(path.relative_to(folder), 0, "train", "g")
         own = Dataset("folder", folder, ("x",), (clip,))
-        source = records.RecordSource(run(own, tmp_path / "cache"), STREAM)
-        seen.append(int(STREAM.read(source[clip.id].frames, np.array([0])).mean()))
+        source = records.RecordSource(run(own, tmp_path / "cache"), RGB)
+        seen.append(int(RGB.read(source[clip.id].frames, np.array([0])).mean()))
     assert seen == pytest.approx([40, 200], abs=2)

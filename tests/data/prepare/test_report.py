@@ -1,22 +1,28 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jaxvid.data.datasets import Clip, Dataset
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.prepare import report
+from jaxvid.data.prepare.notes import Decoded, Failed
 
-ENTRY = {"frames": 50, "fps": 25.0, "times": False, "stated": 50, "width": 64, "height": 48}
+DECODED = Decoded(
+    *("", "", 0, [50]),
+    **{"frames": 50, "fps": 25.0, "times": False, "stated": 50, "width": 64, "height": 48},
+    **{"bytes": 1000, "digest": ""},
+)
 
 
-def entry(i: int, digest: str = "", **other) -> dict:
-    return {"id": f"{i}.avi", "bytes": 1000, "digest": digest or str(i), **ENTRY, **other}
+def entry(i: int, digest: str = "", **other) -> Decoded:
+    return replace(DECODED, id=f"{i}.avi", digest=digest or str(i), **other)
 
 
 @pytest.fixture
 def summary() -> dict:
     sides = [(0, "train", "a"), (0, "test", "b"), (1, "train", "c"), (1, "train", "d")]
     sides += [(1, "test", "c"), (2, "train", "e"), (2, "test", "f"), (1, "unused", "g")]
-    clips = [Clip(Path(f"{i}.avi"), *about) for i, about in enumerate(sides)]
+    clips = [Video(Path(f"{i}.avi"), *about) for i, about in enumerate(sides)]
     dataset = Dataset("toy", Path(), ("x", "y", "z"), tuple(clips), missing=("gone.avi",))
     entries = [
         entry(0, "same"),
@@ -25,7 +31,7 @@ def summary() -> dict:
         entry(3, "alike", frames=20),
         entry(4, fps=10.0, times=True, stated=500),
         entry(5, "alike"),
-        {"id": "6.avi", "reason": "the file is empty"},
+        Failed("6.avi", "", "the file is empty", False),
         entry(7, "same"),
     ]
     return report.summarise(dataset, "rgb", entries)
