@@ -5,14 +5,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import (
-    IMAGE_NORMS,
-    ConvReLU,
-    as_shown,
-    check_choices,
-    scale_channels,
-)
-from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.layers.choices import check_choices
+from jaxvid.models.layers.conv import LOWERINGS, ConvReLU, scale_channels
+from jaxvid.models.layers.image_norm import IMAGE_NORMS, apply_image_norm
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.layers.padding import PADDINGS
 
@@ -71,7 +66,7 @@ class C3D(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = as_shown(x, self.image_norm)
+        x = apply_image_norm(x, self.image_norm)
         strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
         for stage, (widths, stride) in enumerate(zip(STAGES, strides, strict=True), start=1):
             for letter, published in zip("ab", widths, strict=False):

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import IMAGE_NORMS, ConvReLU, check_choices, scale_channels
-from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.layers.choices import check_choices
+from jaxvid.models.layers.conv import LOWERINGS, ConvReLU, scale_channels
+from jaxvid.models.layers.image_norm import IMAGE_NORMS
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.ln_lstm import LNLSTM
 from jaxvid.models.recognizer import Outputs

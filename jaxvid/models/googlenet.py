@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.i3d import BRANCH_WIDTHS, InceptionBlock, recomputed
-from jaxvid.models.layers.common import check_choices, scale_channels
-from jaxvid.models.layers.conv import LOWERINGS, ConvUnit
+from jaxvid.models.layers.choices import check_choices
+from jaxvid.models.layers.conv import LOWERINGS, ConvUnit, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.layers.padding import PADDINGS, with_one_more
 

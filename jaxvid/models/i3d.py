@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import check_choices, scale_channels
-from jaxvid.models.layers.conv import LOWERINGS, ConvUnit, Triple
+from jaxvid.models.layers.choices import check_choices
+from jaxvid.models.layers.conv import LOWERINGS, ConvUnit, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
+from jaxvid.models.layers.padding import Triple
 
 # Stride in time of the stem, of the pooling before Mixed 4b and of the one before Mixed 5b.
 TEMPORAL_STRIDES = {8: (2, 2, 2), 4: (2, 2, 1), 2: (2, 1, 1), 1: (1, 1, 1)}

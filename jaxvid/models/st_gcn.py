@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import check_choices, scale_channels
-from jaxvid.models.layers.conv import LOWERINGS, Conv3D
+from jaxvid.models.layers.choices import check_choices
+from jaxvid.models.layers.conv import LOWERINGS, Conv3D, scale_channels
 from jaxvid.models.layers.padding import PADDINGS, same_padding, with_one_more
 
 # Stride in time of the first unit of the second and of the third stage.

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxvid.models.layers.common import check_choices
+from jaxvid.models.layers.choices import check_choices
 
 FUSIONS = ("concat", "sum")
 

@@ -5,14 +5,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import (
-    IMAGE_NORMS,
-    ConvReLU,
-    as_shown,
-    check_choices,
-    scale_channels,
-)
-from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.layers.choices import check_choices
+from jaxvid.models.layers.conv import LOWERINGS, ConvReLU, scale_channels
+from jaxvid.models.layers.image_norm import IMAGE_NORMS, apply_image_norm
 from jaxvid.models.layers.max_pool import max_pool
 
 # Per stage, the number of its convolutions and their width. A pooling stands between stages.
@@ -59,7 +54,7 @@ class VGG16(nn.Module):
 
     @nn.compact
     def _layers(self, x: jax.Array, train: bool, fully_connected: bool) -> jax.Array:
-        x = as_shown(x, self.image_norm)
+        x = apply_image_norm(x, self.image_norm)
         for stage, (count, published) in enumerate(STAGES, start=1):
             if stage > 1:
                 x = max_pool(x, (1, 2, 2), (1, 2, 2))

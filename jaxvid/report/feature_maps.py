@@ -9,8 +9,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxvid.models.layers.common import ConvReLU
-from jaxvid.models.layers.conv import ConvUnit
+from jaxvid.models.layers.conv import ConvReLU, ConvUnit
 from jaxvid.report.figures import GREY, sheet
 from jaxvid.runtime.devices import network_input
 

@@ -11,7 +11,7 @@ import optax
 from flax import struct
 from ml_collections import ConfigDict
 
-from jaxvid.models.layers.common import keep_statistics
+from jaxvid.models.layers.batch_norm import keep_statistics
 from jaxvid.runtime.devices import network_input
 from jaxvid.training import losses
 
