@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import IMAGE_NORMS, check_choices
+from jaxvid.models.layers.choices import check_choices
 from jaxvid.models.layers.conv import LOWERINGS
+from jaxvid.models.layers.image_norm import IMAGE_NORMS
 from jaxvid.models.layers.padding import PADDINGS
 
 # Channels of a clip: RGB, or two for each of up to ten stacked flow frames.

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.backbone import Backbone, check_clips, fully_connected
-from jaxvid.models.layers.common import ConvReLU, as_shown, scale_channels
+from jaxvid.models.layers.conv import ConvReLU, scale_channels
+from jaxvid.models.layers.image_norm import apply_image_norm
 from jaxvid.models.layers.max_pool import max_pool
 
 # Stride in time of the four poolings after the first, which has none.
@@ -46,7 +47,7 @@ class C3D(Backbone):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         check_clips(x)
-        x = as_shown(x, self.image_norm)
+        x = apply_image_norm(x, self.image_norm)
         strides = (1, *TEMPORAL_STRIDES[self.temporal_stride])
         for stage, (widths, stride) in enumerate(zip(STAGES, strides, strict=True), start=1):
             for letter, published in zip("ab", widths, strict=False):

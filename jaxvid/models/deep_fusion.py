@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.backbone import Backbone, fully_connected, rgb_and_flow
-from jaxvid.models.layers.common import ConvReLU, scale_channels
+from jaxvid.models.layers.conv import ConvReLU, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.ln_lstm import LNLSTM
 from jaxvid.models.recognizer import Outputs

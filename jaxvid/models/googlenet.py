@@ -9,8 +9,7 @@ from jax.typing import DTypeLike
 
 from jaxvid.models.backbone import Backbone, check_clips
 from jaxvid.models.i3d import BRANCH_WIDTHS, InceptionBlock, Unit, recomputed
-from jaxvid.models.layers.common import scale_channels
-from jaxvid.models.layers.conv import ConvUnit
+from jaxvid.models.layers.conv import ConvUnit, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.layers.padding import with_one_more
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.backbone import Backbone, check_clips
-from jaxvid.models.layers.common import scale_channels
-from jaxvid.models.layers.conv import ConvUnit, Triple
+from jaxvid.models.layers.conv import ConvUnit, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
+from jaxvid.models.layers.padding import Triple
 
 # Stride in time of the stem, of the pooling before Mixed 4b and of the one before Mixed 5b.
 TEMPORAL_STRIDES = {8: (2, 2, 2), 4: (2, 2, 1), 2: (2, 1, 1), 1: (1, 1, 1)}

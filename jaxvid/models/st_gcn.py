@@ -10,8 +10,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxvid.models.backbone import Backbone, check_clips
-from jaxvid.models.layers.common import scale_channels
-from jaxvid.models.layers.conv import Conv3D
+from jaxvid.models.layers.conv import Conv3D, scale_channels
 from jaxvid.models.layers.padding import same_padding, with_one_more
 
 # Stride in time of the first unit of the second and of the third stage.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvid.models.layers.common import check_choices
+from jaxvid.models.layers.choices import check_choices
 
 NORMS = ("pre", "post")
 POSITIONS = ("sinusoidal", "learned", "none")

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxvid.models.backbone import Backbone, check_clips, fully_connected
-from jaxvid.models.layers.common import ConvReLU, as_shown, scale_channels
+from jaxvid.models.layers.conv import ConvReLU, scale_channels
+from jaxvid.models.layers.image_norm import apply_image_norm
 from jaxvid.models.layers.max_pool import max_pool
 
 # Per stage, the number of its convolutions and their width. A pooling stands between stages.
@@ -47,7 +48,7 @@ class VGG16(Backbone):
     @nn.compact
     def _layers(self, x: jax.Array, train: bool, with_fc: bool) -> jax.Array:
         check_clips(x)
-        x = as_shown(x, self.image_norm)
+        x = apply_image_norm(x, self.image_norm)
         for stage, (count, published) in enumerate(STAGES, start=1):
             if stage > 1:
                 x = max_pool(x, (1, 2, 2), (1, 2, 2))

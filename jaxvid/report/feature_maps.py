@@ -10,8 +10,7 @@ import jax
 import numpy as np
 
 from jaxvid.models import normalize
-from jaxvid.models.layers.common import ConvReLU
-from jaxvid.models.layers.conv import ConvUnit
+from jaxvid.models.layers.conv import ConvReLU, ConvUnit
 from jaxvid.report.figures import GREY, sheet
 
 LAYERS = (1, 6, 9)  # which convolutions of a VGG-16, counted from 1 (paper C)

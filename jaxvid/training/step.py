@@ -12,7 +12,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from jaxvid.models import normalize
-from jaxvid.models.layers.common import keep_statistics
+from jaxvid.models.layers.batch_norm import keep_statistics
 from jaxvid.training import losses
 
 

@@ -15,7 +15,8 @@ from jaxvid import models
 from jaxvid.config import files as config_files
 from jaxvid.models import i3d
 from jaxvid.models.layers.batch_norm import BatchNormReLU
-from jaxvid.models.layers.conv import Conv3D, Triple
+from jaxvid.models.layers.conv import Conv3D
+from jaxvid.models.layers.padding import Triple
 
 SYSTEMS = ("i3d", "li3d")
 CLASSES = 101

@@ -10,7 +10,7 @@ import pytest
 
 from jaxvid import config as configs
 from jaxvid import models
-from jaxvid.models.layers.common import keep_statistics
+from jaxvid.models.layers.batch_norm import keep_statistics
 
 pytestmark = pytest.mark.usefixtures("shallow")
 IMAGE_NORMS = (2, 8, 32, 32, 3)

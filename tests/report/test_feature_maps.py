@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxvid.models.c3d import C3D
-from jaxvid.models.layers.common import ConvReLU
+from jaxvid.models.layers.conv import ConvReLU
 from jaxvid.models.two_stream import TwoStream
 from jaxvid.models.vgg import VGG16
 from jaxvid.report import feature_maps

@@ -2,13 +2,13 @@
 
 import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
-
-Residuals = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
 class BatchNormReLU(nn.Module):
@@ -38,10 +38,28 @@ class BatchNormReLU(nn.Module):
         return y
 
 
+def keep_statistics(
+    call: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    context: nn.module.InterceptorContext,
+) -> Any:
+    """Makes batch norm use and keep its running statistics in training, as in evaluation.
+
+    For `nn.intercept_methods`. Raises ValueError for a norm whose constructor, not its call, sets
+    `use_running_average`.
+    """
+    norm = isinstance(context.module, BatchNormReLU | nn.BatchNorm)
+    if norm and context.method_name == "__call__":
+        kwargs = kwargs | {"use_running_average": True}
+    return call(*args, **kwargs)
+
+
+Outputs = tuple[jax.Array, jax.Array, jax.Array]
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def normalise(
-    x: jax.Array, bias: jax.Array, epsilon: float
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+def normalise(x: jax.Array, bias: jax.Array, epsilon: float) -> Outputs:
     """Returns relu((x - mean) / sqrt(var + epsilon) + bias), mean (C) and var (C).
 
     x (B,T,H,W,C), bias (C). The gradient is that of the first output: none comes through the
@@ -53,7 +71,7 @@ def normalise(
 
 def _forward(
     x: jax.Array, bias: jax.Array, epsilon: float
-) -> tuple[tuple[jax.Array, jax.Array, jax.Array], Residuals]:
+) -> tuple[Outputs, tuple[jax.Array, ...]]:
     wide, count = _wide(x), x.size // x.shape[-1]
     mean = channel_sum(wide) / count
     var = jnp.maximum(channel_sum(wide * wide) / count - mean * mean, 0)
@@ -63,7 +81,7 @@ def _forward(
 
 
 def _backward(
-    epsilon: float, residuals: Residuals, gradients: tuple[jax.Array, ...]
+    epsilon: float, residuals: tuple[jax.Array, ...], gradients: Outputs
 ) -> tuple[jax.Array, jax.Array]:
     x, mean, scale, bias = residuals
     count = x.size // x.shape[-1]
@@ -80,20 +98,16 @@ normalise.defvjp(_forward, _backward)
 def channel_sum(x: jax.Array) -> jax.Array:
     """Sums over all axes but the last: (B,T,H,W,C) -> (C).
 
-    On a CPU first over the rows of a clip in a few steps of many channels, which fill vectors and
-    both cores: XLA's own reductions do not always. The batch stays an axis of its own, so that
-    devices that have parts of it add up their own first.
+    On a CPU first over at most eight rows of each clip, whose length fills vectors and both cores:
+    XLA's own reductions do not always. The batch stays an axis of its own, so that devices that
+    have parts of it add up their own first.
     """
     if jax.default_backend() == "cpu":
         places = math.prod(x.shape[1:-1])
-        rows = max(n for n in range(1, MAX_ROWS + 1) if places % n == 0)
-        steps = x.reshape(x.shape[0], rows, places // rows * x.shape[-1])
-        steps = lax.split(steps, [1] * rows, axis=1)
-        x = functools.reduce(lax.add, steps).reshape(-1, x.shape[-1])
+        count = max(n for n in range(1, 9) if places % n == 0)
+        rows = lax.split(x.reshape(x.shape[0], count, -1), [1] * count, axis=1)
+        x = functools.reduce(lax.add, rows).reshape(-1, x.shape[-1])
     return x.sum(axis=tuple(range(x.ndim - 1)))
-
-
-MAX_ROWS = 8
 
 
 def _wide(x: jax.Array) -> jax.Array:

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+Triple = tuple[int, int, int]  # of time, height and width
+
 # How layers of stride 2 are padded: TensorFlow's SAME, or as PyTorch's published networks do.
 PADDINGS = ("same", "torch")
 
