@@ -5,8 +5,7 @@
     python -m jaxvid.main --config=configs/attention_lstm.py    # the first one in a checkout
 
 Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, sections 4 and 5, Table 3.
-Clips and flow of 64x224x224, 31,096,736 parameters without the classifier. Results:
-docs/results.md.
+64x224x224 clips and flow, 31,096,736 parameters without the classifier. Results: docs/results.md.
 
 The paper's: two I3D whose features are concatenated, a stacked bidirectional LSTM, attention over
 its outputs, cross-entropy and center loss; Adam with 1e-3, batches of 32, 100 epochs, the official

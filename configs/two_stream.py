@@ -7,8 +7,7 @@
 
 Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.2; Simonyan and Zisserman
 2014.
-Clips and flow of 64x224x224, 11,182,112 parameters without the classifier. Results:
-docs/results.md.
+64x224x224 clips and flow, 11,182,112 parameters without the classifier. Results: docs/results.md.
 
 The paper's: the features of both networks are concatenated or summed and pass one linear layer;
 Adam with 1e-3, batches of 32, 100 epochs, the official splits. Ours: the mean over time, one flow
