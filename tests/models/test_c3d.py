@@ -103,7 +103,7 @@ def test_unknown_choice_raises_and_names_the_known_ones(field, known):
 
 
 def test_last_pooling_pads_both_sides(initialise):
-    module = C3D(width=0.05, padding="torch")
+    module = C3D(width=0.05, temporal_stride=16, padding="torch")
     clips = draw(1, 16, 48, 48, 3)  # maps of 3x3 before the last pooling
     variables = initialise(module, clips, False)
     _, state = jax.jit(

@@ -155,8 +155,8 @@ def test_input_is_normalised_per_joint_and_coordinate(initialise):
 
     (features, _), (after, mean) = train(clips), train(moved)
     np.testing.assert_allclose(after, features, atol=1e-3)
-    expected = 0.1 * moved.mean((0, 1, 2)).reshape(-1)
-    expected += 0.9 * variables["batch_stats"]["norm"]["mean"]
+    expected = 0.01 * moved.mean((0, 1, 2)).reshape(-1)
+    expected += 0.99 * variables["batch_stats"]["norm"]["mean"]
     np.testing.assert_allclose(mean, expected, rtol=1e-4)
 
 

@@ -60,7 +60,7 @@ def written_out(params, sequence, order, positions):
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned", "none"])
 def test_encoder_equals_the_written_out_equations(order, positions, initialise):
     sequence = draw(2, 5, 6)
-    module = Transformer(8, num_heads=2, norm=order, positions=positions)
+    module = Transformer(8, num_layers=2, num_heads=2, norm=order, positions=positions)
     variables = initialise(module, sequence, False)
     # Norms that scale by about 0 would hide what they are given.
     variables = jax.tree_util.tree_map_with_path(
