@@ -12,31 +12,31 @@ import numpy as np
 
 from jaxvid.errors import UserError
 
-Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Calc = Callable[..., np.ndarray]  # of OpenCV: two grey frames and None to their flow
 
 # DIS at its medium preset stops at half the resolution. Below this short side that is too coarse:
 # on a 54x72 frame with a moving disc it errs three times as much as with one scale more.
 SMALL = 128
 
 
-def _dis(height: int, width: int) -> Estimator:
+def _dis(height: int, width: int) -> Calc:
     algorithm = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     if min(height, width) < SMALL:
         algorithm.setFinestScale(0)
-    return lambda first, second: algorithm.calc(first, second, None)
+    return algorithm.calc
 
 
-def _farneback(height: int, width: int) -> Estimator:
+def _farneback(height: int, width: int) -> Calc:
     settings = (0.5, 5, 15, 3, 5, 1.1, 0)
-    return lambda first, second: cv2.calcOpticalFlowFarneback(first, second, None, *settings)
+    calc: Calc = cv2.calcOpticalFlowFarneback
+    return lambda *frames: calc(*frames, *settings)
 
 
-def _tvl1(height: int, width: int) -> Estimator:
-    algorithm = cv2.optflow.DualTVL1OpticalFlow_create()  # type: ignore[attr-defined]
-    return lambda first, second: algorithm.calc(first, second, None)
+def _tvl1(height: int, width: int) -> Calc:
+    return cv2.optflow.DualTVL1OpticalFlow_create().calc  # type: ignore[attr-defined]
 
 
-METHODS: dict[str, Callable[[int, int], Estimator]] = {
+METHODS: dict[str, Callable[[int, int], Calc]] = {
     "dis": _dis,
     "tvl1": _tvl1,
     "farneback": _farneback,
@@ -64,9 +64,9 @@ def estimate(frames: Iterable[np.ndarray], method: str) -> Iterator[np.ndarray]:
     for frame in frames:
         grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         if before is None:
-            estimator = METHODS[method](*grey.shape)
+            calc = METHODS[method](*grey.shape)
         else:
-            flow = estimator(before, grey)
+            flow = calc(before, grey, None)
             yield flow
         before = grey
     if before is not None:

@@ -23,6 +23,7 @@ from jaxvid.data.records import PreparedDataset, Record
 from jaxvid.runtime import process_pool
 
 Arrays = np.ndarray | dict[str, np.ndarray]  # of one modality, or of several by name
+VideoRecords = list[tuple[Modality, Record]]  # each modality of a video with its record
 Batch = dict[str, Any]  # `clip` (Arrays) and, in training, `label`
 
 
@@ -121,9 +122,7 @@ def eval_batches(
     return _batches(example, batch_size, 0, -(-len(videos) // batch_size), reading)
 
 
-def train_clip(
-    video: list[tuple[Modality, Record]], settings: ClipSettings, rng: np.random.Generator
-) -> Arrays:
+def train_clip(video: VideoRecords, settings: ClipSettings, rng: np.random.Generator) -> Arrays:
     """Returns a training clip of a video's modalities, without the axis of the batch.
 
     With augmentation: random frames, one of the three crops, and a mirror if `settings` say so;
@@ -145,7 +144,7 @@ def train_clip(
     return _cut(video, times, chosen, settings, crop, mirrored)
 
 
-def eval_clip(video: list[tuple[Modality, Record]], settings: ClipSettings, views: int) -> Arrays:
+def eval_clip(video: VideoRecords, settings: ClipSettings, views: int) -> Arrays:
     """Returns equally spaced views of a video's modalities, with an axis of them in front.
 
     The middle square where training augments, else the whole frame scaled: what training sees most.
@@ -153,9 +152,7 @@ def eval_clip(video: list[tuple[Modality, Record]], settings: ClipSettings, view
     return _views(video, _times(video, settings), settings, views)
 
 
-def window_clip(
-    video: list[tuple[Modality, Record]], settings: ClipSettings, start: int, length: int
-) -> Arrays:
+def window_clip(video: VideoRecords, settings: ClipSettings, start: int, length: int) -> Arrays:
     """Returns what `eval_clip` cuts as one view of a video that is a window of this one.
 
     The window has `length` frames at `settings.fps` from the one of number `start` on. Optical flow
@@ -168,9 +165,7 @@ def window_clip(
     return _views(video, np.minimum(times, len(record.frames) - 1), settings, views=1)
 
 
-def _views(
-    video: list[tuple[Modality, Record]], times: np.ndarray, settings: ClipSettings, views: int
-) -> Arrays:
+def _views(video: VideoRecords, times: np.ndarray, settings: ClipSettings, views: int) -> Arrays:
     need = settings.num_frames
 
     def crop(height: int, width: int) -> augment.Crop:
@@ -192,13 +187,13 @@ def as_clip(arrays: dict[str, Any]) -> Any:
     return arrays if len(arrays) > 1 else next(iter(arrays.values()))
 
 
-def _times(video: list[tuple[Modality, Record]], settings: ClipSettings) -> np.ndarray:
+def _times(video: VideoRecords, settings: ClipSettings) -> np.ndarray:
     _, record = video[0]
     return sampling.resample(len(record.frames), record.fps, settings.fps, record.times)
 
 
 def _cut(
-    video: list[tuple[Modality, Record]],
+    video: VideoRecords,
     times: np.ndarray,
     chosen: np.ndarray,
     settings: ClipSettings,

@@ -7,9 +7,10 @@ splits are not in it: they come from the dataset's index, so that all splits sha
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -90,22 +91,22 @@ class ShardWriter:
 
     def add(self, frame: bytes) -> None:
         if self._held and self._size + len(frame) > SEGMENT:
-            self._flush(self._held)
-            self._held, self._size = [], 0
+            self._flush()
         self._held.append(frame)
         self._size += len(frame)
 
     def end(self, times: np.ndarray | None = None) -> list[int]:
         """Returns how many frames are in each of the video's records; its `times` follow those."""
         if self._held:
-            self._flush(self._held)
+            self._flush()
         if times is not None:
             self._write(times=times.astype("<f8").tobytes())
         return self._counts
 
-    def _flush(self, frames: list[bytes]) -> None:
-        self._write(frames=frames)
-        self._counts.append(len(frames))
+    def _flush(self) -> None:
+        self._write(frames=self._held)
+        self._counts.append(len(self._held))
+        self._held, self._size = [], 0
 
     def _write(self, **content: Any) -> None:
         with self._disk_errors():
@@ -127,11 +128,8 @@ class ShardWriter:
 def count(path: Path) -> int:
     """Returns the number of records in a shard file, 0 where it is damaged."""
     try:
-        reader = ArrayRecordReader(str(path))
-        try:
+        with closing(ArrayRecordReader(str(path))) as reader:
             return reader.num_records() if reader.ok() else 0
-        finally:
-            reader.close()
     except RuntimeError:
         return 0
 
@@ -150,16 +148,6 @@ class _Place:
     counts: Sequence[int]
     fps: float
     times: bool
-
-
-@dataclass(frozen=True)
-class _Instruction:
-    """A whole shard, for ArrayRecord, which need not open it to know how many records it has."""
-
-    filename: str
-    take: int
-    examples_in_shard: int
-    skip: int = 0
 
 
 class RecordSource:
@@ -183,7 +171,9 @@ class RecordSource:
                 self.position[video["id"]] = _Place(
                     path, start + video["first"], video["counts"], video["fps"], video["times"]
                 )
-            instructions.append(_Instruction(str(path), shard["records"], shard["records"]))
+            # A whole shard: ArrayRecord need not open it for the number of its records.
+            whole = {"skip": 0, "take": shard["records"], "examples_in_shard": shard["records"]}
+            instructions.append(SimpleNamespace(filename=str(path), **whole))
             start += shard["records"]
         # Here: worker processes that prepare only write, and start sooner without it.
         from array_record.python.array_record_data_source import ArrayRecordDataSource

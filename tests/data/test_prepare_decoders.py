@@ -15,7 +15,7 @@ import pytest
 
 from jaxvid.data import modalities, records, video
 from jaxvid.data.datasets import Dataset, Video
-from jaxvid.data.prepare import preparation
+from jaxvid.data.prepare import preparation, shards
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ REASONS = {
 }
 
 
-def test_decoders_that_crash_or_hang_cost_their_video_alone(trapped, tmp_path, caplog):
-    folder = preparation.prepare(trapped, TRAP, tmp_path / "cache", workers=2, patience=3.0)
+def test_decoders_that_crash_or_hang_cost_their_video_alone(trapped, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(preparation, "PATIENCE", 3.0)
+    folder = preparation.prepare(trapped, TRAP, tmp_path / "cache", workers=2)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert {f["id"]: f["reason"] for f in manifest["failures"]} == REASONS
     source = records.RecordSource(folder, TRAP)
@@ -87,14 +88,13 @@ def test_decoders_that_crash_or_hang_cost_their_video_alone(trapped, tmp_path, c
     assert not list(folder.parent.glob(".*"))  # what the dead had half-written
 
 
-def test_what_failed_for_a_reason_outside_is_tried_again_when_asked(trapped, tmp_path):
+def test_what_failed_for_a_reason_outside_is_tried_again_when_asked(trapped, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "VIDEOS", (1, 1))
     trapped = replace(trapped, videos=tuple(c for c in trapped.videos if c.id[0] in "vu"))
     (trapped.folder / "v1.avi").write_text("no video")
 
     def failed(retry: bool) -> set[str]:
-        folder = preparation.prepare(
-            trapped, Absent(24, 95), tmp_path / "cache", 1, videos_per_shard=1, retry=retry
-        )
+        folder = preparation.prepare(trapped, Absent(24, 95), tmp_path / "cache", 1, retry)
         failures = json.loads((folder / "manifest.json").read_text())["failures"]
         decoded = records.RecordSource(folder, Absent(24, 95)).position
         assert {f["id"] for f in failures} == {c.id for c in trapped.videos} - set(decoded)
@@ -117,10 +117,11 @@ def test_a_bug_in_a_decoder_is_an_error(dataset, tmp_path):
     assert not list((tmp_path / "cache").rglob("*shard-*"))
 
 
-def test_a_check_finds_the_same_and_writes_nothing(trapped, tmp_path):
+def test_a_check_finds_the_same_and_writes_nothing(trapped, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "PATIENCE", 3.0)
     (trapped.folder / "v2.avi").write_text("no video")
     before = set(tmp_path.rglob("*"))
-    found = preparation.check(trapped, TRAP, workers=2, patience=3.0)
+    found = preparation.check(trapped, TRAP, workers=2)
     (trapped.folder / "unlucky.met").unlink()
     assert set(tmp_path.rglob("*")) == before
     # There is no second chance: nothing is lost by checking again.

@@ -1,9 +1,7 @@
 """Any CSV file of videos: `path,label[,split][,group]`."""
 
-import csv
-import io
 import os
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from jaxvid.data.datasets import Dataset, Video, layout, splitting
@@ -23,10 +21,9 @@ def read(root: Path, split: int) -> Dataset:
     file = _file(root)
     folder = file.parent
     videos: list[Video] = []
-    missing: list[str] = []
     lines: dict[Path, int] = {}
     sides: dict[str, str] = {}
-    rows = list(_rows(file))
+    rows = list(layout.table(file, ("path", "label"), "path,label[,split][,group]"))
     if rows and "split" in rows[0][1]:
         splitting.only_split(split, str(file))
         for line, row in rows:
@@ -43,20 +40,14 @@ def read(root: Path, split: int) -> Dataset:
             raise UserError(f"{file}, line {line}: {path} is in line {lines[path]} already")
         lines[path] = line
         side = sides[row["split"]] if sides else "train"
-        if not side:
-            continue
-        group = row.get("group") or path.as_posix()
-        if (folder / path).exists():
+        if side:
+            group = row.get("group") or path.as_posix()
             videos.append(Video(path, label_of[row["label"]], side, group))
-        else:
-            missing.append(path.as_posix())
-    layout.check_found(videos, missing, folder)
+    dataset = layout.listed("csv", folder, class_names, videos)
     if sides:
-        splitting.check(videos, class_names, str(file))
-        decided = tuple(videos)
-    else:
-        decided = splitting.at_random(videos, split, str(file))
-    return Dataset("csv", folder, class_names, decided, tuple(missing))
+        splitting.check(dataset.videos, class_names, str(file))
+        return dataset
+    return replace(dataset, videos=splitting.at_random(dataset.videos, split, str(file)))
 
 
 def _file(root: Path) -> Path:
@@ -70,35 +61,6 @@ def _file(root: Path) -> Path:
             f"{root} should have one .csv file, and has {there}; set config.data.root to the file"
         )
     return found[0]
-
-
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields the line and the values of each row."""
-    reader = csv.reader(io.StringIO(layout.text(file), newline=""), strict=True)
-    try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        for column in ("path", "label"):
-            if header.count(column) != 1:
-                raise UserError(
-                    f"{file}, line 1: the header must have one column '{column}', and is "
-                    f"'{','.join(header)}'; path,label[,split][,group], separated by commas"
-                )
-        for values in reader:
-            if not any(value.strip() for value in values):
-                continue
-            where = f"{file}, line {reader.line_num}"
-            if len(values) != len(header):
-                raise UserError(
-                    f"{where}: {len(values)} values where the header has {len(header)}; a value "
-                    'with a comma stands in "quotes"'
-                )
-            row = {name: value.strip() for name, value in zip(header, values, strict=True)}
-            for column in ("path", "label"):
-                if not row[column]:
-                    raise UserError(f"{where}: the {column} is empty")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise UserError(f"{file}, line {reader.line_num}: {error}") from None
 
 
 def _path(value: str, folder: Path, where: str) -> Path:

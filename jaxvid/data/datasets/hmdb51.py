@@ -5,8 +5,8 @@ ICCV 2011. `testTrainMulti_7030_splits/` has a list per class and split, `CLASS_
 with lines `NAME.avi MARK`; mark 1: to train on, 2: to test on, 0: not used in that split.
 """
 
-import logging
 import re
+from collections import Counter
 from pathlib import Path
 
 from jaxvid.data.datasets import Dataset, Video, layout
@@ -20,8 +20,6 @@ _LIST = re.compile(r"(.+)_test_split(\d+)\.txt")
 _SIDES = {"1": "train", "2": "test", "0": ""}
 # NAME_CLASS, then body parts, camera motion, people, viewpoint, quality and number.
 _TAGS = re.compile(r"_[fuhl]_(cm|nm)_np\d+_(ba|fr|le|ri)_(bad|goo|med)_\d+$")
-
-logger = logging.getLogger(__name__)
 
 
 def read(root: Path, split: int) -> Dataset:
@@ -47,21 +45,18 @@ def read(root: Path, split: int) -> Dataset:
             f"{root} has lists and no folder of a class, such as {class_names[0]}/: HMDB51's root "
             "holds the class folders"
         )
-    videos, missing, counts = [], [], {}
+    videos: list[Video] = []
+    expected, counts = {"videos": VIDEOS}, Counter[str]()
     for label, name in enumerate(class_names):
-        marks = _marks(lists[split, name])
-        counts[name] = {side: list(marks.values()).count(side) for side in ("train", "test", "")}
-        for file, side in marks.items():
-            path = Path(name) / file
-            if not side:
-                continue
-            if (folder / path).is_file():
+        expected |= {f"{side} videos of {name}": count for side, count in PER_CLASS.items()}
+        for file, side in _marks(lists[split, name]).items():
+            counts.update(("videos", f"{side} videos of {name}"))
+            if side:
+                path = Path(name) / file
                 videos.append(Video(path, label, side, _source(path.stem, name)))
-            else:
-                missing.append(path.as_posix())
-    layout.check_found(videos, missing, folder)
-    _check_counts(counts, split)
-    return Dataset("hmdb51", folder, class_names, tuple(videos), tuple(missing))
+    if len(class_names) == CLASSES:
+        layout.warn_of_counts(f"HMDB51, split {split},", expected, counts)
+    return layout.listed("hmdb51", folder, class_names, videos)
 
 
 def _lists(root: Path) -> dict[tuple[int, str], Path]:
@@ -94,19 +89,3 @@ def _marks(path: Path) -> dict[str, str]:
 
 def _source(stem: str, class_name: str) -> str:
     return _TAGS.sub("", stem).removesuffix(f"_{class_name}")
-
-
-def _check_counts(counts: dict[str, dict[str, int]], split: int) -> None:
-    """Warns where the lists of all classes are there and are not the official ones."""
-    if len(counts) != CLASSES:
-        return
-    for name, count in counts.items():
-        if any(count[side] != PER_CLASS[side] for side in PER_CLASS):
-            logger.warning(
-                "HMDB51's split %d has 70 training and 30 test videos of each class; the list of "
-                "%s has %d and %d",
-                *(split, name, count["train"], count["test"]),
-            )
-    total = sum(sum(count.values()) for count in counts.values())
-    if total != VIDEOS:
-        logger.warning("HMDB51 has %d videos; the lists of split %d name %d", VIDEOS, split, total)

@@ -46,23 +46,9 @@ def read(root: Path, split: int) -> Dataset:
     if empty:
         logger.warning("%d videos of Kinetics-skeleton have no skeleton; they are left out", empty)
     indices = sorted(label_of)
-    present = {
-        Path(part) / path.name
-        for part in ("kinetics_train", "kinetics_val")
-        if (folder / part).is_dir()
-        for path in (folder / part).iterdir()
-    }
-    videos = tuple(
-        Video(path, indices.index(index), side, path.stem)
-        for path, index, side in listed
-        if path in present
-    )
-    missing = [path.as_posix() for path, _, _ in listed if path not in present]
-    layout.check_found(videos, missing, folder)
+    videos = [Video(p, indices.index(index), side, p.stem) for p, index, side in listed]
     class_names = tuple(label_of[index] for index in indices)
-    return Dataset(
-        "kinetics_skeleton", folder, class_names, videos, tuple(missing), "kinetics_skeleton"
-    )
+    return layout.listed("kinetics_skeleton", folder, class_names, videos, "kinetics_skeleton")
 
 
 def _entries(path: Path) -> list[tuple[str, int, str, bool]]:

@@ -1,15 +1,21 @@
 """What the layouts of datasets have in common: finding folders, videos and lists."""
 
+import csv
+import io
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.errors import UserError
 
 VIDEO_SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov"),
     *(".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
 )
+
+logger = logging.getLogger(__name__)
 
 
 def check_root(root: Path) -> None:
@@ -79,6 +85,64 @@ def text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text in UTF-8: {error}") from None
+
+
+def table(path: Path, columns: Sequence[str], form: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the line and the values of each row of a CSV file, stripped, by the header's names.
+
+    `columns` must be in the header, once each, and not empty; `form` describes it to the user.
+    Raises UserError, with the line, for another header, and a row that does not fit it.
+    """
+    reader = csv.reader(io.StringIO(text(path), newline=""), strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        for column in columns:
+            if header.count(column) != 1:
+                raise UserError(
+                    f"{path}, line 1: the header must have one column '{column}', and is "
+                    f"'{','.join(header)}'; {form}, separated by commas"
+                )
+        for values in reader:
+            if not any(value.strip() for value in values):
+                continue
+            if len(values) != len(header):
+                raise UserError(
+                    f"{path}, line {reader.line_num}: {len(values)} values where the header has "
+                    f'{len(header)}; a value with a comma stands in "quotes"'
+                )
+            row = {name: value.strip() for name, value in zip(header, values, strict=True)}
+            for column in columns:
+                if not row[column]:
+                    raise UserError(f"{path}, line {reader.line_num}: the {column} is empty")
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+
+
+def listed(
+    name: str,
+    folder: Path,
+    class_names: tuple[str, ...],
+    videos: Sequence[Video],
+    skeletons: str = "",
+) -> Dataset:
+    """Returns the dataset of the videos that are in `folder`, the others as `missing`.
+
+    Raises UserError where none is there.
+    """
+    parents = {folder / video.path.parent for video in videos}
+    there = {path for parent in parents if parent.is_dir() for path in parent.iterdir()}
+    found = [video for video in videos if folder / video.path in there]
+    missing = [video.id for video in videos if folder / video.path not in there]
+    check_found(found, missing, folder)
+    return Dataset(name, folder, class_names, tuple(found), tuple(missing), skeletons)
+
+
+def warn_of_counts(dataset: str, expected: Mapping[str, int], found: Mapping[str, int]) -> None:
+    """Warns of each number of videos that is not that of a dataset as distributed."""
+    for what, count in expected.items():
+        if found.get(what, 0) != count:
+            logger.warning("%s has %d %s; here: %d", dataset, count, what, found.get(what, 0))
 
 
 def check_found(found: object, missing: list[str], folder: Path) -> None:

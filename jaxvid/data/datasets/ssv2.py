@@ -5,7 +5,6 @@ with `id`, `label` and `template`, the template with its placeholders in bracket
 labels maps templates without brackets to numbers from 0.
 """
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ from jaxvid.errors import UserError
 from jaxvid.runtime import files
 
 CLASSES = 174
-CLIPS = {"train": 168_913, "validation": 24_777}
-
-logger = logging.getLogger(__name__)
+VIDEOS = {"train": 168_913, "validation": 24_777}
 
 
 def read(root: Path, split: int) -> Dataset:
@@ -33,17 +30,16 @@ def read(root: Path, split: int) -> Dataset:
     folder = layout.find(root, lambda f: any(p.suffix == ".webm" for p in f.iterdir()))
     if folder is None:
         raise UserError(f"{root} has no folder of .webm files, 20bn-something-something-v2/")
-    present = {path.name for path in folder.iterdir()}
-    videos, missing = [], []
+    videos: list[Video] = []
     for part, side in (("train", "train"), ("validation", "test")):
         path = _list(root, part)
         entries = files.read_json(path)
         if not isinstance(entries, list):
             raise UserError(f"{path} must hold a list of videos")
-        if len(class_names) == CLASSES and len(entries) != CLIPS[part]:
-            logger.warning(
-                "Something-Something v2 has %d %s videos; %s names %d",
-                *(CLIPS[part], part, path, len(entries)),
+        if len(class_names) == CLASSES:
+            counts = {f"{part} videos": len(entries)}
+            layout.warn_of_counts(
+                "Something-Something v2", {f"{part} videos": VIDEOS[part]}, counts
             )
         for place, entry in enumerate(entries, 1):
             name, template = _template(entry, f"{path}, entry {place}")
@@ -51,12 +47,8 @@ def read(root: Path, split: int) -> Dataset:
                 raise UserError(
                     f"{path}, entry {place}: template '{template}' is not in the list of labels"
                 )
-            if name in present:
-                videos.append(Video(Path(name), number_of[template], side, Path(name).stem))
-            else:
-                missing.append(name)
-    layout.check_found(videos, missing, folder)
-    return Dataset("ssv2", folder, class_names, tuple(videos), tuple(missing))
+            videos.append(Video(Path(name), number_of[template], side, Path(name).stem))
+    return layout.listed("ssv2", folder, class_names, videos)
 
 
 def _list(root: Path, name: str) -> Path:

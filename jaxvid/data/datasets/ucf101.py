@@ -3,19 +3,18 @@
 Soomro, Zamir, Shah: UCF101, CRCV-TR-12-01. The lists end their lines with CR LF in the original.
 """
 
-import logging
 import re
+from collections import Counter
 from pathlib import Path
 
 from jaxvid.data.datasets import Dataset, Video, layout
 from jaxvid.errors import UserError
 
 CLASSES = 101
+LISTS = "UCF101's ucfTrainTestlist"
 VIDEOS = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}  # to train and to test on, by split
 
 _GROUP = re.compile(r"_(g\d+)_c\d+$")
-
-logger = logging.getLogger(__name__)
 
 
 def read(root: Path, split: int, name: str = "ucf101") -> Dataset:
@@ -26,12 +25,13 @@ def read(root: Path, split: int, name: str = "ucf101") -> Dataset:
     Raises UserError where the folder is not laid out so, the split does not exist, a list does not
     parse, or no listed video exists.
     """
-    if not root.is_dir():
-        raise UserError(f"dataset folder {root} does not exist; set config.data.root")
+    layout.check_root(root)
     lists = root / "ucfTrainTestlist"
     if not lists.is_dir():
-        content = "is empty" if not any(root.iterdir()) else "has no folder ucfTrainTestlist"
-        raise UserError(f"{root} {content}: UCF101's root holds UCF-101/ and ucfTrainTestlist/")
+        raise UserError(
+            f"{root} has no folder ucfTrainTestlist: UCF101's root holds UCF-101/ and "
+            "ucfTrainTestlist/"
+        )
     available = sorted(int(p.stem[-2:]) for p in lists.glob("trainlist[0-9][0-9].txt"))
     if split not in available:
         raise UserError(
@@ -40,37 +40,28 @@ def read(root: Path, split: int, name: str = "ucf101") -> Dataset:
     folder = root / "UCF-101" if (root / "UCF-101").is_dir() else root
     class_names = _class_names(lists / "classInd.txt")
     label_of = {name: label for label, name in enumerate(class_names)}
-    videos, missing = [], []
-    counts = []
+    videos: list[Video] = []
     for part in ("train", "test"):
-        listed = _lines(lists / f"{part}list{split:02d}.txt")
-        counts.append(len(listed))
-        for number, line in listed:
+        list_of = lists / f"{part}list{split:02d}.txt"
+        for number, line in layout.lines(list_of, LISTS):
             path = Path(line.split()[0])
             if path.parent.name not in label_of:
                 raise UserError(
-                    f"{lists / f'{part}list{split:02d}.txt'}, line {number}: "
-                    f"'{path.parent.name}' is not a class of classInd.txt"
+                    f"{list_of}, line {number}: '{path.parent.name}' is not a class of classInd.txt"
                 )
-            if not (folder / path).is_file():
-                missing.append(path.as_posix())
-                continue
             group = _GROUP.search(path.stem)
-            videos.append(
-                Video(path, label_of[path.parent.name], part, group[1] if group else path.stem)
-            )
-    layout.check_found(videos, missing, folder)
-    if len(class_names) == CLASSES and VIDEOS.get(split, (*counts,)) != (*counts,):
-        logger.warning(
-            "UCF101's split %d has %d training and %d test videos; the lists in %s name %d and %d",
-            *(split, *VIDEOS[split], lists, *counts),
-        )
-    return Dataset(name, folder, class_names, tuple(videos), tuple(missing))
+            named = group[1] if group else path.stem
+            videos.append(Video(path, label_of[path.parent.name], part, named))
+    if len(class_names) == CLASSES and split in VIDEOS:
+        expected = dict(zip(("train videos", "test videos"), VIDEOS[split], strict=True))
+        counts = Counter(f"{video.split} videos" for video in videos)
+        layout.warn_of_counts(f"UCF101, split {split},", expected, counts)
+    return layout.listed(name, folder, class_names, videos)
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
     names: list[str] = []
-    for number, line in _lines(path):
+    for number, line in layout.lines(path, LISTS):
         words = line.split()
         if len(words) != 2 or words[0] != str(len(names) + 1):
             raise UserError(
@@ -78,7 +69,3 @@ def _class_names(path: Path) -> tuple[str, ...]:
             )
         names.append(words[1])
     return tuple(names)
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    return layout.lines(path, "UCF101's ucfTrainTestlist")

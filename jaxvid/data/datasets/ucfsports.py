@@ -59,7 +59,10 @@ def read(root: Path, split: int) -> Dataset:
             raise UserError(f"{class_folder} holds neither a video nor a folder of frames")
         for path in (path.relative_to(folder) for path in paths):
             videos.append(Video(path, class_names.index(name), "", _recording(path)))
-    _check_counts(Counter(class_names[v.label] for v in videos))
+    if len(class_names) == len(CLASSES):
+        expected = {f"videos of {name}": count for name, count in CLASSES.items()}
+        counts = Counter(f"videos of {class_names[v.label]}" for v in videos)
+        layout.warn_of_counts("UCF Sports", expected, counts)
     decided = splitting.at_random(videos, split, str(folder))
     return Dataset("ucfsports", folder, class_names, decided)
 
@@ -87,12 +90,3 @@ def _clips(class_folder: Path) -> list[Path]:
         frames = [at for at, _ in layout.walk(folder) if video.frame_files(at)]
         clips.extend(layout.videos(folder) or frames)
     return clips
-
-
-def _check_counts(counts: Counter[str]) -> None:
-    """Warns where all classes are there and clips are not."""
-    if len(counts) != len(CLASSES):
-        return
-    for name, wanted in CLASSES.items():
-        if counts[name] != wanted:
-            logger.warning("UCF Sports has %d clips of %s; %d are here", wanted, name, counts[name])

@@ -46,8 +46,6 @@ class _Job:
     modality: Modality
     cache: Path
     workers: int = 0
-    videos_per_shard: int = 0
-    patience: float = PATIENCE
     retry: bool = False
 
     @cached_property
@@ -94,10 +92,12 @@ class _Job:
             for key, found in there.items():
                 if all(isinstance(entry, Failed) and entry.outside for _, entry in found):
                     tries[key] = len(found)
-        done = there.keys() - tries.keys()
-        at_most = self.videos_per_shard
-        planned = shards.plan(self.sources, done, self.folder, self.modality, at_most, tries)
-        todo = [shard for shard in planned[part - 1 :: parts] if shard is not None]
+        todo = []
+        for sources in shards.divide(self.sources)[part - 1 :: parts]:
+            left = tuple(s for s in sources if s.key in tries or s.key not in there)
+            if left:
+                tried = sum(tries.get(source.key, 0) for source in left)
+                todo.append(shards.shard(left, self.folder, self.modality, tried))
         # Machines that prepare the same at the same time meet as late as possible.
         first = random.randrange(len(todo)) if todo else 0
         self._write(todo[first:] + todo[:first])
@@ -116,12 +116,12 @@ class _Job:
 
             while todo:
                 again = []
-                written = process_pool.each(shards.write, todo, self.workers, self.patience, show)
+                written = process_pool.each(shards.write, todo, self.workers, PATIENCE, show)
                 try:
                     with closing(written):
                         for shard, outcome in written:
                             if isinstance(outcome, process_pool.Failure):
-                                again.append(_after(shard, outcome))
+                                again.append(shard.after(outcome))
                             else:
                                 bar.advance(len(shard.sources))
                 except BaseException:
@@ -166,19 +166,17 @@ def prepare(
     modality: Modality,
     cache: Path,
     workers: int = 0,
-    videos_per_shard: int = 0,
-    patience: float = PATIENCE,
     retry: bool = False,
 ) -> Path:
     """Writes a modality of a dataset's videos as records unless they are there; returns the folder.
 
-    Videos that do not decode, and those whose decoder crashes or gives no frame for `patience`
+    Videos that do not decode, and those whose decoder crashes or gives no frame for `PATIENCE`
     seconds, are skipped, warned of, and listed with their reason in the manifest. Shards that
     earlier, interrupted or other preparations completed are kept and used. `workers`: processes; 0:
     one per core. `retry`: tries videos again that failed for a reason that may lie outside them: a
     disk that was gone, too little memory. Raises UserError where no video decodes.
     """
-    job = _Job(dataset, modality, cache, workers, videos_per_shard, patience, retry)
+    job = _Job(dataset, modality, cache, workers, retry)
     if not job.is_done():
         # So that two commands on one machine do not do the same work. Without this lock they would
         # not harm each other: files appear complete.
@@ -196,8 +194,6 @@ def prepare_part(
     cache: Path,
     part: tuple[int, int],
     workers: int = 0,
-    videos_per_shard: int = 0,
-    patience: float = PATIENCE,
     retry: bool = False,
 ) -> tuple[Path, int]:
     """Does the i-th of n parts of what `prepare` does, `part` being (i, n), i from 1.
@@ -205,23 +201,21 @@ def prepare_part(
     Any number of processes can do so at a time, on machines that share the folder. Returns the
     folder, and how many videos wait for other parts: with none, everything is there.
     """
-    job = _Job(dataset, modality, cache, workers, videos_per_shard, patience, retry)
+    job = _Job(dataset, modality, cache, workers, retry)
     waiting = 0 if job.is_done() else job.run(*part)
     if not waiting:
         job.warn()
     return job.view, waiting
 
 
-def check(
-    dataset: Dataset, modality: Modality, workers: int = 0, patience: float = PATIENCE
-) -> dict[str, dict]:
+def check(dataset: Dataset, modality: Modality, workers: int = 0) -> dict[str, dict]:
     """Decodes every video whole and writes nothing; returns the report.
 
     Frames are decoded, and no flow is estimated from them. Raises UserError where none decodes.
     """
     sources = _Job(dataset, modality, Path()).sources
     entries: list[Entry] = []
-    looked = process_pool.each(_look, [(s, modality) for s in sources], workers, patience)
+    looked = process_pool.each(_look, [(s, modality) for s in sources], workers, PATIENCE)
     with progress.Bar("checking", len(sources)) as bar, closing(looked):
         for (source, _), entry in looked:
             is_failure = isinstance(entry, process_pool.Failure)
@@ -234,13 +228,6 @@ def check(
 
 def _look(task: tuple[Source, Modality]) -> Generator[str, None, Entry]:
     return shards.look(*task)
-
-
-def _after(shard: Shard, failure: process_pool.Failure) -> Shard:
-    shard.temporary.unlink(missing_ok=True)
-    if failure.at is None:
-        raise UserError(f"a worker process {failure.reason} before it began with a video")
-    return shard.after(failure)
 
 
 def _chosen(found: Sequence[tuple[Note, Entry]]) -> tuple[Note, Entry]:

@@ -11,13 +11,13 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from jaxvid.data import records
 from jaxvid.data.modalities import Modality
 from jaxvid.data.prepare import notes
 from jaxvid.data.prepare.notes import Decoded, Entry, Failed, Key, Note
 from jaxvid.data.video import Facts, VideoError, decoded
+from jaxvid.errors import UserError
 from jaxvid.runtime import files
 from jaxvid.runtime.process_pool import Failure
 
@@ -86,8 +86,12 @@ class Shard:
     def after(self, failure: Failure) -> "Shard":
         """Returns the shard to try again after its process died, without the video it was at.
 
-        After a kill from outside, the video has a second chance.
+        After a kill from outside, the video has a second chance. Raises UserError for a process
+        that died before its first video.
         """
+        self.temporary.unlink(missing_ok=True)
+        if failure.at is None:
+            raise UserError(f"a worker process {failure.reason} before it began with a video")
         if failure.killed and failure.at not in self.suspects:
             return replace(self, suspects=self.suspects | {failure.at})
         return replace(self, refused={**self.refused, failure.at: failure})
@@ -100,35 +104,21 @@ def shard(sources: tuple[Source, ...], folder: Path, modality: Modality, tries: 
     return Shard(path, files.temporary_name(path), modality, sources)
 
 
-def plan(
-    sources: Sequence[Source],
-    done: set[Key],
-    folder: Path,
-    modality: Modality,
-    videos: int = 0,
-    tries: Mapping[Key, int] = MappingProxyType({}),
-) -> list[Shard | None]:
-    """Divides videos into shards of those that are not `done`; None for one with nothing to do.
+def divide(sources: Sequence[Source]) -> list[list[Source]]:
+    """Divides videos into those of a shard each, a function of the videos alone.
 
-    The division is a function of the videos alone: processes that plan the same agree on it while
-    others finish shards. `videos`: of a shard at most; 0: as many as suits. `tries`: how often a
-    video was tried.
+    So processes that prepare the same agree on it while others finish shards.
     """
-    videos = videos or min(max(len(sources) // SHARDS, VIDEOS[0]), VIDEOS[1])
-    runs: list[list[Source]] = []
+    most = min(max(len(sources) // SHARDS, VIDEOS[0]), VIDEOS[1])
+    divided: list[list[Source]] = []
     size = 0
     for each in sources:
-        if not runs or len(runs[-1]) == videos or size + each.bytes > BYTES:
-            runs.append([])
+        if not divided or len(divided[-1]) == most or size + each.bytes > BYTES:
+            divided.append([])
             size = 0
-        runs[-1].append(each)
+        divided[-1].append(each)
         size += each.bytes
-    planned: list[Shard | None] = []
-    for run in runs:
-        todo = tuple(source for source in run if source.key not in done)
-        tried = sum(tries.get(source.key, 0) for source in todo)
-        planned.append(shard(todo, folder, modality, tried) if todo else None)
-    return planned
+    return divided
 
 
 def write(shard: Shard) -> Iterator[str]:

@@ -43,20 +43,15 @@ def _pulse(p: np.ndarray, sharpness: float) -> np.ndarray:
     return np.exp(sharpness * (np.cos(2 * np.pi * p) - 1))
 
 
-def _rig(body: Body, p: np.ndarray, style: Style) -> Rig:
-    rig = Rig(body, len(p))
-    rig.pitch += style.lean
-    rig.pelvis[:, 2] += 0.008 * np.sin(2 * np.pi * (p + style.vary[2]))
-    rig.ankles[:, :, 2] *= style.stance
-    return rig
-
-
 def _motion(pose: Callable[[Rig, np.ndarray, Style], None]) -> Motion:
     """Makes a motion, which returns joints (T,V,3), of a function that poses a standing person."""
 
     @wraps(pose)
     def motion(body: Body, p: np.ndarray, style: Style) -> np.ndarray:
-        rig = _rig(body, p, style)
+        rig = Rig(body, len(p))
+        rig.pitch += style.lean
+        rig.pelvis[:, 2] += 0.008 * np.sin(2 * np.pi * (p + style.vary[2]))
+        rig.ankles[:, :, 2] *= style.stance
         pose(rig, p, style)
         return rig.joints()
 
@@ -256,13 +251,10 @@ def kick(rig: Rig, p: np.ndarray, style: Style) -> None:
     rig.reach(RIGHT, 0.12 - 0.16 * e, -0.06 - 0.16 * e, 0.06)
 
 
-def _facing(second: np.ndarray, distance: float) -> np.ndarray:
-    """Turn the second person round to face the first at `distance`."""
-    return second * [-1.0, 1.0, -1.0] + [distance, 0.0, 0.0]
-
-
-def _centred(pair: list[np.ndarray], distance: float) -> np.ndarray:
-    return np.stack(pair) - [distance / 2, 0.0, 0.0]
+def _face_to_face(first: np.ndarray, second: np.ndarray, distance: float) -> np.ndarray:
+    """Turn the second person round to face the first at `distance`; joints (2,T,V,3)."""
+    facing = second * [-1.0, 1.0, -1.0] + [distance, 0.0, 0.0]
+    return np.stack([first, facing]) - [distance / 2, 0.0, 0.0]
 
 
 def handshake(bodies: tuple[Body, Body], p: np.ndarray, style: Style) -> np.ndarray:
@@ -270,16 +262,17 @@ def handshake(bodies: tuple[Body, Body], p: np.ndarray, style: Style) -> np.ndar
     distance = 0.60 + 0.02 * style.vary[0]
     height = 0.60 + 0.075 * style.amplitude * np.sin(2 * np.pi * p)
     clasp = np.stack([np.full_like(p, distance / 2), height, np.full_like(p, 0.02)], -1)
-    pair = []
-    for body in bodies:
-        rig = _rig(body, p, style)
+
+    @_motion
+    def shake(rig: Rig, p: np.ndarray, style: Style) -> None:
         rig.pitch += 0.14
         rig.twist -= 0.25
         rig.nod -= 0.08
         rig.swing(LEFT, 0.05)
         rig.place(RIGHT, clasp)
-        pair.append(rig.joints())
-    return _centred([pair[0], _facing(pair[1], distance)], distance)
+
+    first, second = (shake(body, p, style) for body in bodies)
+    return _face_to_face(first, second, distance)
 
 
 def sparring(bodies: tuple[Body, Body], p: np.ndarray, style: Style) -> np.ndarray:
@@ -289,4 +282,4 @@ def sparring(bodies: tuple[Body, Body], p: np.ndarray, style: Style) -> np.ndarr
     single = replace(style, vary=(-1.0, *style.vary[1:]))
     first = punch_straight(bodies[0], p, both)
     second = punch_straight(bodies[1], p + 0.25, both if style.vary[0] > 0 else single)
-    return _centred([first, _facing(second, distance)], distance)
+    return _face_to_face(first, second, distance)

@@ -19,7 +19,9 @@ LENGTHS = (20, 100)  # fewest and most frames in a clip
 class Setting:
     """What the clips of a group share: the actors, the room and the camera."""
 
-    def __init__(self, rng: np.random.Generator, level: scene.Level) -> None:
+    def __init__(self, seed: int, name: str, group: int) -> None:
+        rng = np.random.default_rng([seed, list(scene.LEVELS).index(name), group])
+        level = scene.LEVELS[name]
         self.looks: tuple[Look, Look] = (draw_look(rng), draw_look(rng))
         self.background = scene.draw_background(rng, level)
         self.stature = rng.uniform(*level.stature) * level.height
@@ -30,11 +32,7 @@ class Setting:
         self.wood: Colour = hsv(rng.uniform(0.05, 0.12), rng.uniform(0.3, 0.7), 0.6)
 
 
-@lru_cache(maxsize=4)
-def setting(seed: int, level: str, group: int) -> Setting:
-    """The setting of a group, which depends on these three arguments only."""
-    rng = np.random.default_rng([seed, list(scene.LEVELS).index(level), group])
-    return Setting(rng, scene.LEVELS[level])
+setting = lru_cache(maxsize=4)(Setting)
 
 
 def draw_style(rng: np.random.Generator) -> Style:

@@ -115,5 +115,5 @@ def test_the_full_dataset_is_counted(tmp_path, caplog):
     assert not caplog.records
     (tmp_path / LISTS / "class07_test_split1.txt").write_text("v0_class07.avi 1\n")
     hmdb51.read(tmp_path, 1)
-    assert "the list of class07 has 1 and 0" in caplog.text
-    assert "has 6766 videos; the lists of split 1 name 6634" in caplog.text
+    assert "HMDB51, split 1, has 70 train videos of class07; here: 1" in caplog.text
+    assert "has 6766 videos; here: 6634" in caplog.text

@@ -50,9 +50,10 @@ def test_split_2_tests_on_the_test_clips(tree):
     [
         (3, TRAIN, "split=3: Kinetics has 1 .validation. and 2 .test."),
         (1, "path,label\n", "has no .csv list"),
-        (1, "label,youtube_id,split\n", "has no column time_start, time_end"),
+        (1, "label,youtube_id,split\n", "the header must have one column 'time_start'"),
         (1, TRAIN + "archery,x,one,2,train\n", "line 7: time_start and time_end must be seconds"),
-        (1, TRAIN + ",x,1,2,train\n", "line 7: the label or the youtube_id is empty"),
+        (1, TRAIN + ",x,1,2,train\n", "line 7: the label is empty"),
+        (1, TRAIN + "a,,1,2,train\n", "line 7: the youtube_id is empty"),
         (1, TRAIN + "a,x,1,2,trial\n", "line 7: split 'trial' must be train, validate or test"),
         (1, TRAIN, "no row whose split is val"),
         (1, TRAIN + "a,x,1,2,val\n", "none of the 6 listed videos"),

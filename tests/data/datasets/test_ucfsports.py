@@ -59,7 +59,7 @@ def test_the_full_dataset_is_counted(tree, caplog):
     assert not caplog.records
     (tree() / "Lifting/000/a.avi").unlink()
     ucfsports.read(tree("notes/readme.txt"), 1)
-    assert "UCF Sports has 6 clips of Lifting; 5 are here" in caplog.text
+    assert "UCF Sports has 6 videos of Lifting; here: 5" in caplog.text
     assert "not classes of UCF Sports: notes" in caplog.text
 
 

@@ -19,8 +19,18 @@ from jaxvid.runtime import files
 RGB = modalities.Rgb(short_side=24, jpeg_quality=95)
 
 
+@pytest.fixture(autouse=True)
+def _two_of_a_shard(monkeypatch):
+    monkeypatch.setattr(shards, "VIDEOS", (2, 2))
+
+
+@pytest.fixture
+def one_of_a_shard(monkeypatch):
+    monkeypatch.setattr(shards, "VIDEOS", (1, 1))
+
+
 def run(dataset: Dataset, cache: Path, modality: modalities.Modality = RGB) -> Path:
-    return preparation.prepare(dataset, modality, cache, workers=1, videos_per_shard=2)
+    return preparation.prepare(dataset, modality, cache, workers=1)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -224,11 +234,11 @@ def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path)
 
 
 def part(dataset: Dataset, cache: Path, number: int, parts: int) -> tuple[Path, int]:
-    return preparation.prepare_part(dataset, RGB, cache, (number, parts), 1, videos_per_shard=1)
+    return preparation.prepare_part(dataset, RGB, cache, (number, parts), 1)
 
 
-def test_parts_make_one_preparation_in_any_order(dataset, tmp_path):
-    whole = preparation.prepare(dataset, RGB, tmp_path / "whole", workers=1, videos_per_shard=1)
+def test_parts_make_one_preparation_in_any_order(dataset, tmp_path, one_of_a_shard):
+    whole = preparation.prepare(dataset, RGB, tmp_path / "whole", workers=1)
     cache = tmp_path / "parts"
     left = [part(dataset, cache, number, 3) for number in (3, 1, 1)]
     assert [waiting for _, waiting in left] == [4, 2, 2]
@@ -242,8 +252,8 @@ def test_parts_make_one_preparation_in_any_order(dataset, tmp_path):
     assert run(dataset, cache) == folder
 
 
-def test_parts_that_finish_together_do_no_harm(dataset, tmp_path):
-    whole = preparation.prepare(dataset, RGB, tmp_path / "whole", workers=1, videos_per_shard=1)
+def test_parts_that_finish_together_do_no_harm(dataset, tmp_path, one_of_a_shard):
+    whole = preparation.prepare(dataset, RGB, tmp_path / "whole", workers=1)
     cache = tmp_path / "parts"
     with ThreadPoolExecutor(4) as pool:  # two of them do the same part
         parts = list(pool.map(lambda n: part(dataset, cache, n, 3), (1, 2, 3, 3)))
@@ -252,7 +262,7 @@ def test_parts_that_finish_together_do_no_harm(dataset, tmp_path):
     assert content(folder) == content(whole)
 
 
-def test_training_prepares_the_parts_that_are_missing(dataset, tmp_path):
+def test_training_prepares_the_parts_that_are_missing(dataset, tmp_path, one_of_a_shard):
     folder, waiting = part(dataset, tmp_path, 1, 2)
     assert waiting == 2
     assert run(dataset, tmp_path) == folder
