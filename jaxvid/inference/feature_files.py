@@ -1,7 +1,7 @@
-"""Files of features: one .npz per video, written row by row, and what says how it was made.
+"""Files of features: one .npz per video, written row by row, and a JSON file about all of them.
 
 `made_by` in each file is a fingerprint of the model, of its checkpoint's content and of how the
-windows are cut, so that features of two models are never taken for each other.
+windows are cut: features of two models are never mixed.
 """
 
 import json
@@ -9,11 +9,10 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -22,25 +21,19 @@ from jaxvid.data.prepare import shards
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 
-ABOUT = "features.json"  # beside the files: what made them all
+ABOUT = "features.json"  # beside the files: the model and the settings that made them
 ROWS = ("times", "embedding", "sequence", "logits")
 SUFFIX = ".npz"
-# What NumPy raises on a file that is not there, damaged, or no such file at all.
+# What NumPy raises for a file that is missing, damaged, or of another kind.
 DAMAGED = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    TypeError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
+    *(OSError, ValueError, KeyError, EOFError, TypeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
 )
 
 
 @dataclass(frozen=True)
 class Source:
-    """A video and its state, by which a file knows whether the video has changed since."""
+    """A video and its state, which changes where the video does."""
 
     path: Path
     state: str
@@ -53,7 +46,7 @@ class Source:
 
 
 def claim(folder: Path, about: dict[str, Any]) -> None:
-    """Makes a folder that of one model's features. Raises UserError where it is another one's."""
+    """Makes a folder one model's. Raises UserError for one of another model or other files."""
     path = folder / ABOUT
     if path.is_file():
         before = files.read_json(path)
@@ -65,15 +58,15 @@ def claim(folder: Path, about: dict[str, Any]) -> None:
                 f"({', '.join(changed)} differ in {ABOUT}); choose another folder"
             )
     elif folder.is_dir() and any(folder.iterdir()):
-        raise UserError(f"--output={folder} holds other files: a new or empty folder is wanted")
+        raise UserError(f"--output={folder} holds other files: it must be a new or empty folder")
     else:
         files.write_json(path, about)
 
 
 def is_whole(path: Path, source: Source, made_by: str) -> bool:
-    """Says whether a file holds all features of a video as it is now, from the same model.
+    """Returns whether a file holds all features of a video as it is now, from the same model.
 
-    Raises UserError where it holds, from the same model, those of a video elsewhere.
+    Raises UserError where it holds those of a video elsewhere, from the same model.
     """
     try:
         with np.load(path, allow_pickle=False) as there:
@@ -91,7 +84,7 @@ def is_whole(path: Path, source: Source, made_by: str) -> bool:
 
 
 class Rows:
-    """The features of one video, kept on disk while they come: they may be more than memory."""
+    """The features of one video, on disk while they are computed: they may exceed the memory."""
 
     def __init__(self, folder: Path):
         self.count = 0
@@ -107,7 +100,7 @@ class Rows:
         self.count += 1
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
-        """Writes an .npz file of all rows, (W, ...), with what else it says; closes."""
+        """Writes an .npz file of all rows, (W, ...), and of `about`; closes."""
 
         def save(temporary: Path) -> None:
             with zipfile.ZipFile(temporary, "w") as archive:
@@ -126,6 +119,7 @@ class Rows:
         self.close()
 
     def close(self) -> None:
+        """Deletes the temporary files."""
         for part in self._parts.values():
             part.close()
 
@@ -134,16 +128,14 @@ def _dtype(name: str) -> np.dtype:
     return np.dtype("<f8" if name == "times" else "<f4")
 
 
-@contextmanager
-def _member(archive: zipfile.ZipFile, name: str) -> Iterator[BinaryIO]:
-    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-        yield member
+def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    return archive.open(f"{name}.npy", "w", force_zip64=True)
 
 
 def find(folder: Path) -> list[Path]:
     """Returns the files of features in a folder and below, by path. Raises UserError for none."""
     if not (folder / ABOUT).is_file():
-        raise UserError(f"{folder} holds no {ABOUT}: the --output of --mode=features is wanted")
+        raise UserError(f"{folder} holds no {ABOUT}: it must be an --output of --mode=features")
     found = sorted(p for p in folder.rglob(f"*{SUFFIX}") if not p.name.startswith("."))
     if not found:
         raise UserError(f"{folder} holds no features: --mode=features writes them")
@@ -151,7 +143,7 @@ def find(folder: Path) -> list[Path]:
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """Returns what made the features of a folder. Raises UserError."""
+    """Returns the content of a folder's features.json. Raises UserError where it is damaged."""
     path = folder / ABOUT
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
@@ -166,7 +158,7 @@ def about(folder: Path) -> dict[str, Any]:
 def read(path: Path, made_by: str) -> tuple[str, np.ndarray]:
     """Returns the video of a file, and its windows' embeddings (W, E).
 
-    Raises UserError for a damaged or foreign file, and for features that another model made.
+    Raises UserError for a damaged or foreign file, and for features of another model.
     """
     try:
         with np.load(path, allow_pickle=False) as there:
@@ -174,11 +166,10 @@ def read(path: Path, made_by: str) -> tuple[str, np.ndarray]:
             embedding = there["embedding"]
     except DAMAGED:
         raise UserError(
-            f"{path} is damaged, or no file of features: delete it, and --mode=features makes it "
-            "anew"
+            f"{path} is damaged, or no file of features: delete it and run --mode=features again"
         ) from None
     if found != made_by:
-        raise UserError(f"{path} is of another model than {ABOUT} beside it says: delete it")
+        raise UserError(f"{path} is of another model than {ABOUT} beside it: delete it")
     if embedding.ndim != 2 or not len(embedding) or embedding.dtype.kind != "f":
         raise UserError(f"{path}: its embedding is no array of windows (W, E): delete it")
     return video, embedding

@@ -1,14 +1,15 @@
-"""The videos that a command line names: files, folders of them, folders of frames, files of joints.
+"""Videos outside a dataset: found by name, read in threads, and what a model computes of them.
 
-What is wrong with one is kept beside the others, so that those are answered.
+A video is a file, a folder of frames or a file of joints. One that cannot be read is kept with the
+reason, and the others are processed.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.data import loading
@@ -16,52 +17,60 @@ from jaxvid.data.datasets import layout
 from jaxvid.data.modalities import Modality
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import IMAGE_SUFFIXES, VideoError
+from jaxvid.data.windows import Cutter, Window
 from jaxvid.errors import UserError
+from jaxvid.experiment.batched import Inference
 from jaxvid.runtime import process_pool, read_ahead
 
-logger = logging.getLogger(__name__)
+Place = TypeVar("Place")  # of a clip in its video, such as a Window
+Outputs = dict[str, np.ndarray]
+Cut = Callable[[Path], Iterator[tuple[Place, Any]]]
+Forward = Callable[[Iterable[tuple[Any, Any]]], Iterator[tuple[Any, Outputs]]]
+Done = Callable[[Path], object]
+
+
+def ignore(video: Path) -> None:
+    """The `Done` of a caller that shows no progress."""
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What was found: each video's path with its path below what was named, and what is wrong."""
+class Found:
+    """Each video's path with its path below the argument, and the reasons for invalid arguments."""
 
     videos: dict[Path, Path]
-    wrong: dict[Path, str]
+    invalid: dict[Path, str]
 
 
-def find(paths: Iterable[str], config: ConfigDict) -> Inputs:
+def find(paths: Iterable[str], config: ConfigDict) -> Found:
     """Returns the files among `paths`, and the videos below its folders.
 
-    Each once, in the order of `paths`, by name within a folder, without hidden ones. Below a folder
-    are taken: files whose suffix is of a video and folders that hold frames and no video; for a
-    model that reads files of joints, those. Raises UserError where no path is given.
+    Each once, in the order of `paths`, sorted by name within a folder, without hidden ones. Videos
+    below a folder: files with the suffix of a video, and folders that hold frames and no video; for
+    a model that reads files of joints, those. Raises UserError where no path is given.
     """
     suffix = _joints_suffix(config)
     videos: dict[Path, Path] = {}
-    wrong: dict[Path, str] = {}
+    invalid: dict[Path, str] = {}
     for path in map(Path, paths):
         if path.is_dir():
             inside = list(_joints(path, suffix) if suffix else _videos(path))
             if not inside:
                 kinds = suffix or f"{', '.join(layout.VIDEO_SUFFIXES)} or holds frames"
-                wrong[path] = f"it holds no video: nothing there ends in {kinds}"
+                invalid[path] = f"it holds no video: nothing there ends in {kinds}"
             for each in inside:
-                below = each.relative_to(path) if each != path else Path(_last_name(path))
-                videos.setdefault(each, below)
+                name = Path(path.name or path.resolve().name)
+                videos.setdefault(each, each.relative_to(path) if each != path else name)
         elif not path.exists():
-            wrong[path] = "it does not exist"
+            invalid[path] = "it does not exist"
         elif suffix and layout.is_video(path.name):
-            wrong[path] = f"the model reads joints, from files that end in {suffix}, and no videos"
+            invalid[path] = (
+                f"the model reads joints, from files that end in {suffix}, and no videos"
+            )
         else:
             videos.setdefault(path, Path(path.name))
-    if not videos and not wrong:
+    if not videos and not invalid:
         raise UserError("no video is named: name files or folders of them")
-    return Inputs(videos, wrong)
-
-
-def _last_name(path: Path) -> str:
-    return path.name or path.resolve().name
+    return Found(videos, invalid)
 
 
 def _joints_suffix(config: ConfigDict) -> str:
@@ -86,15 +95,15 @@ def _videos(folder: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class End:
-    """The end of a video's results: whole, or the reason why it does not decode."""
+    """The end of a video's clips: "" where all were read, or why the video does not decode."""
 
     reason: str = ""
 
 
 def read(
-    videos: Iterable[Path], produce: Callable[[Path], Iterator[Any]], config: ConfigDict
-) -> Iterator[tuple[Path, Any]]:
-    """Yields each video's path with each of the results that `produce` makes of it, then its End.
+    videos: Iterable[Path], cut: Cut[Place], config: ConfigDict
+) -> Iterator[tuple[tuple[Path, Place | End], Any]]:
+    """Yields ((video, place), clip) for the clips that `cut` yields, then ((video, End), None).
 
     Videos are read in threads, ahead of the device but no further than a batch.
     """
@@ -102,42 +111,70 @@ def read(
     paths = list(videos)
     threads = max(1, min(config.data.threads or process_pool.cores(), len(paths)))
 
-    def results(path: Path) -> Iterator[Any]:
+    def clips(path: Path) -> Iterator[tuple[Place | End, Any]]:
         try:
-            yield from produce(path)
-            yield End()
+            yield from cut(path)
+            yield End(), None
         except (VideoError, OSError) as error:
-            yield End(str(error) or type(error).__name__)
+            yield End(str(error) or type(error).__name__), None
 
-    yield from read_ahead.in_turn(results, paths, threads, config.eval.batch_size // threads)
-
-
-def clips(read: Iterator[tuple[Path, Any]]) -> Iterator[tuple[tuple[Path, End | None], Any]]:
-    """Yields what was read as `Inference` takes it: (video, None) and its clip, or (video, End)."""
-    for path, item in read:
-        yield ((path, item), None) if isinstance(item, End) else ((path, None), item)
+    ahead = config.eval.batch_size // threads
+    for path, (place, clip) in read_ahead.in_turn(clips, paths, threads, ahead):
+        yield (path, place), clip
 
 
-def windows(read: Iterator[tuple[Path, Any]]) -> Iterator[tuple[tuple[Path, Any], Any]]:
-    """Yields what `Cutter` cut as `Inference` takes it: (video, Window) and its clip, or an End."""
-    for path, item in read:
-        yield ((path, item), None) if isinstance(item, End) else ((path, item[0]), item[1])
+def infer(
+    forward: Forward,
+    clips: Iterable[tuple[tuple[Path, Place | End], Any]],
+    skipped: dict[Path, str],
+    done: Done = ignore,
+) -> Iterator[tuple[Path, Place, Outputs]]:
+    """Yields (video, place, outputs) for the clips that `read` yields.
 
-
-def tell(skipped: dict[Path, str], answered: int) -> None:
-    """Warns of the videos that are skipped, with the reasons. Raises UserError where all are.
-
-    `answered`: how many are not.
+    `forward`: an `Inference`. At the end of each video `done(video)` is called, after the reason is
+    added to `skipped` where the video does not decode.
     """
-    if not answered and len(skipped) == 1:
-        ((path, reason),) = skipped.items()
-        raise UserError(f"{path}: {reason}")
-    for path, reason in skipped.items():
-        logger.warning("skipped %s: %s", path, reason)
-    if skipped and not answered:
-        raise UserError(f"none of the {len(skipped)} videos can be read: all are skipped")
+    for (path, place), outputs in forward(clips):
+        if not isinstance(place, End):
+            yield path, place, outputs
+            continue
+        if place.reason:
+            skipped[path] = place.reason
+        done(path)
+
+
+def windows(
+    network: Inference,
+    config: ConfigDict,
+    videos: Iterable[Path],
+    names: Iterable[str],
+    skipped: dict[Path, str],
+    done: Done = ignore,
+) -> dict[Path, Outputs]:
+    """Returns `times` (W, 2), seconds, and the outputs `names` (W, ...) of each video's windows.
+
+    Without the videos that do not decode, which are added to `skipped`.
+    """
+    modalities, cutter = modalities_of(config, network.class_names), cutter_of(config)
+    rows: dict[Path, list[Outputs]] = {path: [] for path in videos}
+
+    def cut(path: Path) -> Iterator[tuple[Window, Any]]:
+        return cutter.of_file(path, modalities)
+
+    for path, window, outputs in infer(network, read(rows, cut, config), skipped, done):
+        rows[path].append({"times": window.times, **{name: outputs[name] for name in names}})
+    return {
+        path: {name: np.stack([row[name] for row in each]) for name in each[0]}
+        for path, each in rows.items()
+        if path not in skipped
+    }
 
 
 def modalities_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Modality]:
-    """Returns the modalities that a config's model reads, where its dataset is not at hand."""
+    """Returns the modalities that a config's model reads; its dataset is not read."""
     return loading.modalities(loading.without_videos(config.data, class_names), config.data)
+
+
+def cutter_of(config: ConfigDict) -> Cutter:
+    """Returns how a config cuts videos into windows."""
+    return Cutter.of(config.windows, loading.clip_settings(config.data))
