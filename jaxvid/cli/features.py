@@ -29,7 +29,8 @@ def run(command: Command, signals: Signals) -> int:
         raise UserError(f"--output={target} is a file: it must be a folder")
     found = video_files.find(command.arguments, config)
     check_found(found)
-    names = features.files_of(found.videos, target)
+    hint = ": name a folder above both"
+    names = video_files.outputs_of(found.videos, target, feature_files.SUFFIX, hint=hint)
     network, about = features.opened(config, command.workdir)
     feature_files.claim(target, about)
     number, parts = config_checks.part(config.data.part)

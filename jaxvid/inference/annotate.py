@@ -14,6 +14,7 @@ import numpy as np
 from jaxvid.data import video
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
+from jaxvid.inference import video_files
 from jaxvid.inference.timeline import Segment
 from jaxvid.runtime import files
 
@@ -22,21 +23,16 @@ CODEC = cv2.VideoWriter.fourcc(*"mp4v")
 
 
 def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
-    """Returns the path of each video's copy: `folder` / its path below the argument, .mp4.
+    """Returns the path of each video's copy, in a folder.
 
     Raises UserError for a path that exists or lies below a file, and for one of two videos.
     """
-    names: dict[Path, Path] = {}
-    taken: dict[Path, Path] = {}
-    for path, below in videos.items():
-        name = folder / below.with_name(f"{below.name.removesuffix('.mp4')}.mp4")
+    given = f"--annotate={folder}: "
+    names = video_files.outputs_of(videos, folder, ".mp4", given)
+    for name in names.values():
         if name.exists():
-            raise UserError(f"--annotate={folder}: {name} exists already; choose another folder")
+            raise UserError(f"{given}{name} exists already; choose another folder")
         files.check_parents(name, f"--annotate={folder}")
-        if name in taken:
-            raise UserError(f"--annotate={folder}: {taken[name]} and {path} would both be {name}")
-        taken[name] = path
-        names[path] = name
     return names
 
 

@@ -5,14 +5,13 @@ windows are cut: features of two models are never mixed.
 """
 
 import json
-import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -101,21 +100,12 @@ class Rows:
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
         """Writes an .npz file of all rows, (W, ...), and of `about`; closes."""
-
-        def save(temporary: Path) -> None:
-            with zipfile.ZipFile(temporary, "w") as archive:
-                for name, value in about.items():
-                    with _member(archive, name) as member:
-                        np.lib.format.write_array(member, np.asarray(value), allow_pickle=False)
-                for name, part in self._parts.items():
-                    with _member(archive, name) as member:
-                        shape = (self.count, *self._shapes[name])
-                        header = {"descr": _dtype(name).str, "fortran_order": False, "shape": shape}
-                        np.lib.format.write_array_header_1_0(member, header)
-                        part.seek(0)
-                        shutil.copyfileobj(part, member)
-
-        files.write(path, save)
+        arrays: dict[str, Any] = {}
+        for name, part in self._parts.items():
+            part.flush()
+            shape = (self.count, *self._shapes[name])
+            arrays[name] = np.memmap(part, _dtype(name), "r", shape=shape)
+        files.write_arrays(path, about | arrays)
         self.close()
 
     def close(self) -> None:
@@ -126,10 +116,6 @@ class Rows:
 
 def _dtype(name: str) -> np.dtype:
     return np.dtype("<f8" if name == "times" else "<f4")
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    return archive.open(f"{name}.npy", "w", force_zip64=True)
 
 
 def find(folder: Path) -> list[Path]:

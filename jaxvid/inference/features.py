@@ -13,7 +13,7 @@ from jaxvid.data.windows import Window
 from jaxvid.errors import UserError
 from jaxvid.experiment.batched import Inference
 from jaxvid.inference import video_files
-from jaxvid.inference.feature_files import SUFFIX, Rows, Source
+from jaxvid.inference.feature_files import Rows, Source
 from jaxvid.inference.video_files import Done
 from jaxvid.runtime import files
 from jaxvid.runtime.devices import compute_dtype
@@ -58,24 +58,6 @@ def opened(config: ConfigDict, folder: Path) -> tuple[Inference, dict[str, Any]]
         "fields": determined,
     }
     return network, about
-
-
-def files_of(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
-    """Returns the file of each video: its path below the argument, in `folder`.
-
-    Raises UserError where two videos would have the same.
-    """
-    names: dict[Path, Path] = {}
-    taken: dict[Path, Path] = {}
-    for path, below in videos.items():
-        name = folder / below.with_name(below.name + SUFFIX)
-        if name in taken:
-            raise UserError(
-                f"{taken[name]} and {path} would both be {name}: name a folder above both"
-            )
-        taken[name] = path
-        names[path] = name
-    return names
 
 
 def write(

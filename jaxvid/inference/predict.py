@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -89,13 +90,25 @@ def label(
     done: Done = video_files.ignore,
 ) -> Labels:
     """Returns the labels of videos by an opened model: `forward` of the clip that `cut` yields."""
-    skipped: dict[Path, str] = {}
-    rows = dict.fromkeys(videos, np.empty(0))
-    clips = video_files.read(rows, cut, config)
-    for path, _, outputs in video_files.infer(forward, clips, skipped, done):
-        rows[path] = outputs["probabilities"]
-    there = [path for path in rows if path not in skipped]
-    return Labels(class_names, there, np.array([rows[path] for path in there]), skipped)
+    rows, skipped = video_files.collect(forward, cut, config, videos, done)
+    shares = np.array([outputs["probabilities"] for [(_, outputs)] in rows.values()])
+    return Labels(class_names, list(rows), shares, skipped)
+
+
+def clips(
+    config: ConfigDict,
+    class_names: tuple[str, ...],
+    videos: Iterable[Path],
+    done: Done = video_files.ignore,
+) -> tuple[dict[Path, Any], dict[Path, str]]:
+    """Returns the clip of each video that an evaluation reads, and the reasons for those skipped.
+
+    A clip is (T, H, W, C), or (V, T, H, W, C) under a config of V > 1 views.
+    """
+    cut = clip_of(config, class_names)
+    rows, skipped = video_files.collect(lambda clips: iter(clips), cut, config, videos, done)
+    found = {path: views for path, [(_, views)] in rows.items()}
+    return jax.tree.map(lambda x: x[0] if len(x) == 1 else x, found), skipped
 
 
 def clip_of(config: ConfigDict, class_names: tuple[str, ...]) -> Cut[None]:

@@ -14,7 +14,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from jaxvid.errors import UserError
 from jaxvid.inference import feature_files, features, video_files
-from jaxvid.inference.video_files import Done
 
 KS = (1, 5, 10)
 ROUNDING = 1e-6  # the cosine of two equal vectors in float32 may be less than 1 by this
@@ -71,11 +70,7 @@ class Index:
 
 
 def query_vectors(
-    config: ConfigDict,
-    workdir: Path,
-    videos: Iterable[Path],
-    folder: Path,
-    done: Done = video_files.ignore,
+    config: ConfigDict, workdir: Path, videos: Iterable[Path], folder: Path
 ) -> tuple[dict[Path, np.ndarray], dict[Path, str]]:
     """Returns the vectors of videos, and the reasons for those skipped.
 
@@ -92,8 +87,7 @@ def query_vectors(
             f"the features in {folder} are of another model or other settings than those of "
             f"{workdir}: write them again with --mode=features, to another folder"
         )
-    skipped: dict[Path, str] = {}
-    found = video_files.windows(network, config, videos, ("embedding",), skipped, done)
+    found, skipped = video_files.windows(network, config, ("embedding",), videos)
     return {path: vector(arrays["embedding"]) for path, arrays in found.items()}, skipped
 
 

@@ -105,7 +105,6 @@ def predict(
     if config.model.system == "sift":
         raise UserError("--timeline labels windows with a network; the system sift has none")
     network = Inference(config, folder, wanted=("probabilities",))
-    skipped: dict[Path, str] = {}
-    found = video_files.windows(network, config, videos, ("probabilities",), skipped, done)
+    found, skipped = video_files.windows(network, config, ("probabilities",), videos, done)
     spans = {path: Spans(**arrays) for path, arrays in found.items()}
     return Timelines(network.class_names, spans, skipped)

@@ -4,7 +4,7 @@ A video is a file, a folder of frames or a file of joints. One that cannot be re
 reason, and the others are processed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,6 +71,21 @@ def find(paths: Iterable[str], config: ConfigDict) -> Found:
     if not videos and not invalid:
         raise UserError("no video is named: name files or folders of them")
     return Found(videos, invalid)
+
+
+def outputs_of(
+    videos: dict[Path, Path], folder: Path, suffix: str, given: str = "", hint: str = ""
+) -> dict[Path, Path]:
+    """Returns the output file of each of the videos that `find` found, by its path below `folder`.
+
+    Raises UserError, from `given` to `hint`, where two videos would have the same.
+    """
+    videos_of: dict[Path, Path] = {}
+    for path, below in videos.items():
+        name = folder / below.with_name(below.name.removesuffix(suffix) + suffix)
+        if (other := videos_of.setdefault(name, path)) != path:
+            raise UserError(f"{given}{other} and {path} would both be {name}{hint}")
+    return {path: name for name, path in videos_of.items()}
 
 
 def _joints_suffix(config: ConfigDict) -> str:
@@ -143,31 +158,47 @@ def infer(
         done(path)
 
 
+def collect(
+    forward: Forward,
+    cut: Cut[Place],
+    config: ConfigDict,
+    videos: Iterable[Path],
+    done: Done = ignore,
+) -> tuple[dict[Path, list[tuple[Place, Outputs]]], dict[Path, str]]:
+    """Returns the (place, outputs) of each video's clips, and the reasons for those skipped."""
+    rows: dict[Path, list[tuple[Place, Outputs]]] = {path: [] for path in videos}
+    skipped: dict[Path, str] = {}
+    for path, place, outputs in infer(forward, read(rows, cut, config), skipped, done):
+        rows[path].append((place, outputs))
+    return {path: each for path, each in rows.items() if path not in skipped}, skipped
+
+
 def windows(
     network: Inference,
     config: ConfigDict,
+    names: Sequence[str],
     videos: Iterable[Path],
-    names: Iterable[str],
-    skipped: dict[Path, str],
     done: Done = ignore,
-) -> dict[Path, Outputs]:
+) -> tuple[dict[Path, Outputs], dict[Path, str]]:
     """Returns `times` (W, 2), seconds, and the outputs `names` (W, ...) of each video's windows.
 
-    Without the videos that do not decode, which are added to `skipped`.
+    And the reasons for the videos skipped.
     """
     modalities, cutter = modalities_of(config, network.class_names), cutter_of(config)
-    rows: dict[Path, list[Outputs]] = {path: [] for path in videos}
+
+    def forward(clips: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Outputs]]:
+        for key, outputs in network(clips):
+            yield key, {name: outputs[name] for name in outputs if name in names}
 
     def cut(path: Path) -> Iterator[tuple[Window, Any]]:
         return cutter.of_file(path, modalities)
 
-    for path, window, outputs in infer(network, read(rows, cut, config), skipped, done):
-        rows[path].append({"times": window.times, **{name: outputs[name] for name in names}})
-    return {
-        path: {name: np.stack([row[name] for row in each]) for name in each[0]}
-        for path, each in rows.items()
-        if path not in skipped
-    }
+    rows, skipped = collect(forward, cut, config, videos, done)
+    found = {}
+    for path, each in rows.items():
+        arrays = {name: np.stack([outputs[name] for _, outputs in each]) for name in names}
+        found[path] = {"times": np.stack([window.times for window, _ in each]), **arrays}
+    return found, skipped
 
 
 def modalities_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Modality]:
