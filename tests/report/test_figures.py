@@ -56,7 +56,8 @@ def test_figures_of_any_classes_are_drawn_without_a_warning(number, tmp_path):
         warnings.simplefilter("error")
         classes.confusion_matrix(labels, predicted, names, tmp_path / "matrix.png", "a text")
         classes.per_class(probabilities, labels, names, tmp_path / "bars.png", "$ _ text")
-        assert curves.roc(probabilities, labels, names, tmp_path / "roc.png")
+        rocs = curves.class_rocs(probabilities, labels)
+        curves.roc(rocs, names, tmp_path / "roc.png")
         panels = [("_run", points, labels), ("$run$", points, labels)]
         tsne.draw(panels, names, tmp_path / "tsne.png")
         tsne.draw(panels, names, tmp_path / "chosen.png", "", [0, 1])
