@@ -70,10 +70,9 @@ class Model:
     def predict(self, videos: Videos, top: int = ..., progress: bool = ...) -> list[Labels]: ...
     def predict(self, videos: Video | Videos, top: int = 5, progress: bool = False) -> Any:
         """Returns a video's `top` pairs (label, probability), the most probable first."""
-        cut = predict.clip_of(self.config, self.class_names)
 
         def labels(paths: list[Path], done: Done) -> Results:
-            found = predict.label(self._labeller, cut, self.config, self.class_names, paths, done)
+            found = predict.label(self._labeller, paths, done)
             return dict(found.top(top)), found.skipped
 
         return _each(videos, labels, progress)
@@ -84,15 +83,15 @@ class Model:
     def features(self, videos: Videos, progress: bool = ...) -> list[Features]: ...
     def features(self, videos: Video | Videos, progress: bool = False) -> Any:
         """Returns times (W,2) in seconds, embedding (W,E), sequence (W,τ,D), logits (W,N)."""
-        compute = partial(video_files.windows, self._extractor, self.config, features.OUTPUTS)
-        return _each(videos, compute, progress)
+        windows = partial(video_files.windows, self._extractor, features.OUTPUTS)
+        return _each(videos, windows, progress)
 
     def preprocess(self, videos: Video | Videos, progress: bool = False) -> Any:
         """Returns the clip (T,H,W,C) uint8 that an evaluation reads, or (V,T,H,W,C) of V > 1 views.
 
         Joints are (T,M,V,3) float32; several modalities are a dict by name.
         """
-        return _each(videos, partial(predict.clips, self.config, self.class_names), progress)
+        return _each(videos, partial(predict.clips, self._labeller), progress)
 
     @cached_property
     def _extractor(self) -> Inference:

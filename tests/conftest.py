@@ -121,7 +121,7 @@ def tiny_file(tiny: ConfigDict, tmp_path: Path) -> Path:
     file = tmp_path / "tiny.py"
     file.write_text(
         "from pathlib import Path\n"
-        "from jaxvid import config_files\n"
+        "from jaxvid.config import files as config_files\n"
         "def get_config(argument=''):\n"
         "    return config_files.read(Path(__file__).with_suffix('.json'))\n"
     )

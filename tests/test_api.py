@@ -115,13 +115,9 @@ def test_other_arrays_are_refused(model, clips, error, message):
         model(clips)
 
 
-def test_joints_are_floats(tiny, saved, tmp_path):
-    from conftest import MODALITIES
-
-    tiny.data.modality = "skeleton"
-    tiny.update_from_flattened_dict(MODALITIES["skeleton"])
-    saved(experiments.open_experiment(tiny), tmp_path)
-    model = jaxvid.load(tmp_path)
+@pytest.mark.parametrize("each_stream", ["skeleton"], indirect=True)
+def test_joints_are_floats(workdir):
+    model = jaxvid.load(workdir)
     [shape] = model._network.clip_shapes.values()
     assert model(np.ones(shape, np.float32)).logits.shape == (1, 2)
     with pytest.raises(TypeError, match="skeleton clips must be floats, not uint8"):

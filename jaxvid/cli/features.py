@@ -6,8 +6,8 @@ from jaxvid.cli.command import Command, check_trained, part_of
 from jaxvid.cli.printing import bar, check_found, warn_skipped
 from jaxvid.config import checks as config_checks
 from jaxvid.errors import UserError
-from jaxvid.inference import feature_files, features, video_files
-from jaxvid.inference.feature_files import Source
+from jaxvid.inference import features, video_files
+from jaxvid.inference.feature_files import SUFFIX, claim, is_whole, source_of
 from jaxvid.runtime.signals import Signals
 
 
@@ -19,7 +19,6 @@ def run(command: Command, signals: Signals) -> int:
     """
     check_trained(command)
     config, output = part_of(command), command.options["output"]
-    features.check_system(config)
     if config.eval.shuffle_frames:
         raise UserError("config.eval.shuffle_frames=true: --mode=features keeps frames in order")
     if not output:
@@ -30,9 +29,9 @@ def run(command: Command, signals: Signals) -> int:
     found = video_files.find(command.arguments, config)
     check_found(found)
     hint = ": name a folder above both"
-    names = video_files.outputs_of(found.videos, target, feature_files.SUFFIX, hint=hint)
+    names = video_files.outputs_of(found.videos, target, SUFFIX, hint=hint)
     network, about = features.opened(config, command.workdir)
-    feature_files.claim(target, about)
+    claim(target, about)
     number, parts = config_checks.part(config.data.part)
     videos = list(found.videos)[number - 1 :: parts]
     if not videos:
@@ -46,11 +45,11 @@ def run(command: Command, signals: Signals) -> int:
     todo = {
         path: names[path]
         for path in videos
-        if not feature_files.is_whole(names[path], Source.of(path, modalities), about["made_by"])
+        if not is_whole(names[path], source_of(path, modalities), about["made_by"])
     }
     there = len(videos) - len(todo)
     with bar("features", len(videos), there) as done:
-        failed = features.write(config, network, about, todo, done)
+        failed = features.write(network, about, todo, done)
     new = len(todo) - len(failed)
     warn_skipped(found.invalid | failed, new + there)
     print(f"features of {new} videos are new in {target}, of {there} were there")

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from ml_collections import ConfigDict
 from rich.live import Live
@@ -124,10 +123,12 @@ def _label_stream(config: ConfigDict, workdir: Path, name: str, output: str, top
     """Shows the labels of each window until the stream ends or Ctrl-C; writes a row per window."""
     with ExitStack() as stack:
         windows = stack.enter_context(live.labelled(config, workdir, name, top))
-        rows = (
-            csv.writer(stack.enter_context(_new(output)), lineterminator="\n") if output else None
-        )
-        if rows:
+        rows = None
+        if output:
+            Path(output).parent.mkdir(parents=True, exist_ok=True)
+            # Not written aside and renamed: other programs may read it while it grows.
+            new = Path(output).open("x", newline="", encoding="utf-8", buffering=1)  # noqa: SIM115
+            rows = csv.writer(stack.enter_context(new), lineterminator="\n")
             rows.writerow(timeline.COLUMNS)
         show = stack.enter_context(_shown(name))
         try:
@@ -140,14 +141,6 @@ def _label_stream(config: ConfigDict, workdir: Path, name: str, output: str, top
             pass
     if output:
         print(f"the labels are in {output}")
-
-
-@contextmanager
-def _new(output: str) -> Iterator[TextIO]:
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
-    # Not written aside and renamed: other programs may read it while it grows.
-    with Path(output).open("x", newline="", encoding="utf-8", buffering=1) as opened:
-        yield opened
 
 
 @contextmanager

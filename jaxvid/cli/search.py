@@ -9,7 +9,7 @@ from rich.text import Text
 from jaxvid.cli.command import Command, check_trained
 from jaxvid.cli.printing import check_found, console, table, warn_skipped
 from jaxvid.errors import UserError
-from jaxvid.inference import features, video_files
+from jaxvid.inference import video_files
 from jaxvid.inference.retrieval import Index, query_vectors
 from jaxvid.runtime import files
 from jaxvid.runtime.signals import Signals
@@ -41,7 +41,6 @@ def run(command: Command, signals: Signals) -> int:
     if not command.arguments:
         _write(options["output"], GROUP_COLUMNS, _duplicates(index, similarity))
         return 0
-    features.check_system(config)
     found = video_files.find(command.arguments, config)
     check_found(found)
     vectors, failed = query_vectors(config, command.workdir, found.videos, Path(folder))

@@ -6,6 +6,7 @@ screen are repeated. A side of an odd length gets one more black line, which MPE
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -70,7 +71,10 @@ def _write(path: Path, file: Path, segments: Sequence[Segment], copy: Path) -> N
     finally:
         if writer is not None:
             writer.release()
-    if _frames(file) != written:  # on a full disk the writer raises nothing
+    facts = video.Facts()
+    with suppress(VideoError):
+        next(video.decode(file, facts))
+    if facts.stated != written:  # on a full disk the writer raises nothing
         raise OSError(f"{copy} could not be written whole: is the disk full?")
 
 
@@ -85,16 +89,6 @@ def _schedule(facts: video.Facts) -> tuple[float, np.ndarray | None]:
     return rate, np.ceil(ends * rate - 1e-6).astype(int)
 
 
-def _frames(file: Path) -> int:
-    """Returns the number of frames that a video states, 0 where it cannot be opened."""
-    facts = video.Facts()
-    try:
-        next(video.decode(file, facts))
-    except VideoError:
-        return 0
-    return facts.stated
-
-
 def drawn(frame: np.ndarray, text: str) -> np.ndarray:
     """Returns a frame (H, W, 3) uint8 with white text on a black band in its upper left corner.
 
@@ -105,9 +99,8 @@ def drawn(frame: np.ndarray, text: str) -> np.ndarray:
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, max(0.3, height / 480)
     thickness = max(1, round(scale * 1.5))
     (wide, high), below = cv2.getTextSize(shown, font, scale, thickness)
-    if wide > width - 8:  # a narrow frame gets smaller letters
-        scale *= (width - 8) / wide
-        thickness = 1
+    if wide > width - 8:  # smaller letters
+        scale, thickness = scale * (width - 8) / wide, 1
         (wide, high), below = cv2.getTextSize(shown, font, scale, thickness)
     copy = frame.copy()
     cv2.rectangle(copy, (0, 0), (wide + 8, high + below + 8), (0, 0, 0), cv2.FILLED)

@@ -9,7 +9,6 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +29,10 @@ DAMAGED = (
 )
 
 
-@dataclass(frozen=True)
-class Source:
-    """A video and its state, which changes where the video does."""
-
-    path: Path
-    state: str
-
-    @classmethod
-    def of(cls, path: Path, modalities: Sequence[Modality]) -> "Source":
-        """Returns a video as it is now: all files of it that `modalities` read."""
-        states = [shards.source(path.name, path, modality).state for modality in modalities]
-        return cls(path.absolute(), files.fingerprint(states))
+def source_of(path: Path, modalities: Sequence[Modality]) -> dict[str, str]:
+    """Returns a video's path and its state, which changes where a file of it does."""
+    states = [shards.source(path.name, path, modality).state for modality in modalities]
+    return {"video": str(path.absolute()), "video_state": files.fingerprint(states)}
 
 
 def claim(folder: Path, about: dict[str, Any]) -> None:
@@ -62,7 +53,7 @@ def claim(folder: Path, about: dict[str, Any]) -> None:
         files.write_json(path, about)
 
 
-def is_whole(path: Path, source: Source, made_by: str) -> bool:
+def is_whole(path: Path, source: dict[str, str], made_by: str) -> bool:
     """Returns whether a file holds all features of a video as it is now, from the same model.
 
     Raises UserError where it holds those of a video elsewhere, from the same model.
@@ -74,19 +65,19 @@ def is_whole(path: Path, source: Source, made_by: str) -> bool:
             video, state = str(there["video"]), str(there["video_state"])
     except DAMAGED:
         return False
-    if Path(video).resolve() != source.path.resolve():
+    if Path(video).resolve() != Path(source["video"]).resolve():
         raise UserError(
             f"{path} holds the features of {video}, and would be overwritten with those of "
-            f"{source.path}: choose another --output, or delete the file"
+            f"{source['video']}: choose another --output, or delete the file"
         )
-    return state == source.state
+    return state == source["video_state"]
 
 
 class Rows:
     """The features of one video, on disk while they are computed: they may exceed the memory."""
 
     def __init__(self, folder: Path):
-        self.count = 0
+        self._count = 0
         self._parts = {name: tempfile.TemporaryFile(dir=folder) for name in ROWS}  # noqa: SIM115
         self._shapes: dict[str, tuple[int, ...]] = {}
 
@@ -96,16 +87,16 @@ class Rows:
             array = np.ascontiguousarray(row[name], _dtype(name))
             self._shapes[name] = array.shape
             part.write(array.tobytes())
-        self.count += 1
+        self._count += 1
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
         """Writes an .npz file of all rows, (W, ...), and of `about`; closes."""
-        arrays: dict[str, Any] = {}
+        arrays = dict(about)
         for name, part in self._parts.items():
             part.flush()
-            shape = (self.count, *self._shapes[name])
+            shape = (self._count, *self._shapes[name])
             arrays[name] = np.memmap(part, _dtype(name), "r", shape=shape)
-        files.write_arrays(path, about | arrays)
+        files.write_arrays(path, arrays)
         self.close()
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from jaxvid.data.windows import Window
 from jaxvid.errors import UserError
 from jaxvid.experiment.batched import Inference
 from jaxvid.inference import video_files
-from jaxvid.inference.feature_files import Rows, Source
+from jaxvid.inference.feature_files import Rows, source_of
 from jaxvid.inference.video_files import Done
 from jaxvid.runtime import files
 from jaxvid.runtime.devices import compute_dtype
@@ -22,26 +22,18 @@ from jaxvid.workdir import checkpoints
 OUTPUTS = ("embedding", "sequence", "logits")
 # The fields that features depend on, beside the checkpoint: these sections without those names.
 DETERMINED_BY = ("model.", "data.", "windows.")
-FREE = (
-    *("root", "cache", "workers", "threads", "prefetch", "part", "check_only"),
-    *("split", "classes"),
-)
+FREE = ("root", "cache", "workers", "threads", "prefetch", "part", "check_only", "split", "classes")
 # Under the names that fields had first: features that are written stay valid.
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
-
-
-def check_system(config: ConfigDict) -> None:
-    """Raises UserError for a system that has no features."""
-    if config.model.system == "sift":
-        raise UserError("--mode=features reads a network's activations; the system sift has none")
 
 
 def opened(config: ConfigDict, folder: Path) -> tuple[Inference, dict[str, Any]]:
     """Returns a workdir's network and the features.json of what it computes under a config.
 
-    Raises UserError for a workdir without a network of this config.
+    Raises UserError for a system or a workdir without a network.
     """
-    check_system(config)
+    if config.model.system == "sift":
+        raise UserError("--mode=features reads a network's activations; the system sift has none")
     network = Inference(config, folder, wanted=OUTPUTS)
     determined = {
         FIRST_NAMES.get(field, field): value
@@ -61,7 +53,6 @@ def opened(config: ConfigDict, folder: Path) -> tuple[Inference, dict[str, Any]]
 
 
 def write(
-    config: ConfigDict,
     network: Inference,
     about: dict[str, Any],
     names: dict[Path, Path],
@@ -71,40 +62,30 @@ def write(
 
     `network`, `about`: what `opened` returns.
     """
-    modalities = video_files.modalities_of(config, network.class_names)
-    cutter = video_files.cutter_of(config)
-    sources: dict[Path, Source] = {}
+    modalities = video_files.modalities_of(network.config, network.class_names)
+    cutter = video_files.cutter_of(network.config)
+    sources: dict[Path, dict[str, Any]] = {}
     rows: dict[Path, Rows] = {}
-    rates: dict[Path, float] = {}
     skipped: dict[Path, str] = {}
 
     def cut(path: Path) -> Iterator[tuple[Window, Any]]:
         # Before it is read: a video that changes meanwhile is read again the next time.
-        sources[path] = Source.of(path, modalities)
+        sources[path] = {"made_by": about["made_by"], **source_of(path, modalities)}
         yield from cutter.of_file(path, modalities)
 
     def save(path: Path) -> None:
         if path not in skipped:
-            source, fps = sources.pop(path), rates.pop(path)
-            made = {
-                "made_by": about["made_by"],
-                "video": str(source.path),
-                "video_state": source.state,
-                "fps": fps,
-                "clip_fps": cutter.rate(fps),
-                "step": about["step"],
-                "class_names": np.array(about["class_names"]),
-            }
-            rows.pop(path).save(names[path], made)
+            made = {"step": about["step"], "class_names": np.array(about["class_names"])}
+            rows.pop(path).save(names[path], sources.pop(path) | made)
         elif path in rows:
             rows.pop(path).close()
         done(path)
 
-    clips = video_files.read(names, cut, config)
+    clips = video_files.read(names, cut, network.config)
     for path, window, outputs in video_files.infer(network, clips, skipped, save):
         if path not in rows:
             names[path].parent.mkdir(parents=True, exist_ok=True)
             rows[path] = Rows(names[path].parent)
-        rates[path] = window.fps
+            sources[path] |= {"fps": window.fps, "clip_fps": cutter.rate(window.fps)}
         rows[path].append({"times": window.times, **outputs})
     return skipped

@@ -34,14 +34,12 @@ def labelled(
     process_pool.set_up_opencv()
     with Camera(name) as camera:
         network = Inference(config, folder, wanted=("probabilities",))
-        yield _windows(camera, config, network, top)
+        yield _windows(camera, network, top)
 
 
-def _windows(
-    camera: Camera, config: ConfigDict, network: Inference, top: int
-) -> Iterator[tuple[Window, Labels]]:
-    modalities = video_files.modalities_of(config, network.class_names)
-    cutter = video_files.cutter_of(config)
+def _windows(camera: Camera, network: Inference, top: int) -> Iterator[tuple[Window, Labels]]:
+    modalities = video_files.modalities_of(network.config, network.class_names)
+    cutter = video_files.cutter_of(network.config)
     _, stride = cutter.frames(camera.fps)
     for window, clip in cutter.cut(camera.frames(modalities), modalities, camera.fps):
         if camera.waits or camera.behind <= stride / cutter.rate(camera.fps):

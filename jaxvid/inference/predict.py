@@ -74,39 +74,40 @@ def predict(
     The clips and the computation are those of an evaluation under this config. Raises UserError
     for a workdir without a model of it.
     """
+    if config.model.system != "sift":
+        return label(Inference(config, folder, wanted=("probabilities",)), videos, done)
     names = workdirs.class_names(folder)
-    if config.model.system == "sift":
-        return label(*_sift(config, folder, names), config, names, videos, done)
-    network = Inference(config, folder, wanted=("probabilities",))
-    return label(network, clip_of(config, names), config, names, videos, done)
+    return _labels(config, names, *_sift(config, folder, names), videos, done)
 
 
-def label(
-    forward: Forward,
-    cut: Cut[None],
+def label(network: Inference, videos: Iterable[Path], done: Done = video_files.ignore) -> Labels:
+    """Returns the labels of videos by an opened network."""
+    cut = clip_of(network.config, network.class_names)
+    return _labels(network.config, network.class_names, network, cut, videos, done)
+
+
+def _labels(
     config: ConfigDict,
     class_names: tuple[str, ...],
+    forward: Forward,
+    cut: Cut[None],
     videos: Iterable[Path],
-    done: Done = video_files.ignore,
+    done: Done,
 ) -> Labels:
-    """Returns the labels of videos by an opened model: `forward` of the clip that `cut` yields."""
     rows, skipped = video_files.collect(forward, cut, config, videos, done)
     shares = np.array([outputs["probabilities"] for [(_, outputs)] in rows.values()])
     return Labels(class_names, list(rows), shares, skipped)
 
 
 def clips(
-    config: ConfigDict,
-    class_names: tuple[str, ...],
-    videos: Iterable[Path],
-    done: Done = video_files.ignore,
+    network: Inference, videos: Iterable[Path], done: Done = video_files.ignore
 ) -> tuple[dict[Path, Any], dict[Path, str]]:
     """Returns the clip of each video that an evaluation reads, and the reasons for those skipped.
 
     A clip is (T, H, W, C), or (V, T, H, W, C) under a config of V > 1 views.
     """
-    cut = clip_of(config, class_names)
-    rows, skipped = video_files.collect(lambda clips: iter(clips), cut, config, videos, done)
+    cut = clip_of(network.config, network.class_names)
+    rows, skipped = video_files.collect(lambda c: iter(c), cut, network.config, videos, done)
     found = {path: views for path, [(_, views)] in rows.items()}
     return jax.tree.map(lambda x: x[0] if len(x) == 1 else x, found), skipped
 

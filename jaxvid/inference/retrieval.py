@@ -87,7 +87,7 @@ def query_vectors(
             f"the features in {folder} are of another model or other settings than those of "
             f"{workdir}: write them again with --mode=features, to another folder"
         )
-    found, skipped = video_files.windows(network, config, ("embedding",), videos)
+    found, skipped = video_files.windows(network, ("embedding",), videos)
     return {path: vector(arrays["embedding"]) for path, arrays in found.items()}, skipped
 
 

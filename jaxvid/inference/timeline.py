@@ -105,6 +105,6 @@ def predict(
     if config.model.system == "sift":
         raise UserError("--timeline labels windows with a network; the system sift has none")
     network = Inference(config, folder, wanted=("probabilities",))
-    found, skipped = video_files.windows(network, config, ("probabilities",), videos, done)
+    found, skipped = video_files.windows(network, ("probabilities",), videos, done)
     spans = {path: Spans(**arrays) for path, arrays in found.items()}
     return Timelines(network.class_names, spans, skipped)

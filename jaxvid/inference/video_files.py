@@ -6,6 +6,7 @@ reason, and the others are processed.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from jaxvid.data.datasets import layout
 from jaxvid.data.modalities import Modality
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import IMAGE_SUFFIXES, VideoError
-from jaxvid.data.windows import Cutter, Window
+from jaxvid.data.windows import Cutter
 from jaxvid.errors import UserError
 from jaxvid.experiment.batched import Inference
 from jaxvid.runtime import process_pool, read_ahead
@@ -53,7 +54,7 @@ def find(paths: Iterable[str], config: ConfigDict) -> Found:
     invalid: dict[Path, str] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            inside = list(_joints(path, suffix) if suffix else _videos(path))
+            inside = list(_inside(path, suffix))
             if not inside:
                 kinds = suffix or f"{', '.join(layout.VIDEO_SUFFIXES)} or holds frames"
                 invalid[path] = f"it holds no video: nothing there ends in {kinds}"
@@ -95,17 +96,15 @@ def _joints_suffix(config: ConfigDict) -> str:
     return FORMATS[config.data.dataset].clip_suffix
 
 
-def _joints(folder: Path, suffix: str) -> Iterator[Path]:
+def _inside(folder: Path, suffix: str) -> Iterator[Path]:
     for at, names in layout.walk(folder):
-        yield from (at / name for name in names if name.lower().endswith(suffix))
-
-
-def _videos(folder: Path) -> Iterator[Path]:
-    for at, names in layout.walk(folder):
-        files = [at / name for name in names if layout.is_video(name)]
-        if not files and any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names):
+        chosen = [
+            n for n in names if (n.lower().endswith(suffix) if suffix else layout.is_video(n))
+        ]
+        images = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
+        if images and not chosen and not suffix:
             yield at
-        yield from files
+        yield from (at / name for name in chosen)
 
 
 @dataclass(frozen=True)
@@ -174,26 +173,21 @@ def collect(
 
 
 def windows(
-    network: Inference,
-    config: ConfigDict,
-    names: Sequence[str],
-    videos: Iterable[Path],
-    done: Done = ignore,
+    network: Inference, names: Sequence[str], videos: Iterable[Path], done: Done = ignore
 ) -> tuple[dict[Path, Outputs], dict[Path, str]]:
     """Returns `times` (W, 2), seconds, and the outputs `names` (W, ...) of each video's windows.
 
     And the reasons for the videos skipped.
     """
-    modalities, cutter = modalities_of(config, network.class_names), cutter_of(config)
+    modalities = modalities_of(network.config, network.class_names)
+    cutter = cutter_of(network.config)
 
     def forward(clips: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Outputs]]:
         for key, outputs in network(clips):
             yield key, {name: outputs[name] for name in outputs if name in names}
 
-    def cut(path: Path) -> Iterator[tuple[Window, Any]]:
-        return cutter.of_file(path, modalities)
-
-    rows, skipped = collect(forward, cut, config, videos, done)
+    cut = partial(cutter.of_file, modalities=modalities)
+    rows, skipped = collect(forward, cut, network.config, videos, done)
     found = {}
     for path, each in rows.items():
         arrays = {name: np.stack([outputs[name] for _, outputs in each]) for name in names}

@@ -36,9 +36,7 @@ def draw(rows: Sequence[tuple[Pictures, np.ndarray, str, str]], path: Path, text
             width = shown.total / steps * 0.92
             below.bar(edges, weights, width, align="edge", color=GOOD, alpha=0.7)
             below.axhline(1 / steps, color=GREY, linewidth=0.8, linestyle="--")
-            below.set_xlim(0, shown.total)
-            below.set_ylim(0, highest * 1.05)
-            below.set_ylabel("weight")
+            below.set(xlim=(0, shown.total), ylim=(0, highest * 1.05), ylabel="weight")
             below.tick_params(labelsize=7)
             if number == len(rows) - 1:
                 below.set_xlabel(f"frame of the clip (T = {shown.total}), {steps} feature steps")

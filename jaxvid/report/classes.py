@@ -49,8 +49,8 @@ def confusion_matrix(
             axes.set_xticks(range(number), shown, rotation=90, fontsize=size)
             axes.set_yticks(range(number), shown, fontsize=size)
             axes.tick_params(length=0)
-        axes.set_xlabel(f"predicted class{'' if shown else ', by number'}")
-        axes.set_ylabel(f"true class{'' if shown else ', by number'}")
+        by = "" if shown else ", by number"
+        axes.set(xlabel=f"predicted class{by}", ylabel=f"true class{by}")
         for spine in axes.spines.values():
             spine.set_visible(True)
             spine.set_color(FAINT)
@@ -75,9 +75,8 @@ def per_class(
     """Draws F1, precision and recall of each class, the best first, with its number of clips."""
     rows = metrics.per_class(probabilities, labels)
     order = sorted((k for k, row in enumerate(rows) if row["clips"]), key=lambda k: -rows[k]["f1"])
-    left_out = 0
-    if len(order) > NAMED:
-        left_out = len(order) - 2 * SHOWN
+    left_out = len(order) - 2 * SHOWN if len(order) > NAMED else 0
+    if left_out:
         order = order[:SHOWN] + order[-SHOWN:]
     number = len(order)
     height = 1.4 + (0.155 if number > COUNTED else 0.27) * number
@@ -94,9 +93,8 @@ def per_class(
         shown = [f"{drawn(class_names[k])}  n={rows[k]['clips']}" for k in order]
         axes.set_yticks(places, shown, fontsize=8.5 if number <= COUNTED else 6.5)
         axes.tick_params(axis="y", length=0)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(number - 0.4, -0.6)
-        axes.set_xlabel("F1 (bar), precision (line), recall (dot)")
+        label = "F1 (bar), precision (line), recall (dot)"
+        axes.set(xlim=(0, 1), ylim=(number - 0.4, -0.6), xlabel=label)
         axes.grid(True, axis="x")
         axes.spines["left"].set_color(GREY)
         which = f"; {left_out} in the middle are left out" if left_out else ""

@@ -14,6 +14,7 @@ from jaxvid.data import loading, sampling
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.experiment.experiment import Footage
+from jaxvid.report.figures import spaced
 from jaxvid.report.preview import PICTURES
 
 FRAMES = 16  # of a moving clip on the page, at most
@@ -49,7 +50,7 @@ def pictures(footage: Footage, clip_id: str, count: int = FRAMES) -> Pictures:
     """Returns up to `count` of the frames that an evaluation of one view reads, equally spaced."""
     video = footage.source[clip_id]
     times, chosen, seconds = _seen(video, footage.config)
-    places = np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))
+    places = spaced(len(chosen), count)
     modality, record = min(video, key=lambda each: SHOWN_FIRST.index(each[0].name))
     indices = np.minimum(times[chosen[places]], len(record.frames) - 1)
     frames = PICTURES[modality.name](record.read(modality, indices), footage.config)

@@ -50,8 +50,7 @@ def training_curves(runs: Mapping[str, Lines], path: Path, text: str = "") -> No
         for axes, (name, label) in zip(panels, AXES.items(), strict=True):
             for number, (run, lines) in enumerate(runs.items()):
                 _draw_run(axes, lines, name, COLOURS[number % len(COLOURS)], drawn(run))
-            axes.set_xlabel("epoch")
-            axes.set_ylabel(label)
+            axes.set(xlabel="epoch", ylabel=label)
             axes.grid(True)
             if name == "accuracy":
                 axes.set_ylim(0, 1.02)
@@ -109,10 +108,9 @@ def roc(rocs: Rocs, class_names: tuple[str, ...], path: Path, text: str = "") ->
             mean_label = f"mean of {len(rocs)} classes  {area:.4f}"
             axes.plot(GRID, mean, color=INK, linewidth=2.2, linestyle="--", label=mean_label)
             axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
-            axes.set_xlim(*((0, 0.1) if corner else (-0.01, 1)))
-            axes.set_ylim(*((0.5, 1.01) if corner else (0, 1.01)))
-            axes.set_xlabel("false positive rate")
-            axes.set_ylabel("true positive rate")
+            limits = ((0, 0.1), (0.5, 1.01)) if corner else ((-0.01, 1), (0, 1.01))
+            axes.set(xlim=limits[0], ylim=limits[1])
+            axes.set(xlabel="false positive rate", ylabel="true positive rate")
             axes.set_title("its corner" if corner else "one class versus the rest")
             axes.grid(True)
         which = "area" if len(rocs) <= len(worst) else "smallest areas"

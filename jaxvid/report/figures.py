@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
@@ -70,6 +71,11 @@ def drawn(name: str, longest: int = LONGEST) -> str:
     text = "".join(c if c in known else f"\\u{ord(c):04x}" for c in name)
     # A dollar sign begins a formula, and a legend omits labels that begin with an underscore.
     return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
+
+
+def spaced(total: int, count: int) -> np.ndarray:
+    """Returns up to `count` of the numbers 0 to `total` - 1, equally spaced, the ends included."""
+    return np.unique(np.linspace(0, total - 1, min(total, count)).round().astype(int))
 
 
 def colour(label: int, classes: int) -> Any:

@@ -10,6 +10,7 @@ from jaxvid.config.fields import default, flatten
 from jaxvid.evaluation import metrics
 from jaxvid.report import curves, tsne
 from jaxvid.report.classes import confused
+from jaxvid.report.figures import spaced
 from jaxvid.report.runs import Run
 
 TOP = 3  # classes of each clip that are shown with their scores
@@ -68,11 +69,10 @@ def _run(run: Run, first: Run) -> dict[str, Any]:
 
 
 def _top5(run: Run) -> float | None:
-    scored = run.scored
-    if len(scored.class_names) <= 5:
+    if len(run.scored.class_names) <= 5:
         return None
-    best = np.argpartition(-scored.probabilities, 4, axis=-1)[:, :5]
-    return float((best == scored.labels[:, None]).any(axis=-1).mean())
+    best = np.argpartition(-run.scored.probabilities, 4, axis=-1)[:, :5]
+    return float((best == run.scored.labels[:, None]).any(axis=-1).mean())
 
 
 def _curves(run: Run, name: str) -> list[dict[str, Any]]:
@@ -87,8 +87,7 @@ def _curves(run: Run, name: str) -> list[dict[str, Any]]:
 
 
 def _thinned(x: np.ndarray, y: np.ndarray, most: int = POINTS) -> list[list[float]]:
-    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(int))
-    points = np.stack([x[kept], y[kept]], axis=1)
+    points = np.stack([x, y], axis=1)[spaced(len(x), most)]
     return points[np.isfinite(points).all(axis=1)].round(5).tolist()
 
 
@@ -142,9 +141,7 @@ def _roc(run: Run) -> dict[str, Any] | None:
 def _config(run: Run) -> list[list[Any]]:
     """Returns each field's name, value, and whether it differs from the default."""
     usual = flatten(default())
-    return [
-        [name, json_text(value), value != usual.get(name)] for name, value in run.fields.items()
-    ]
+    return [[name, json_text(v), v != usual.get(name)] for name, v in run.fields.items()]
 
 
 def json_text(value: Any) -> str:

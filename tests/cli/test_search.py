@@ -82,6 +82,6 @@ def test_a_system_without_a_network_has_no_queries(tiny, saved, tmp_path, capsys
     config["model"]["system"] = "sift"
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     given = ["jaxvid", "--mode=search", f"--workdir={tmp_path / 'run'}", f"--features={tmp_path}"]
-    assert command.main([*given, "x.mp4"]) == 2
+    assert command.main([*given, str(tmp_path / "x.npz")]) == 2
     assert "the system sift has none" in capsys.readouterr().err
     assert command.main([*given, "--similarity=1"]) == 0

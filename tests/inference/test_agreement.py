@@ -46,7 +46,7 @@ def test_all_modes_agree(each_stream, saved, tmp_path):
 
     # Evaluation's view is the window in the middle.
     names = {video: tmp_path / "features" / f"{video.name}.npz" for video in videos}
-    assert features.write(config, *features.opened(config, workdir), names) == {}
+    assert features.write(*features.opened(config, workdir), names) == {}
     spans = timeline.predict(config, workdir, videos[:1]).spans
     for i, (clip, video) in enumerate(zip(clips, videos, strict=True)):
         written = np.load(names[video])

@@ -8,15 +8,15 @@ from jaxvid.inference import feature_files
 def test_features_of_another_folder_are_not_overwritten(tmp_path):
     there = tmp_path / "out" / "1.avi.npz"
     there.parent.mkdir()
-    source = feature_files.Source(tmp_path / "la" / "1.avi", "state")
+    source = {"video": str(tmp_path / "la" / "1.avi"), "video_state": "state"}
     assert not feature_files.is_whole(there, source, "model")
-    np.savez(there, made_by="model", video=str(source.path), video_state="state")
+    np.savez(there, made_by="model", **source)
     assert feature_files.is_whole(there, source, "model")
     (tmp_path / "link").symlink_to(tmp_path / "la")  # another name of the same video
-    linked = feature_files.Source(tmp_path / "link" / "1.avi", "state")
+    linked = source | {"video": str(tmp_path / "link" / "1.avi")}
     (tmp_path / "la").mkdir()
     assert feature_files.is_whole(there, linked, "model")
-    other = feature_files.Source(tmp_path / "lb" / "1.avi", "state")
+    other = source | {"video": str(tmp_path / "lb" / "1.avi")}
     with pytest.raises(UserError, match=r"of .*/la/1\.avi, .* of .*/lb/1\.avi: choose another"):
         feature_files.is_whole(there, other, "model")
     assert not feature_files.is_whole(there, other, "another model")
