@@ -28,8 +28,7 @@ def run(command: Command, signals: Signals) -> int:
         raise UserError(f"--output={target} is a file: it must be a folder")
     found = video_files.find(command.arguments, config)
     check_found(found)
-    hint = ": name a folder above both"
-    names = video_files.outputs_of(found.videos, target, SUFFIX, hint=hint)
+    names = video_files.outputs_of(found.videos, target, SUFFIX)
     network, about = features.opened(config, command.workdir)
     claim(target, about)
     number, parts = config_checks.part(config.data.part)

@@ -27,7 +27,6 @@ FORMATS = (".csv", ".json")
 LIVE_FORMATS = (".csv",)
 KEPT = 8  # windows of a stream that stay on the screen
 COLUMNS = ("from", "to", "label", "probability")
-NUMBERS = ("from", "to", "probability")
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ def run(command: Command, signals: Signals) -> int:
 
 
 def _show_labels(labels: Labels, top: int) -> None:
-    shown = table(("video", "label", "probability"), NUMBERS)
+    shown = table(("video", "label", "probability"))
     for video, best in labels.top(top):
         shown.add_row(Text(str(video)), *_lines(best), end_section=top > 1)
     console().print(shown)
@@ -91,7 +90,7 @@ def _lines(best: Iterable[tuple[str, float]]) -> tuple[Text, str]:
 
 
 def _show_timelines(timelines: Timelines) -> None:
-    shown = table(("video", *COLUMNS), NUMBERS)
+    shown = table(("video", *COLUMNS))
     for video, segments in timelines.segments():
         for i, each in enumerate(segments):
             shown.add_row(
@@ -161,7 +160,7 @@ def _shown(name: str) -> Iterator[Callable[[Window, live.Labels], None]]:
 
         def draw(window: Window, labels: live.Labels) -> None:
             last.append((window, labels))
-            shown = table(COLUMNS, NUMBERS, Text(f"{name}, Ctrl-C ends it"))
+            shown = table(COLUMNS, Text(f"{name}, Ctrl-C ends it"))
             for at, best in last:
                 # All labels of the newest window, one of those before.
                 best = best if at is window else best[:1]

@@ -13,6 +13,8 @@ from jaxvid.errors import UserError
 from jaxvid.inference.video_files import Done, Found
 from jaxvid.runtime import progress
 
+NUMBERS = ("from", "to", "probability")  # columns that are aligned to the right
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,14 +23,11 @@ def console() -> Console:
     return Console() if Console().is_terminal else Console(width=10_000)
 
 
-def table(columns: Sequence[str], right: Sequence[str] = (), title: Text | None = None) -> Table:
-    """Returns an empty table; the columns `right` are aligned to the right."""
+def table(columns: Sequence[str], title: Text | None = None) -> Table:
+    """Returns an empty table."""
     made = Table(title=title)
     for column in columns:
-        if column in right:
-            made.add_column(column, justify="right")
-        else:
-            made.add_column(column, overflow="fold")
+        made.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
     return made
 
 

@@ -28,11 +28,10 @@ def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
 
     Raises UserError for a path that exists or lies below a file, and for one of two videos.
     """
-    given = f"--annotate={folder}: "
-    names = video_files.outputs_of(videos, folder, ".mp4", given)
+    names = video_files.outputs_of(videos, folder, ".mp4")
     for name in names.values():
         if name.exists():
-            raise UserError(f"{given}{name} exists already; choose another folder")
+            raise UserError(f"--annotate={folder}: {name} exists already; choose another folder")
         files.check_parents(name, f"--annotate={folder}")
     return names
 

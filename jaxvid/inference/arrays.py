@@ -26,11 +26,9 @@ def compiled(network: Network) -> Callable[[Any, Any], Outputs]:
 
 
 def batch_of(network: Network, clips: Any) -> Any:
-    """Returns clips, or one clip, as a batch of what a network reads.
+    """Returns clips (B,T,H,W,C), or one clip (T,H,W,C), as a batch of what a network reads.
 
-    Images are uint8, or floats in [-1, 1], (B,T,H,W,C) or (T,H,W,C); joints are floats, (B,T,M,V,3)
-    or (T,M,V,3); several modalities are a dict by name. Raises TypeError for another type,
-    ValueError for another shape.
+    Joints are (B,T,M,V,3). Raises TypeError for another type, ValueError for another shape.
     """
     shapes = network.clip_shapes
     given = clips if isinstance(clips, Mapping) else {next(iter(shapes)): clips}

@@ -1,6 +1,5 @@
 """Export: a workdir's network as files that run with JAX alone, without this package."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,8 @@ def write(config: ConfigDict, workdir: Path, folder: Path) -> int:
     weights = flax.traverse_util.flatten_dict(jax.device_get(trained.variables), sep="/")
     for backend in PLATFORMS:
         program = _program(config, len(trained.class_names), backend)
-        _write_bytes(folder / PROGRAM.format(backend), program.serialize())
+        with files.writing(folder / PROGRAM.format(backend)) as file:
+            file.write_bytes(program.serialize())
     files.write_arrays(folder / WEIGHTS, weights)
     example = Path(__file__).with_name("export_example.py").read_text(encoding="utf-8")
     files.write_text(folder / EXAMPLE, example)
@@ -47,39 +47,27 @@ def write(config: ConfigDict, workdir: Path, folder: Path) -> int:
     return trained.step
 
 
-def _write_bytes(path: Path, content: bytearray) -> None:
-    files.write(path, lambda file: file.write_bytes(content))
-
-
 def _program(config: ConfigDict, classes: int, backend: str) -> jax_export.Exported:
     """Returns a program from weights by name and clips by modality to outputs by name."""
     config = ConfigDict(config.to_dict())
     if config.model.lowering == "auto":
         config.model.lowering = FASTEST[backend]
     network = open_network(config, classes)
-    (b,) = jax_export.symbolic_shape("b")
-    clips = {
-        name: jax.ShapeDtypeStruct((b, *shape), dtype)
-        for name, (shape, dtype) in _inputs(network).items()
-    }
-    weights = flax.traverse_util.flatten_dict(network.shapes, sep="/")
-    jitted = jax.jit(_program_of(network))
-    return jax_export.export(jitted, platforms=PLATFORMS[backend])(weights, clips)
 
-
-def _program_of(network: Network) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]:
     def call(weights: dict[str, Any], clips: dict[str, Any]) -> dict[str, Any]:
         variables = {"batch_stats": {}} | flax.traverse_util.unflatten_dict(weights, sep="/")
         one_view = as_clip({name: clip[:, None] for name, clip in clips.items()})
         outputs = forward(network.model, variables, one_view)
         return {name: outputs[name] for name in ("probabilities", "logits", "embedding")}
 
-    return call
+    weights = flax.traverse_util.flatten_dict(network.shapes, sep="/")
+    return jax_export.export(jax.jit(call), platforms=PLATFORMS[backend])(weights, _inputs(network))
 
 
-def _inputs(network: Network) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+def _inputs(network: Network) -> dict[str, jax.ShapeDtypeStruct]:
+    (b,) = jax_export.symbolic_shape("b")
     return {
-        name: (shape, np.dtype(np.float32 if name == "skeleton" else np.uint8))
+        name: jax.ShapeDtypeStruct((b, *shape), np.float32 if name == "skeleton" else np.uint8)
         for name, shape in network.clip_shapes.items()
     }
 
@@ -87,8 +75,8 @@ def _inputs(network: Network) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
 def _about(config: ConfigDict, trained: Inference, program: jax_export.Exported) -> dict[str, Any]:
     data, settings = config.data, loading.clip_settings(config.data)
     inputs = {
-        name: {"shape": ["b", *shape], "dtype": dtype.name}
-        for name, (shape, dtype) in _inputs(trained.network).items()
+        name: {"shape": ["b", *value.shape[1:]], "dtype": value.dtype.name}
+        for name, value in _inputs(trained.network).items()
     }
     outputs = jax.tree.unflatten(program.out_tree, program.out_avals)
     return {

@@ -81,8 +81,8 @@ def write(
             rows.pop(path).close()
         done(path)
 
-    clips = video_files.read(names, cut, network.config)
-    for path, window, outputs in video_files.infer(network, clips, skipped, save):
+    found = video_files.infer(network, cut, network.config, names, skipped, save)
+    for path, window, outputs in found:
         if path not in rows:
             names[path].parent.mkdir(parents=True, exist_ok=True)
             rows[path] = Rows(names[path].parent)

@@ -19,6 +19,9 @@ from jaxvid.inference.video_files import Cut, Done, Forward, Outputs
 from jaxvid.runtime import files
 from jaxvid.workdir import layout as workdirs
 
+Names = tuple[str, ...]
+Opened = tuple[Forward, Cut[None]]
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -77,24 +80,19 @@ def predict(
     if config.model.system != "sift":
         return label(Inference(config, folder, wanted=("probabilities",)), videos, done)
     names = workdirs.class_names(folder)
-    return _labels(config, names, *_sift(config, folder, names), videos, done)
+    return _labels(config, names, _sift(config, folder, names), videos, done)
 
 
 def label(network: Inference, videos: Iterable[Path], done: Done = video_files.ignore) -> Labels:
     """Returns the labels of videos by an opened network."""
-    cut = clip_of(network.config, network.class_names)
-    return _labels(network.config, network.class_names, network, cut, videos, done)
+    config, names = network.config, network.class_names
+    return _labels(config, names, (network, clip_of(config, names)), videos, done)
 
 
 def _labels(
-    config: ConfigDict,
-    class_names: tuple[str, ...],
-    forward: Forward,
-    cut: Cut[None],
-    videos: Iterable[Path],
-    done: Done,
+    config: ConfigDict, class_names: Names, model: Opened, videos: Iterable[Path], done: Done
 ) -> Labels:
-    rows, skipped = video_files.collect(forward, cut, config, videos, done)
+    rows, skipped = video_files.collect(*model, config, videos, done)
     shares = np.array([outputs["probabilities"] for [(_, outputs)] in rows.values()])
     return Labels(class_names, list(rows), shares, skipped)
 
@@ -112,7 +110,7 @@ def clips(
     return jax.tree.map(lambda x: x[0] if len(x) == 1 else x, found), skipped
 
 
-def clip_of(config: ConfigDict, class_names: tuple[str, ...]) -> Cut[None]:
+def clip_of(config: ConfigDict, class_names: Names) -> Cut[None]:
     """Returns what yields the clip of a video that an evaluation reads, (V, T, H, W, C)."""
     modalities = video_files.modalities_of(config, class_names)
     settings = loading.clip_settings(config.data)
@@ -123,9 +121,7 @@ def clip_of(config: ConfigDict, class_names: tuple[str, ...]) -> Cut[None]:
     return cut
 
 
-def _sift(
-    config: ConfigDict, folder: Path, class_names: tuple[str, ...]
-) -> tuple[Forward, Cut[None]]:
+def _sift(config: ConfigDict, folder: Path, class_names: Names) -> Opened:
     """Returns a forward pass without a network: `cut` computes the probabilities, in threads."""
     from jaxvid.classical.evaluate import labeller
     from jaxvid.classical.experiment import check, no_inner_threads

@@ -33,19 +33,15 @@ class Spans:
     times: np.ndarray
     probabilities: np.ndarray
 
-    def borders(self) -> np.ndarray:
-        """Returns where one window's stretch of the video ends and the next begins, (W + 1,).
+    def segments(self, class_names: tuple[str, ...]) -> list[Segment]:
+        """Returns the windows' stretches, neighbours of one label as one.
 
-        Half-way between the middles of neighbours, which may overlap; windows side by side meet
-        there.
+        A stretch ends half-way between the middles of neighbours, which may overlap.
         """
         middles = self.times.mean(axis=1)
         between = (middles[1:] + middles[:-1]) / 2
-        return np.concatenate([self.times[:1, 0], between, self.times[-1:, 1]])
-
-    def segments(self, class_names: tuple[str, ...]) -> list[Segment]:
-        """Returns the windows' stretches, neighbours of one label as one."""
-        best, borders = self.probabilities.argmax(axis=1), self.borders()
+        borders = np.concatenate([self.times[:1, 0], between, self.times[-1:, 1]])
+        best = self.probabilities.argmax(axis=1)
         starts = np.flatnonzero(np.diff(best, prepend=-1))
         ends = np.append(starts[1:], len(best))
         return [

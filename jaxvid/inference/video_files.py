@@ -74,18 +74,16 @@ def find(paths: Iterable[str], config: ConfigDict) -> Found:
     return Found(videos, invalid)
 
 
-def outputs_of(
-    videos: dict[Path, Path], folder: Path, suffix: str, given: str = "", hint: str = ""
-) -> dict[Path, Path]:
+def outputs_of(videos: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
     """Returns the output file of each of the videos that `find` found, by its path below `folder`.
 
-    Raises UserError, from `given` to `hint`, where two videos would have the same.
+    Raises UserError where two videos would have the same.
     """
     videos_of: dict[Path, Path] = {}
     for path, below in videos.items():
         name = folder / below.with_name(below.name.removesuffix(suffix) + suffix)
         if (other := videos_of.setdefault(name, path)) != path:
-            raise UserError(f"{given}{other} and {path} would both be {name}{hint}")
+            raise UserError(f"{other} and {path} would both be {name}: name a folder above both")
     return {path: name for name, path in videos_of.items()}
 
 
@@ -108,48 +106,39 @@ def _inside(folder: Path, suffix: str) -> Iterator[Path]:
 
 
 @dataclass(frozen=True)
-class End:
-    """The end of a video's clips: "" where all were read, or why the video does not decode."""
-
-    reason: str = ""
+class _End:
+    reason: str = ""  # why the video does not decode
 
 
-def read(
-    videos: Iterable[Path], cut: Cut[Place], config: ConfigDict
-) -> Iterator[tuple[tuple[Path, Place | End], Any]]:
-    """Yields ((video, place), clip) for the clips that `cut` yields, then ((video, End), None).
+def infer(
+    forward: Forward,
+    cut: Cut[Place],
+    config: ConfigDict,
+    videos: Iterable[Path],
+    skipped: dict[Path, str],
+    done: Done = ignore,
+) -> Iterator[tuple[Path, Place, Outputs]]:
+    """Yields (video, place, outputs) for the clips of videos, which `cut` yields as (place, clip).
 
-    Videos are read in threads, ahead of the device but no further than a batch.
+    `forward`: an `Inference`. Videos are read in threads, ahead of it but no further than a batch.
+    At the end of each one, `done(video)` is called, after the reason is added to `skipped` where
+    the video does not decode.
     """
     process_pool.set_up_opencv()
     paths = list(videos)
     threads = max(1, min(config.data.threads or process_pool.cores(), len(paths)))
 
-    def clips(path: Path) -> Iterator[tuple[Place | End, Any]]:
+    def clips(path: Path) -> Iterator[tuple[tuple[Path, Place | _End], Any]]:
         try:
-            yield from cut(path)
-            yield End(), None
+            for place, clip in cut(path):
+                yield (path, place), clip
+            yield (path, _End()), None
         except (VideoError, OSError) as error:
-            yield End(str(error) or type(error).__name__), None
+            yield (path, _End(str(error) or type(error).__name__)), None
 
-    ahead = config.eval.batch_size // threads
-    for path, (place, clip) in read_ahead.in_turn(clips, paths, threads, ahead):
-        yield (path, place), clip
-
-
-def infer(
-    forward: Forward,
-    clips: Iterable[tuple[tuple[Path, Place | End], Any]],
-    skipped: dict[Path, str],
-    done: Done = ignore,
-) -> Iterator[tuple[Path, Place, Outputs]]:
-    """Yields (video, place, outputs) for the clips that `read` yields.
-
-    `forward`: an `Inference`. At the end of each video `done(video)` is called, after the reason is
-    added to `skipped` where the video does not decode.
-    """
-    for (path, place), outputs in forward(clips):
-        if not isinstance(place, End):
+    read = read_ahead.in_turn(clips, paths, threads, config.eval.batch_size // threads)
+    for (path, place), outputs in forward(item for _, item in read):
+        if not isinstance(place, _End):
             yield path, place, outputs
             continue
         if place.reason:
@@ -167,7 +156,7 @@ def collect(
     """Returns the (place, outputs) of each video's clips, and the reasons for those skipped."""
     rows: dict[Path, list[tuple[Place, Outputs]]] = {path: [] for path in videos}
     skipped: dict[Path, str] = {}
-    for path, place, outputs in infer(forward, read(rows, cut, config), skipped, done):
+    for path, place, outputs in infer(forward, cut, config, rows, skipped, done):
         rows[path].append((place, outputs))
     return {path: each for path, each in rows.items() if path not in skipped}, skipped
 

@@ -61,10 +61,9 @@ def confusion_matrix(
                 colour = "white" if shares[row, column] > 0.55 else INK
                 style: Any = {"ha": "center", "va": "center", "color": colour, "fontsize": size}
                 axes.text(column, row, counts[row, column], **style)
-        label = "share of the true class's clips: "
         for image, kind in zip(images, ("right", "wrong"), strict=True):
             bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.015, aspect=max(30, number))
-            bar.set_label(label + kind, fontsize=8)
+            bar.set_label(f"share of the true class's clips: {kind}", fontsize=8)
             bar.outline.set_visible(False)
             bar.ax.tick_params(labelsize=7)
 
@@ -98,6 +97,6 @@ def per_class(
         axes.grid(True, axis="x")
         axes.spines["left"].set_color(GREY)
         which = f"; {left_out} in the middle are left out" if left_out else ""
-        title = f"{sum(1 for row in rows if row['clips'])} classes by F1{which}"
+        title = f"{number + left_out} classes by F1{which}"
         figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
         figure.legend(loc="outside upper right", ncols=3, fontsize=8)

@@ -77,7 +77,7 @@ def _seen(
         chosen = frame_indices(len(times), config.sift.frames)
     else:
         settings = loading.clip_settings(config.data)
-        times = sampling.resample(len(record.frames), record.fps, settings.fps)
+        times = sampling.resample(len(record.frames), record.fps, settings.fps, record.times)
         need = settings.num_frames
         if settings.intervals:
             [chosen] = sampling.whole_video(len(times), need, views=1)

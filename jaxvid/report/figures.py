@@ -67,7 +67,8 @@ def drawn(name: str, longest: int = LONGEST) -> str:
     if len(name) > longest:
         kept = longest - 1
         name = f"{name[: kept - kept // 3]}…{name[len(name) - kept // 3 :]}"
-    known = _known("".join(sorted(set(name))))
+    families = _families("".join(sorted(set(name))))
+    known = {c for c in name if c == " " or any(c in _signs_of(family) for family in families)}
     text = "".join(c if c in known else f"\\u{ord(c):04x}" for c in name)
     # A dollar sign begins a formula, and a legend omits labels that begin with an underscore.
     return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
@@ -86,7 +87,7 @@ def colour(label: int, classes: int) -> Any:
     return colorsys.hls_to_rgb(hue, (0.38, 0.5, 0.62)[label % 3], (0.75, 0.55)[label % 2])
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _families(signs: str) -> tuple[str, ...]:
     """Returns the default font and those that draw the other characters of `signs`."""
     families, left = [_DEFAULT], {c for c in signs if not c.isspace()}
@@ -96,11 +97,6 @@ def _families(signs: str) -> tuple[str, ...]:
             families.append(family)
             left -= _signs_of(family)
     return tuple(families)
-
-
-@lru_cache(maxsize=1024)
-def _known(signs: str) -> frozenset[str]:
-    return frozenset(" ").union(*(_signs_of(family) for family in _families(signs)))
 
 
 @lru_cache(maxsize=256)

@@ -97,7 +97,7 @@ def read(workdir: Path, folder: Path | None = None, config: ConfigDict | None = 
         why = "this system is fitted, not trained in steps"
         lacks["curves"] = f"no curves: {why if fitted else 'the workdir has no metrics.jsonl'}"
     if kept is None or kept.attention is None:
-        lacks["attention"] = _why_no_attention(config, scored)
+        lacks["attention"] = _why_no_attention(config)
     name = workdir.resolve().name + (f" ({folder.name})" if folder != workdir else "")
     return Run(name, workdir, folder, config, scored, metrics, kept, lacks)
 
@@ -123,10 +123,11 @@ def read_all(first: Run, others: list[Path]) -> list[Run]:
     ]
 
 
-def _why_no_attention(config: ConfigDict | None, scored: Predictions) -> str:
+def _why_no_attention(config: ConfigDict | None) -> str:
     if config is None:
         return "no attention: a fusion of scores has none"
-    if config.model.system != "recognizer" or config.model.pooling != "attention":
-        kind = config.model.pooling if config.model.system == "recognizer" else config.model.system
+    recognizer = config.model.system == "recognizer"
+    kind = config.model.pooling if recognizer else config.model.system
+    if kind != "attention":
         return f"no attention: this system ({kind}) does not weigh its steps"
     return "no attention: it is kept for one view with its frames in order"

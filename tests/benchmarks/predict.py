@@ -117,12 +117,12 @@ def _files(arguments: argparse.Namespace, folder: Path) -> None:
     cut = labelling.clip_of(config, CLASSES)
 
     def read(paths: list[Path]) -> list[Any]:
-        return list(video_files.read(paths, cut, config))
+        return list(video_files.infer(lambda clips: iter(clips), cut, config, paths, {}))
 
     def label(paths: list[Path]) -> list[Any]:
-        return list(network(video_files.read(paths, cut, config)))
+        return list(video_files.infer(network, cut, config, paths, {}))
 
-    clips = np.concatenate([clip for _, clip in read(videos) if clip is not None])
+    clips = np.concatenate([clip for *_, clip in read(videos)])
     passes: dict[str, Callable[[], Any]] = {}
     for count in (1, arguments.batch):
         passes[f"decode and sample {count}"] = functools.partial(read, videos[:count])

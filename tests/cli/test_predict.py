@@ -114,7 +114,7 @@ def test_files_and_folders_are_labelled_without_the_dataset(
 def test_wrong_input_is_said_before_anything_is_decoded(
     tiny_file, videos, tmp_path, capsys, monkeypatch, given, message
 ):
-    monkeypatch.setattr(video_files, "read", None)
+    monkeypatch.setattr(video_files, "infer", None)
     workdir = tmp_path / "run"
     workdir.mkdir()
     shutil.copy(tiny_file.with_suffix(".json"), workdir / "config.json")

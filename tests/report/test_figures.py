@@ -31,7 +31,7 @@ def test_names_are_short_and_every_sign_is_drawn_as_itself():
 
 def test_signs_without_a_font_are_written_as_their_code(monkeypatch):
     monkeypatch.setattr(figures, "_fonts", lambda: {figures._DEFAULT: figures_default_file()})
-    for function in (figures._families, figures._known, figures._signs_of):
+    for function in (figures._families, figures._signs_of):
         function.cache_clear()
     assert figures.drawn("跑 a") == r"\u8dd1 a"
     assert figures.drawn("\ud8ff") == r"\ud8ff"  # of a file name that is not UTF-8
