@@ -36,7 +36,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxvid import config as configs
-from jaxvid.cli.command import Command
+from jaxvid.cli.command import RENAMED_FLAGS, Command
 from jaxvid.cli.modes import MODES
 from jaxvid.config import checks as config_checks
 from jaxvid.config import files as config_files
@@ -104,7 +104,10 @@ def _parse(argv: list[str]) -> Command:
         "features", "", "search: folder that --mode=features wrote", flag_values=values
     )
     flags.DEFINE_float(
-        "likeness", 0.98, "search: cosine from which videos are near duplicates", flag_values=values
+        "similarity",
+        0.98,
+        "search: cosine from which videos are near duplicates",
+        flag_values=values,
     )
     flags.DEFINE_bool(
         "timeline", False, "predict: label every window (config.windows)", flag_values=values
@@ -184,6 +187,8 @@ def _joined(argv: list[str]) -> list[str]:
             joined[-1] = f"--{before.lstrip('-')}={argument}"
         else:
             joined.append(re.sub(r"^--?(?=(mode|workdir|config)\b)", "--", argument))
+    for old, new in RENAMED_FLAGS.items():
+        joined = [re.sub(rf"^--?{old}(?==|$)", f"--{new}", argument) for argument in joined]
     for old, new in config_files.RENAMED.items():
         joined = [
             re.sub(rf"^--config\.{re.escape(old)}(?==)", f"--config.{new}", a) for a in joined

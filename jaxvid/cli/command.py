@@ -12,6 +12,9 @@ from jaxvid.runtime import joining
 from jaxvid.runtime.signals import Signals
 from jaxvid.workdir import layout as workdirs
 
+# Names that flags had, for command lines of earlier versions.
+RENAMED_FLAGS = {"likeness": "similarity"}
+
 
 @dataclass(frozen=True)
 class Command:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jaxvid import pretrained
 from jaxvid.cli import run_modes
-from jaxvid.cli.command import Command, Mode, check_trained, part_of
+from jaxvid.cli.command import Command, Mode, part_of
 from jaxvid.runtime.signals import Signals
 from jaxvid.workdir import layout as workdirs
 
@@ -40,35 +40,27 @@ def _fuse(command: Command, signals: Signals) -> int:
 
 
 def _predict(command: Command, signals: Signals) -> int:
-    from jaxvid.inference import predict
+    from jaxvid.cli import predict
 
-    check_trained(command)
-    skipped = predict.run(command.config, command.workdir, command.arguments, **command.options)
-    return 1 if skipped else 0
+    return predict.run(command, signals)
 
 
 def _features(command: Command, signals: Signals) -> int:
-    from jaxvid.inference import features
+    from jaxvid.cli import features
 
-    check_trained(command)
-    skipped = features.run(part_of(command), command.workdir, command.arguments, **command.options)
-    return 1 if skipped else 0
+    return features.run(command, signals)
 
 
 def _search(command: Command, signals: Signals) -> int:
-    from jaxvid.inference import search
+    from jaxvid.cli import search
 
-    check_trained(command)
-    skipped = search.run(command.config, command.workdir, command.arguments, **command.options)
-    return 1 if skipped else 0
+    return search.run(command, signals)
 
 
 def _export(command: Command, signals: Signals) -> int:
-    from jaxvid.inference import export
+    from jaxvid.cli import export
 
-    check_trained(command)
-    export.run(command.config, command.workdir, command.options["output"])
-    return 0
+    return export.run(command, signals)
 
 
 def _convert(command: Command, signals: Signals) -> int:
@@ -144,7 +136,7 @@ MODES = {
         "find the videos whose features are likest to those of the videos that are named; "
         "without any, near duplicates",
         _search,
-        flags=("features", "likeness", "top", "output"),
+        flags=("features", "similarity", "top", "output"),
         takes_arguments=True,
     ),
     "export": Mode(

@@ -1,1 +1,1 @@
-"""What a trained network makes of videos outside its dataset."""
+"""Labels, features and similarity of videos outside a dataset, by a trained model."""

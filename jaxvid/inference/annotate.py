@@ -1,12 +1,12 @@
 """Copies of videos with their labels drawn on the frames, at the videos' own size and rate.
 
 Where a video's rate varies, its copy has an even one and lasts as long: frames that are long on
-screen are repeated. A side of an odd length gets a black line more, as MPEG-4 wants.
+screen are repeated. A side of an odd length gets one more black line, which MPEG-4 requires.
 """
 
-import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -15,53 +15,36 @@ import numpy as np
 from jaxvid.data import video
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
+from jaxvid.inference import video_files
 from jaxvid.inference.timeline import Segment
 from jaxvid.runtime import files
 
 FASTEST = 60.0  # frames per second of the copy of a video whose rate varies
-
-logger = logging.getLogger(__name__)
+CODEC = cv2.VideoWriter.fourcc(*"mp4v")
 
 
 def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
-    """Returns the name of each video's copy: its path below what was named, in a folder, .mp4.
+    """Returns the path of each video's copy, in a folder.
 
-    Raises UserError where a name exists already or lies below a file, or two videos would have it.
+    Raises UserError for a path that exists or lies below a file, and for one of two videos.
     """
-    names: dict[Path, Path] = {}
-    taken: dict[Path, Path] = {}
-    for path, below in videos.items():
-        name = folder / below.with_name(f"{below.name.removesuffix('.mp4')}.mp4")
+    names = video_files.outputs_of(videos, folder, ".mp4")
+    for name in names.values():
         if name.exists():
             raise UserError(f"--annotate={folder}: {name} exists already; choose another folder")
         files.check_parents(name, f"--annotate={folder}")
-        if name in taken:
-            raise UserError(f"--annotate={folder}: {taken[name]} and {path} would both be {name}")
-        taken[name] = path
-        names[path] = name
     return names
 
 
-def annotate(
-    labelled: Iterable[tuple[Path, list[Segment]]], names: dict[Path, Path]
-) -> dict[Path, str]:
-    """Writes the copies of videos with the label of each moment; returns the reasons for those not.
+def write(path: Path, segments: Sequence[Segment], copy: Path) -> None:
+    """Writes the copy of a video with the label of each moment.
 
-    A reason is also warned of. Raises OSError where a copy cannot be written whole.
+    Raises VideoError where the video does not decode, OSError where the copy is not written whole.
     """
-    wrong: dict[Path, str] = {}
-    for path, segments in labelled:
-        try:
-            name = names[path]
-            files.write(name, lambda file: _write(path, file, segments, name))  # noqa: B023
-            print(f"{names[path]} is {path} with its labels")
-        except VideoError as error:
-            wrong[path] = str(error)
-            logger.warning("no copy of %s: %s", path, error)
-    return wrong
+    files.write(copy, lambda file: _write(path, file, segments, copy))
 
 
-def _write(path: Path, file: Path, segments: list[Segment], name: Path) -> None:
+def _write(path: Path, file: Path, segments: Sequence[Segment], copy: Path) -> None:
     facts = video.Facts()
     for _ in video.decode(path, facts):  # whether the rate varies is known at the end
         pass
@@ -75,7 +58,7 @@ def _write(path: Path, file: Path, segments: list[Segment], name: Path) -> None:
             frame = cv2.copyMakeBorder(frame, *odd, cv2.BORDER_CONSTANT)
             if writer is None:
                 size = (frame.shape[1], frame.shape[0])
-                writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+                writer = cv2.VideoWriter(str(file), CODEC, fps, size)
                 if not writer.isOpened():
                     raise VideoError(f"OpenCV cannot write {size[0]}x{size[1]} frames as mp4v")
             while written < (i + 1 if ends is None else ends[i]):
@@ -87,8 +70,11 @@ def _write(path: Path, file: Path, segments: list[Segment], name: Path) -> None:
     finally:
         if writer is not None:
             writer.release()
-    if _frames(file) != written:  # the writer says nothing of a full disk
-        raise OSError(f"{name} could not be written whole: is the disk full?")
+    facts = video.Facts()
+    with suppress(VideoError):
+        next(video.decode(file, facts))
+    if facts.stated != written:  # on a full disk the writer raises nothing
+        raise OSError(f"{copy} could not be written whole: is the disk full?")
 
 
 def _schedule(facts: video.Facts) -> tuple[float, np.ndarray | None]:
@@ -96,35 +82,24 @@ def _schedule(facts: video.Facts) -> tuple[float, np.ndarray | None]:
     fps, times = facts.clock()
     if times is None:
         return fps, None
-    # Quick frames are kept, up to a rate that players take; MPEG-4 wants a simple number.
+    # Quick frames are kept, up to a rate that players take; MPEG-4 requires a simple number.
     rate = math.ceil(max(fps, min(1 / np.diff(times).min(), FASTEST)) - 0.01)
     ends = np.append(times[1:], len(times) / fps)
     return rate, np.ceil(ends * rate - 1e-6).astype(int)
 
 
-def _frames(file: Path) -> int:
-    """Returns how many frames a video states, 0 where it cannot be opened."""
-    facts = video.Facts()
-    try:
-        next(video.decode(file, facts))
-    except VideoError:
-        return 0
-    return facts.stated
-
-
 def drawn(frame: np.ndarray, text: str) -> np.ndarray:
     """Returns a frame (H, W, 3) uint8 with white text on a black band in its upper left corner.
 
-    OpenCV's letters are ASCII: what else there is becomes question marks.
+    OpenCV draws ASCII: other characters become question marks.
     """
     shown = text.encode("ascii", "replace").decode()
     height, width = frame.shape[:2]
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, max(0.3, height / 480)
     thickness = max(1, round(scale * 1.5))
     (wide, high), below = cv2.getTextSize(shown, font, scale, thickness)
-    if wide > width - 8:  # a narrow frame gets smaller letters
-        scale *= (width - 8) / wide
-        thickness = 1
+    if wide > width - 8:  # smaller letters
+        scale, thickness = scale * (width - 8) / wide, 1
         (wide, high), below = cv2.getTextSize(shown, font, scale, thickness)
     copy = frame.copy()
     cv2.rectangle(copy, (0, 0), (wide + 8, high + below + 8), (0, 0, 0), cv2.FILLED)

@@ -1,6 +1,5 @@
 """Export: a workdir's network as files that run with JAX alone, without this package."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,69 +18,56 @@ from jaxvid.models.layers.conv import FASTEST
 from jaxvid.runtime import files
 from jaxvid.runtime.devices import compute_dtype
 
-# By what `jax.default_backend` says: the platforms that a program is for.
+# The platforms of each program, by the value of `jax.default_backend`.
 PLATFORMS = {"cpu": ("cpu",), "gpu": ("cuda", "rocm"), "tpu": ("tpu",)}
 PROGRAM = "network.{}.stablehlo"
 ABOUT, WEIGHTS, EXAMPLE = "about.json", "weights.npz", "example.py"
 
 
-def run(config: ConfigDict, folder: Path, output: str) -> None:
-    """Writes a workdir's network to a new folder `output`, and prints what is there.
+def write(config: ConfigDict, workdir: Path, folder: Path) -> int:
+    """Writes a workdir's network to the new folder `folder`; returns the step of its checkpoint.
 
     Raises UserError for a folder that exists, and for a workdir without a network of this config.
     """
     if config.model.system == "sift":
         raise UserError("--mode=export writes a network as a program; the system sift has none")
-    if not output:
-        raise UserError("--mode=export writes to --output=FOLDER")
-    target = Path(output)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"--output={target} exists already; choose another name, or delete it")
-    trained = Inference(config, folder, wanted=("logits",))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"--output={folder} exists already; choose another name, or delete it")
+    trained = Inference(config, workdir, wanted=("logits",))
     weights = flax.traverse_util.flatten_dict(jax.device_get(trained.variables), sep="/")
     for backend in PLATFORMS:
         program = _program(config, len(trained.class_names), backend)
-        data = program.serialize()
-        path = target / PROGRAM.format(backend)
-        files.write(path, lambda file, data=data: file.write_bytes(data))
-    files.write_arrays(target / WEIGHTS, weights)
+        with files.writing(folder / PROGRAM.format(backend)) as file:
+            file.write_bytes(program.serialize())
+    files.write_arrays(folder / WEIGHTS, weights)
     example = Path(__file__).with_name("export_example.py").read_text(encoding="utf-8")
-    files.write_text(target / EXAMPLE, example)
-    # Last: where it is, the folder is whole.
-    files.write_json(target / ABOUT, _about(config, trained, program))
-    print(f"the network of {folder}, step {trained.step}, is in {target}")
-    print(f"python {target / EXAMPLE} VIDEO runs it")
+    files.write_text(folder / EXAMPLE, example)
+    # Last: a folder that has it is complete.
+    files.write_json(folder / ABOUT, _about(config, trained, program))
+    return trained.step
 
 
 def _program(config: ConfigDict, classes: int, backend: str) -> jax_export.Exported:
-    """Returns a program: weights by name and clips by modality, to outputs by name."""
+    """Returns a program from weights by name and clips by modality to outputs by name."""
     config = ConfigDict(config.to_dict())
     if config.model.lowering == "auto":
         config.model.lowering = FASTEST[backend]
     network = open_network(config, classes)
-    (b,) = jax_export.symbolic_shape("b")
-    clips = {
-        name: jax.ShapeDtypeStruct((b, *shape), dtype)
-        for name, (shape, dtype) in _inputs(network).items()
-    }
-    weights = flax.traverse_util.flatten_dict(network.shapes, sep="/")
-    jitted = jax.jit(_called(network))
-    return jax_export.export(jitted, platforms=PLATFORMS[backend])(weights, clips)
 
-
-def _called(network: Network) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]:
     def call(weights: dict[str, Any], clips: dict[str, Any]) -> dict[str, Any]:
         variables = {"batch_stats": {}} | flax.traverse_util.unflatten_dict(weights, sep="/")
         one_view = as_clip({name: clip[:, None] for name, clip in clips.items()})
-        said = forward(network.model, variables, one_view)
-        return {name: said[name] for name in ("probabilities", "logits", "embedding")}
+        outputs = forward(network.model, variables, one_view)
+        return {name: outputs[name] for name in ("probabilities", "logits", "embedding")}
 
-    return call
+    weights = flax.traverse_util.flatten_dict(network.shapes, sep="/")
+    return jax_export.export(jax.jit(call), platforms=PLATFORMS[backend])(weights, _inputs(network))
 
 
-def _inputs(network: Network) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+def _inputs(network: Network) -> dict[str, jax.ShapeDtypeStruct]:
+    (b,) = jax_export.symbolic_shape("b")
     return {
-        name: (shape, np.dtype(np.float32 if name == "skeleton" else np.uint8))
+        name: jax.ShapeDtypeStruct((b, *shape), np.float32 if name == "skeleton" else np.uint8)
         for name, shape in network.clip_shapes.items()
     }
 
@@ -89,8 +75,8 @@ def _inputs(network: Network) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
 def _about(config: ConfigDict, trained: Inference, program: jax_export.Exported) -> dict[str, Any]:
     data, settings = config.data, loading.clip_settings(config.data)
     inputs = {
-        name: {"shape": ["b", *shape], "dtype": dtype.name}
-        for name, (shape, dtype) in _inputs(trained.network).items()
+        name: {"shape": ["b", *value.shape[1:]], "dtype": value.dtype.name}
+        for name, value in _inputs(trained.network).items()
     }
     outputs = jax.tree.unflatten(program.out_tree, program.out_avals)
     return {

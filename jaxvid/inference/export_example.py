@@ -1,7 +1,7 @@
 """Runs the network of this folder on a video: python example.py VIDEO
 
-Needs jax, flatbuffers, numpy and OpenCV. A network that reads optical flow or joints takes instead
-an .npz file with the arrays that about.json lists under "inputs", each with its axis b in front.
+Requires jax, flatbuffers, numpy and OpenCV. A network that reads optical flow or joints takes
+an .npz file instead, with the arrays that about.json lists under "inputs", their axis b in front.
 """
 
 import json
@@ -50,7 +50,7 @@ def read(path):
 def sampled(fps, seconds):
     """Returns the frames on screen at the network's rate, as numbers; `seconds`: each one's time.
 
-    `fps`, of the header, stands unless the times increase and say otherwise, by over 1.5 frames.
+    `fps`, of the header, is taken unless the times increase and differ by more than 1.5 frames.
     """
     total, seconds, varies = len(seconds), seconds - seconds[0], False
     if total > 1 and np.diff(seconds).min() > 0 and 1 <= (total - 1) / seconds[-1] <= 240:
@@ -96,6 +96,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     path = Path(sys.argv[1])
     clips = dict(np.load(path)) if path.suffix == ".npz" else {"rgb": read(path)}
-    said = {name: np.asarray(value)[0] for name, value in load()(clips).items()}
-    for i in np.argsort(-said["probabilities"])[:5]:
-        print(f"{about['class_names'][i]:30} {said['probabilities'][i]:.4f}")
+    probabilities = np.asarray(load()(clips)["probabilities"])[0]
+    for i in np.argsort(-probabilities)[:5]:
+        print(f"{about['class_names'][i]:30} {probabilities[i]:.4f}")

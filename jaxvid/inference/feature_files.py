@@ -1,19 +1,16 @@
-"""Files of features: one .npz per video, written row by row, and what says how it was made.
+"""Files of features: one .npz per video, written row by row, and a JSON file about all of them.
 
 `made_by` in each file is a fingerprint of the model, of its checkpoint's content and of how the
-windows are cut, so that features of two models are never taken for each other.
+windows are cut: features of two models are never mixed.
 """
 
 import json
-import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -22,38 +19,24 @@ from jaxvid.data.prepare import shards
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 
-ABOUT = "features.json"  # beside the files: what made them all
+ABOUT = "features.json"  # beside the files: the model and the settings that made them
 ROWS = ("times", "embedding", "sequence", "logits")
 SUFFIX = ".npz"
-# What NumPy raises on a file that is not there, damaged, or no such file at all.
+# What NumPy raises for a file that is missing, damaged, or of another kind.
 DAMAGED = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    TypeError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
+    *(OSError, ValueError, KeyError, EOFError, TypeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
 )
 
 
-@dataclass(frozen=True)
-class Source:
-    """A video and its state, by which a file knows whether the video has changed since."""
-
-    path: Path
-    state: str
-
-    @classmethod
-    def of(cls, path: Path, modalities: Sequence[Modality]) -> "Source":
-        """Returns a video as it is now: all files of it that `modalities` read."""
-        states = [shards.source(path.name, path, modality).state for modality in modalities]
-        return cls(path.absolute(), files.fingerprint(states))
+def source_of(path: Path, modalities: Sequence[Modality]) -> dict[str, str]:
+    """Returns a video's path and its state, which changes where a file of it does."""
+    states = [shards.source(path.name, path, modality).state for modality in modalities]
+    return {"video": str(path.absolute()), "video_state": files.fingerprint(states)}
 
 
 def claim(folder: Path, about: dict[str, Any]) -> None:
-    """Makes a folder that of one model's features. Raises UserError where it is another one's."""
+    """Makes a folder one model's. Raises UserError for one of another model or other files."""
     path = folder / ABOUT
     if path.is_file():
         before = files.read_json(path)
@@ -65,15 +48,15 @@ def claim(folder: Path, about: dict[str, Any]) -> None:
                 f"({', '.join(changed)} differ in {ABOUT}); choose another folder"
             )
     elif folder.is_dir() and any(folder.iterdir()):
-        raise UserError(f"--output={folder} holds other files: a new or empty folder is wanted")
+        raise UserError(f"--output={folder} holds other files: it must be a new or empty folder")
     else:
         files.write_json(path, about)
 
 
-def is_whole(path: Path, source: Source, made_by: str) -> bool:
-    """Says whether a file holds all features of a video as it is now, from the same model.
+def is_whole(path: Path, source: dict[str, str], made_by: str) -> bool:
+    """Returns whether a file holds all features of a video as it is now, from the same model.
 
-    Raises UserError where it holds, from the same model, those of a video elsewhere.
+    Raises UserError where it holds those of a video elsewhere, from the same model.
     """
     try:
         with np.load(path, allow_pickle=False) as there:
@@ -82,19 +65,19 @@ def is_whole(path: Path, source: Source, made_by: str) -> bool:
             video, state = str(there["video"]), str(there["video_state"])
     except DAMAGED:
         return False
-    if Path(video).resolve() != source.path.resolve():
+    if Path(video).resolve() != Path(source["video"]).resolve():
         raise UserError(
             f"{path} holds the features of {video}, and would be overwritten with those of "
-            f"{source.path}: choose another --output, or delete the file"
+            f"{source['video']}: choose another --output, or delete the file"
         )
-    return state == source.state
+    return state == source["video_state"]
 
 
 class Rows:
-    """The features of one video, kept on disk while they come: they may be more than memory."""
+    """The features of one video, on disk while they are computed: they may exceed the memory."""
 
     def __init__(self, folder: Path):
-        self.count = 0
+        self._count = 0
         self._parts = {name: tempfile.TemporaryFile(dir=folder) for name in ROWS}  # noqa: SIM115
         self._shapes: dict[str, tuple[int, ...]] = {}
 
@@ -104,28 +87,20 @@ class Rows:
             array = np.ascontiguousarray(row[name], _dtype(name))
             self._shapes[name] = array.shape
             part.write(array.tobytes())
-        self.count += 1
+        self._count += 1
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
-        """Writes an .npz file of all rows, (W, ...), with what else it says; closes."""
-
-        def save(temporary: Path) -> None:
-            with zipfile.ZipFile(temporary, "w") as archive:
-                for name, value in about.items():
-                    with _member(archive, name) as member:
-                        np.lib.format.write_array(member, np.asarray(value), allow_pickle=False)
-                for name, part in self._parts.items():
-                    with _member(archive, name) as member:
-                        shape = (self.count, *self._shapes[name])
-                        header = {"descr": _dtype(name).str, "fortran_order": False, "shape": shape}
-                        np.lib.format.write_array_header_1_0(member, header)
-                        part.seek(0)
-                        shutil.copyfileobj(part, member)
-
-        files.write(path, save)
+        """Writes an .npz file of all rows, (W, ...), and of `about`; closes."""
+        arrays = dict(about)
+        for name, part in self._parts.items():
+            part.flush()
+            shape = (self._count, *self._shapes[name])
+            arrays[name] = np.memmap(part, _dtype(name), "r", shape=shape)
+        files.write_arrays(path, arrays)
         self.close()
 
     def close(self) -> None:
+        """Deletes the temporary files."""
         for part in self._parts.values():
             part.close()
 
@@ -134,16 +109,10 @@ def _dtype(name: str) -> np.dtype:
     return np.dtype("<f8" if name == "times" else "<f4")
 
 
-@contextmanager
-def _member(archive: zipfile.ZipFile, name: str) -> Iterator[BinaryIO]:
-    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-        yield member
-
-
 def find(folder: Path) -> list[Path]:
     """Returns the files of features in a folder and below, by path. Raises UserError for none."""
     if not (folder / ABOUT).is_file():
-        raise UserError(f"{folder} holds no {ABOUT}: the --output of --mode=features is wanted")
+        raise UserError(f"{folder} holds no {ABOUT}: it must be an --output of --mode=features")
     found = sorted(p for p in folder.rglob(f"*{SUFFIX}") if not p.name.startswith("."))
     if not found:
         raise UserError(f"{folder} holds no features: --mode=features writes them")
@@ -151,7 +120,7 @@ def find(folder: Path) -> list[Path]:
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """Returns what made the features of a folder. Raises UserError."""
+    """Returns the content of a folder's features.json. Raises UserError where it is damaged."""
     path = folder / ABOUT
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
@@ -166,7 +135,7 @@ def about(folder: Path) -> dict[str, Any]:
 def read(path: Path, made_by: str) -> tuple[str, np.ndarray]:
     """Returns the video of a file, and its windows' embeddings (W, E).
 
-    Raises UserError for a damaged or foreign file, and for features that another model made.
+    Raises UserError for a damaged or foreign file, and for features of another model.
     """
     try:
         with np.load(path, allow_pickle=False) as there:
@@ -174,11 +143,10 @@ def read(path: Path, made_by: str) -> tuple[str, np.ndarray]:
             embedding = there["embedding"]
     except DAMAGED:
         raise UserError(
-            f"{path} is damaged, or no file of features: delete it, and --mode=features makes it "
-            "anew"
+            f"{path} is damaged, or no file of features: delete it and run --mode=features again"
         ) from None
     if found != made_by:
-        raise UserError(f"{path} is of another model than {ABOUT} beside it says: delete it")
+        raise UserError(f"{path} is of another model than {ABOUT} beside it: delete it")
     if embedding.ndim != 2 or not len(embedding) or embedding.dtype.kind != "f":
         raise UserError(f"{path}: its embedding is no array of windows (W, E): delete it")
     return video, embedding

@@ -1,14 +1,16 @@
-"""The videos that a command line names: files, folders of them, folders of frames, files of joints.
+"""Videos outside a dataset: found by name, read in threads, and what a model computes of them.
 
-What is wrong with one is kept beside the others, so that those are answered.
+A video is a file, a folder of frames or a file of joints. One that cannot be read is kept with the
+reason, and the others are processed.
 """
 
-import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.data import loading
@@ -16,52 +18,73 @@ from jaxvid.data.datasets import layout
 from jaxvid.data.modalities import Modality
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import IMAGE_SUFFIXES, VideoError
+from jaxvid.data.windows import Cutter
 from jaxvid.errors import UserError
+from jaxvid.experiment.batched import Inference
 from jaxvid.runtime import process_pool, read_ahead
 
-logger = logging.getLogger(__name__)
+Place = TypeVar("Place")  # of a clip in its video, such as a Window
+Outputs = dict[str, np.ndarray]
+Cut = Callable[[Path], Iterator[tuple[Place, Any]]]
+Forward = Callable[[Iterable[tuple[Any, Any]]], Iterator[tuple[Any, Outputs]]]
+Done = Callable[[Path], object]
+
+
+def ignore(video: Path) -> None:
+    """The `Done` of a caller that shows no progress."""
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What was found: each video's path with its path below what was named, and what is wrong."""
+class Found:
+    """Each video's path with its path below the argument, and the reasons for invalid arguments."""
 
     videos: dict[Path, Path]
-    wrong: dict[Path, str]
+    invalid: dict[Path, str]
 
 
-def find(paths: Iterable[str], config: ConfigDict) -> Inputs:
+def find(paths: Iterable[str], config: ConfigDict) -> Found:
     """Returns the files among `paths`, and the videos below its folders.
 
-    Each once, in the order of `paths`, by name within a folder, without hidden ones. Below a folder
-    are taken: files whose suffix is of a video and folders that hold frames and no video; for a
-    model that reads files of joints, those. Raises UserError where no path is given.
+    Each once, in the order of `paths`, sorted by name within a folder, without hidden ones. Videos
+    below a folder: files with the suffix of a video, and folders that hold frames and no video; for
+    a model that reads files of joints, those. Raises UserError where no path is given.
     """
     suffix = _joints_suffix(config)
     videos: dict[Path, Path] = {}
-    wrong: dict[Path, str] = {}
+    invalid: dict[Path, str] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            inside = list(_joints(path, suffix) if suffix else _videos(path))
+            inside = list(_inside(path, suffix))
             if not inside:
                 kinds = suffix or f"{', '.join(layout.VIDEO_SUFFIXES)} or holds frames"
-                wrong[path] = f"it holds no video: nothing there ends in {kinds}"
+                invalid[path] = f"it holds no video: nothing there ends in {kinds}"
             for each in inside:
-                below = each.relative_to(path) if each != path else Path(_last_name(path))
-                videos.setdefault(each, below)
+                name = Path(path.name or path.resolve().name)
+                videos.setdefault(each, each.relative_to(path) if each != path else name)
         elif not path.exists():
-            wrong[path] = "it does not exist"
+            invalid[path] = "it does not exist"
         elif suffix and layout.is_video(path.name):
-            wrong[path] = f"the model reads joints, from files that end in {suffix}, and no videos"
+            invalid[path] = (
+                f"the model reads joints, from files that end in {suffix}, and no videos"
+            )
         else:
             videos.setdefault(path, Path(path.name))
-    if not videos and not wrong:
+    if not videos and not invalid:
         raise UserError("no video is named: name files or folders of them")
-    return Inputs(videos, wrong)
+    return Found(videos, invalid)
 
 
-def _last_name(path: Path) -> str:
-    return path.name or path.resolve().name
+def outputs_of(videos: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
+    """Returns the output file of each of the videos that `find` found, by its path below `folder`.
+
+    Raises UserError where two videos would have the same.
+    """
+    videos_of: dict[Path, Path] = {}
+    for path, below in videos.items():
+        name = folder / below.with_name(below.name.removesuffix(suffix) + suffix)
+        if (other := videos_of.setdefault(name, path)) != path:
+            raise UserError(f"{other} and {path} would both be {name}: name a folder above both")
+    return {path: name for name, path in videos_of.items()}
 
 
 def _joints_suffix(config: ConfigDict) -> str:
@@ -71,73 +94,101 @@ def _joints_suffix(config: ConfigDict) -> str:
     return FORMATS[config.data.dataset].clip_suffix
 
 
-def _joints(folder: Path, suffix: str) -> Iterator[Path]:
+def _inside(folder: Path, suffix: str) -> Iterator[Path]:
     for at, names in layout.walk(folder):
-        yield from (at / name for name in names if name.lower().endswith(suffix))
-
-
-def _videos(folder: Path) -> Iterator[Path]:
-    for at, names in layout.walk(folder):
-        files = [at / name for name in names if layout.is_video(name)]
-        if not files and any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names):
+        chosen = [
+            n for n in names if (n.lower().endswith(suffix) if suffix else layout.is_video(n))
+        ]
+        images = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
+        if images and not chosen and not suffix:
             yield at
-        yield from files
+        yield from (at / name for name in chosen)
 
 
 @dataclass(frozen=True)
-class End:
-    """The end of a video's results: whole, or the reason why it does not decode."""
-
-    reason: str = ""
+class _End:
+    reason: str = ""  # why the video does not decode
 
 
-def read(
-    videos: Iterable[Path], produce: Callable[[Path], Iterator[Any]], config: ConfigDict
-) -> Iterator[tuple[Path, Any]]:
-    """Yields each video's path with each of the results that `produce` makes of it, then its End.
+def infer(
+    forward: Forward,
+    cut: Cut[Place],
+    config: ConfigDict,
+    videos: Iterable[Path],
+    skipped: dict[Path, str],
+    done: Done = ignore,
+) -> Iterator[tuple[Path, Place, Outputs]]:
+    """Yields (video, place, outputs) for the clips of videos, which `cut` yields as (place, clip).
 
-    Videos are read in threads, ahead of the device but no further than a batch.
+    `forward`: an `Inference`. Videos are read in threads, ahead of it but no further than a batch.
+    At the end of each one, `done(video)` is called, after the reason is added to `skipped` where
+    the video does not decode.
     """
     process_pool.set_up_opencv()
     paths = list(videos)
     threads = max(1, min(config.data.threads or process_pool.cores(), len(paths)))
 
-    def results(path: Path) -> Iterator[Any]:
+    def clips(path: Path) -> Iterator[tuple[tuple[Path, Place | _End], Any]]:
         try:
-            yield from produce(path)
-            yield End()
+            for place, clip in cut(path):
+                yield (path, place), clip
+            yield (path, _End()), None
         except (VideoError, OSError) as error:
-            yield End(str(error) or type(error).__name__)
+            yield (path, _End(str(error) or type(error).__name__)), None
 
-    yield from read_ahead.in_turn(results, paths, threads, config.eval.batch_size // threads)
-
-
-def clips(read: Iterator[tuple[Path, Any]]) -> Iterator[tuple[tuple[Path, End | None], Any]]:
-    """Yields what was read as `Inference` takes it: (video, None) and its clip, or (video, End)."""
-    for path, item in read:
-        yield ((path, item), None) if isinstance(item, End) else ((path, None), item)
-
-
-def windows(read: Iterator[tuple[Path, Any]]) -> Iterator[tuple[tuple[Path, Any], Any]]:
-    """Yields what `Cutter` cut as `Inference` takes it: (video, Window) and its clip, or an End."""
-    for path, item in read:
-        yield ((path, item), None) if isinstance(item, End) else ((path, item[0]), item[1])
+    read = read_ahead.in_turn(clips, paths, threads, config.eval.batch_size // threads)
+    for (path, place), outputs in forward(item for _, item in read):
+        if not isinstance(place, _End):
+            yield path, place, outputs
+            continue
+        if place.reason:
+            skipped[path] = place.reason
+        done(path)
 
 
-def tell(skipped: dict[Path, str], answered: int) -> None:
-    """Warns of the videos that are skipped, with the reasons. Raises UserError where all are.
+def collect(
+    forward: Forward,
+    cut: Cut[Place],
+    config: ConfigDict,
+    videos: Iterable[Path],
+    done: Done = ignore,
+) -> tuple[dict[Path, list[tuple[Place, Outputs]]], dict[Path, str]]:
+    """Returns the (place, outputs) of each video's clips, and the reasons for those skipped."""
+    rows: dict[Path, list[tuple[Place, Outputs]]] = {path: [] for path in videos}
+    skipped: dict[Path, str] = {}
+    for path, place, outputs in infer(forward, cut, config, rows, skipped, done):
+        rows[path].append((place, outputs))
+    return {path: each for path, each in rows.items() if path not in skipped}, skipped
 
-    `answered`: how many are not.
+
+def windows(
+    network: Inference, names: Sequence[str], videos: Iterable[Path], done: Done = ignore
+) -> tuple[dict[Path, Outputs], dict[Path, str]]:
+    """Returns `times` (W, 2), seconds, and the outputs `names` (W, ...) of each video's windows.
+
+    And the reasons for the videos skipped.
     """
-    if not answered and len(skipped) == 1:
-        ((path, reason),) = skipped.items()
-        raise UserError(f"{path}: {reason}")
-    for path, reason in skipped.items():
-        logger.warning("skipped %s: %s", path, reason)
-    if skipped and not answered:
-        raise UserError(f"none of the {len(skipped)} videos can be read: all are skipped")
+    modalities = modalities_of(network.config, network.class_names)
+    cutter = cutter_of(network.config)
+
+    def forward(clips: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Outputs]]:
+        for key, outputs in network(clips):
+            yield key, {name: outputs[name] for name in outputs if name in names}
+
+    cut = partial(cutter.of_file, modalities=modalities)
+    rows, skipped = collect(forward, cut, network.config, videos, done)
+    found = {}
+    for path, each in rows.items():
+        arrays = {name: np.stack([outputs[name] for _, outputs in each]) for name in names}
+        found[path] = {"times": np.stack([window.times for window, _ in each]), **arrays}
+    return found, skipped
 
 
 def modalities_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Modality]:
-    """Returns the modalities that a config's model reads, where its dataset is not at hand."""
+    """Returns the modalities that a config's model reads; its dataset is not read."""
     return loading.modalities(loading.without_videos(config.data, class_names), config.data)
+
+
+def cutter_of(config: ConfigDict) -> Cutter:
+    """Returns how a config cuts videos into windows."""
+    return Cutter.of(config.windows, loading.clip_settings(config.data))

@@ -1,1 +1,1 @@
-"""What a run looks like: the figures of the papers as PNG files, and the page `report.html`."""
+"""Reports on runs: the figures of the papers as PNG files, and the page `report.html`."""

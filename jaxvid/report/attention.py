@@ -1,4 +1,4 @@
-"""Attention over time: how much each step of a clip weighs, beside the frames it comes from."""
+"""Attention over time: the weight of each step of a clip, below the frames of the step."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,23 +23,20 @@ def draw(rows: Sequence[tuple[Pictures, np.ndarray, str, str]], path: Path, text
         grid = figure.subplots(2 * len(rows), 1, height_ratios=[1.25, 1] * len(rows), squeeze=False)
         for number, (shown, weights, true, predicted) in enumerate(rows):
             above, below = grid[2 * number, 0], grid[2 * number + 1, 0]
-            count, height, width, _ = shown.frames.shape
             strip = np.concatenate(list(shown.frames), axis=1)
-            above.imshow(strip, extent=(0, count * width, height, 0), interpolation="lanczos")
+            extent = (0, strip.shape[1], strip.shape[0], 0)
+            above.imshow(strip, extent=extent, interpolation="lanczos")
             above.set_axis_off()
-            right = true == predicted
-            said = f"{drawn(true)}, recognised" if right else f"{drawn(true)}, taken for "
-            title = said if right else said + drawn(predicted)
-            above.set_title(title, color=GOOD if right else BAD, fontsize=9)
+            correct = true == predicted
+            result = "recognised" if correct else f"taken for {drawn(predicted)}"
+            title = f"{drawn(true)}, {result}"
+            above.set_title(title, color=GOOD if correct else BAD, fontsize=9)
             steps = len(weights)
             edges = np.arange(steps) * shown.total / steps
-            below.bar(
-                edges, weights, shown.total / steps * 0.92, align="edge", color=GOOD, alpha=0.7
-            )
+            width = shown.total / steps * 0.92
+            below.bar(edges, weights, width, align="edge", color=GOOD, alpha=0.7)
             below.axhline(1 / steps, color=GREY, linewidth=0.8, linestyle="--")
-            below.set_xlim(0, shown.total)
-            below.set_ylim(0, highest * 1.05)
-            below.set_ylabel("weight")
+            below.set(xlim=(0, shown.total), ylim=(0, highest * 1.05), ylabel="weight")
             below.tick_params(labelsize=7)
             if number == len(rows) - 1:
                 below.set_xlabel(f"frame of the clip (T = {shown.total}), {steps} feature steps")

@@ -1,9 +1,10 @@
-"""The clips of a report: the frames that the model saw of a video, as pictures."""
+"""The clips of a report: the frames that the model read of a video, as images."""
 
 import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from jaxvid.data import loading, sampling
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.experiment.data import PreparedData
+from jaxvid.report.figures import spaced
 from jaxvid.report.preview import PICTURES
 
 FRAMES = 16  # of a moving clip on the page, at most
@@ -23,9 +25,9 @@ _QUALITY = 50
 
 @dataclass(frozen=True)
 class Pictures:
-    """Frames of a clip that the model saw: (n, H, W, 3) uint8 RGB, and the time they span.
+    """Frames of a clip: (n, H, W, 3) uint8 RGB.
 
-    `places` (n,): which of the clip's T frames they are. `seconds` is how long the clip lasts.
+    `places` (n,): their numbers among the `total` frames of the clip, which lasts `seconds`.
     """
 
     frames: np.ndarray
@@ -34,9 +36,8 @@ class Pictures:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Sprite:
-    """A clip's frames side by side in one WebP picture, as a data URI, and how long they last."""
+class Sprite(NamedTuple):
+    """A clip's frames side by side in one WebP image, as a data URI, and the clip's duration."""
 
     uri: str
     frames: int
@@ -49,7 +50,7 @@ def pictures(footage: PreparedData, clip_id: str, count: int = FRAMES) -> Pictur
     """Returns up to `count` of the frames that an evaluation of one view reads, equally spaced."""
     video = footage.source[clip_id]
     times, chosen, seconds = _seen(video, footage.config)
-    places = np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))
+    places = spaced(len(chosen), count)
     modality, record = min(video, key=lambda each: SHOWN_FIRST.index(each[0].name))
     indices = np.minimum(times[chosen[places]], len(record.frames) - 1)
     frames = PICTURES[modality.name](record.read(modality, indices), footage.config)
@@ -58,21 +59,16 @@ def pictures(footage: PreparedData, clip_id: str, count: int = FRAMES) -> Pictur
 
 def sprites(footage: PreparedData, clip_ids: list[str], count: int = FRAMES) -> Iterator[Sprite]:
     """Yields each clip as a sprite of `count` frames, in order, from `data.threads` threads."""
-
-    def one(clip_id: str) -> Sprite:
-        return as_sprite(pictures(footage, clip_id, count))
-
-    # Few enough at a time that a reader who stops early has not waited for many more.
-    threads = footage.config.data.threads or 2
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(clip_ids), 16):
-            yield from pool.map(one, clip_ids[start : start + 16])
+    with ThreadPoolExecutor(footage.config.data.threads or 2) as pool:
+        for start in range(0, len(clip_ids), 16):  # few: a caller may stop early
+            some = clip_ids[start : start + 16]
+            yield from pool.map(lambda each: as_sprite(pictures(footage, each, count)), some)
 
 
 def _seen(
     video: list[tuple[Modality, Record]], config: ConfigDict
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Returns a video's frames at the config's rate, those of the centred view, its seconds."""
+    """Returns a video's frames at the config's rate, those of the centred view, and its seconds."""
     _, record = video[0]
     if config.model.system == "sift":
         from jaxvid.classical.descriptors import frame_indices
@@ -81,7 +77,7 @@ def _seen(
         chosen = frame_indices(len(times), config.sift.frames)
     else:
         settings = loading.clip_settings(config.data)
-        times = sampling.resample(len(record.frames), record.fps, settings.fps)
+        times = sampling.resample(len(record.frames), record.fps, settings.fps, record.times)
         need = settings.num_frames
         if settings.intervals:
             [chosen] = sampling.whole_video(len(times), need, views=1)
@@ -95,16 +91,15 @@ def _seen(
 
 
 def as_sprite(shown: Pictures) -> Sprite:
+    """Returns the frames as one image of HEIGHT or less."""
     count, height, width, _ = shown.frames.shape
+    frames = list(shown.frames)
     if height > HEIGHT:
-        size = (max(1, round(width * HEIGHT / height)), HEIGHT)
-        frames = [cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in shown.frames]
-        width, height = size
-    else:
-        frames = list(shown.frames)
+        width, height = max(1, round(width * HEIGHT / height)), HEIGHT
+        frames = [cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames]
     strip = cv2.cvtColor(np.concatenate(frames, axis=1), cv2.COLOR_RGB2BGR)
     encoded, data = cv2.imencode(".webp", strip, [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
     if not encoded:
         raise OSError("a clip could not be written as WebP")
     uri = "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode("ascii")
-    return Sprite(uri, count, width, height, shown.seconds)
+    return Sprite(uri, count, width, height, round(shown.seconds, 2))

@@ -10,15 +10,13 @@ from sklearn.metrics import auc, roc_curve
 from jaxvid.report.figures import COLOURS, FAINT, GREY, INK, drawn, sheet
 
 Lines = list[dict[str, Any]]  # of metrics.jsonl
+Rocs = dict[int, tuple[np.ndarray, np.ndarray, float]]
 AXES = {"accuracy": "top-1 accuracy", "loss": "cross-entropy (nats)"}
 GRID = np.linspace(0, 1, 201)  # false positive rates at which ROC curves are averaged
 
 
 def measured(lines: Lines, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the epochs (n,) and the values (n,) of a metric that metrics.jsonl has.
-
-    The loss is the cross-entropy, without the center loss where there is one.
-    """
+    """Returns the epochs (n,) and the values (n,) of a metric; the loss without the center loss."""
     points = [
         (line["epoch"], line.get("cross_entropy", line[name]) if name == "loss" else line[name])
         for line in lines
@@ -37,28 +35,29 @@ def smooth(values: np.ndarray) -> np.ndarray:
 
 def evaluated_splits(lines: Lines) -> list[str]:
     """Returns the splits that were evaluated while training."""
-    suffix = "_accuracy"
-    keys = {key for line in lines for key in line if key.endswith(suffix)}
-    return sorted(key.removesuffix(suffix) for key in keys)
+    keys = {key for line in lines for key in line if key.endswith("_accuracy")}
+    return sorted(key.removesuffix("_accuracy") for key in keys)
 
 
 def training_curves(runs: Mapping[str, Lines], path: Path, text: str = "") -> None:
-    """Draws top-1 accuracy and loss over epochs, of one run or several, one colour each.
+    """Draws top-1 accuracy and loss over epochs of runs, one colour each.
 
-    `runs` are the lines of each run's metrics.jsonl by its name. Thin: training batches, running
-    mean; dots: evaluations while training.
+    `runs`: the lines of each run's metrics.jsonl by its name. Thin: the running mean of training
+    batches; dots: evaluations while training.
     """
     with sheet(path, 9, 3.5, runs, text=text) as figure:
         panels = figure.subplots(1, 2)
         for axes, (name, label) in zip(panels, AXES.items(), strict=True):
             for number, (run, lines) in enumerate(runs.items()):
                 _draw_run(axes, lines, name, COLOURS[number % len(COLOURS)], drawn(run))
-            axes.set_xlabel("epoch")
-            axes.set_ylabel(label)
+            axes.set(xlabel="epoch", ylabel=label)
             axes.grid(True)
             if name == "accuracy":
                 axes.set_ylim(0, 1.02)
-        _legend(figure, panels[0], len(runs))
+        handles, labels = panels[0].get_legend_handles_labels()
+        if handles:
+            columns = 2 if len(runs) > 1 else len(handles)
+            figure.legend(handles, labels, loc="outside upper left", ncols=columns, fontsize=8)
 
 
 def _draw_run(axes: Any, lines: Lines, name: str, colour: str, label: str) -> None:
@@ -73,21 +72,11 @@ def _draw_run(axes: Any, lines: Lines, name: str, colour: str, label: str) -> No
         axes.plot(epochs, values, "o-", **style, label=f"{label}: {split} clips")
 
 
-def _legend(figure: Any, axes: Any, runs: int) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        columns = 2 if runs > 1 else len(handles)
-        figure.legend(handles, labels, loc="outside upper left", ncols=columns, fontsize=8)
+def class_rocs(probabilities: np.ndarray, labels: np.ndarray) -> Rocs:
+    """Returns the one-versus-rest ROC of each class with clips, of probabilities (B, N), by class.
 
-
-def class_rocs(
-    probabilities: np.ndarray, labels: np.ndarray
-) -> dict[int, tuple[np.ndarray, np.ndarray, float]]:
-    """Returns the one-versus-rest ROC of each class with clips: rates at GRID's, all, and AUC.
-
-    Shapes: probabilities (B, N), labels (B,). An entry is the true positive rates at the false
-    positive rates of `GRID` (201,), the curve's own corners (n, 2) and the area under them. Empty
-    where fewer than two classes have clips, for which it is not defined.
+    The true positive rates at the false positive rates of `GRID` (201,), the curve's own corners
+    (n, 2) and the area under them. Empty where fewer than two classes have clips.
     """
     present = np.unique(labels)
     rocs = {}
@@ -98,20 +87,11 @@ def class_rocs(
     return rocs
 
 
-def roc(
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-    class_names: tuple[str, ...],
-    path: Path,
-    text: str = "",
-) -> bool:
-    """Draws the ROC of every class against the rest, their mean, and a closer look at its corner.
+def roc(rocs: Rocs, class_names: tuple[str, ...], path: Path, text: str = "") -> None:
+    """Draws `class_rocs` of one class or more, their mean, and a closer look at its corner.
 
-    The classes with the smallest areas are named. Returns whether there was anything to draw.
+    The classes with the smallest areas are named.
     """
-    rocs = class_rocs(probabilities, labels)
-    if not rocs:
-        return False
     mean = np.mean([rates for rates, _, _ in rocs.values()], axis=0)
     area = np.mean([area for _, _, area in rocs.values()])
     worst = sorted(rocs, key=lambda k: rocs[k][2])[:8]
@@ -128,15 +108,12 @@ def roc(
             mean_label = f"mean of {len(rocs)} classes  {area:.4f}"
             axes.plot(GRID, mean, color=INK, linewidth=2.2, linestyle="--", label=mean_label)
             axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=0)
-            axes.set_xlim(*((0, 0.1) if corner else (-0.01, 1)))
-            axes.set_ylim(*((0.5, 1.01) if corner else (0, 1.01)))
-            axes.set_xlabel("false positive rate")
-            axes.set_ylabel("true positive rate")
+            limits = ((0, 0.1), (0.5, 1.01)) if corner else ((-0.01, 1), (0, 1.01))
+            axes.set(xlim=limits[0], ylim=limits[1])
+            axes.set(xlabel="false positive rate", ylabel="true positive rate")
             axes.set_title("its corner" if corner else "one class versus the rest")
             axes.grid(True)
-        which = (
-            "area under the curve" if len(rocs) <= len(worst) else "smallest areas under the curve"
-        )
+        which = "area" if len(rocs) <= len(worst) else "smallest areas"
         handles = axes.get_legend_handles_labels()
-        figure.legend(*handles, title=which, loc="outside right upper", fontsize=8)
-    return True
+        title = f"{which} under the curve"
+        figure.legend(*handles, title=title, loc="outside right upper", fontsize=8)

@@ -1,18 +1,21 @@
-"""Feature maps: what chosen layers make of one frame (paper C, figure 7)."""
+"""Feature maps: the activations of chosen layers for one frame (paper C, figure 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
 import jax
 import numpy as np
+from flax.traverse_util import flatten_dict
 
 from jaxvid.models import normalize
 from jaxvid.models.layers.conv import ConvReLU, ConvUnit
 from jaxvid.report.figures import GREY, sheet
 
+Wanted = Callable[[nn.Module, str], bool]
 LAYERS = (1, 6, 9)  # which convolutions of a VGG-16, counted from 1 (paper C)
 CHANNELS = 6  # of each layer, those whose maps vary most over the frame
 
@@ -35,34 +38,40 @@ def compute(
     """Returns maps of a frame from the `wanted` convolutions, counted from 1, of a model's first.
 
     `clip` is one clip as networks take a batch of them, (1, T, H, W, C) uint8 or a map of them.
-    Of two towers, the RGB one is taken. The maps are those after the ReLU. Where the model has no
-    convolutions of pictures, such as on skeletons, the list is empty.
+    Of two towers, those of the RGB one. The maps are those after the ReLU. Empty where the model
+    has no convolutions of images, such as on skeletons.
     """
-    found = _layers(model, variables, clip)
-    chosen = [(number, found[number - 1]) for number in wanted if number <= len(found)]
+    layers = _layers(model, variables, clip)
+    chosen = [(number, layers[number - 1]) for number in wanted if number <= len(layers)]
     if not chosen:
         return []
-    paths = {path for _, path in chosen}
+    paths = [path for _, path in chosen]
 
-    def run(variables: Any, clip: Any) -> dict[str, jax.Array]:
-        _, state = model.apply(
-            variables,
-            normalize(clip),
-            train=False,
-            capture_intermediates=lambda module, _: module.path in paths,
-            mutable=["intermediates"],
-        )
-        return {"/".join(path): _at(state["intermediates"], path) for path in paths}
+    def run(variables: Any, clip: Any) -> list[jax.Array]:
+        state = _captured(model, variables, clip, lambda module, _: module.path in paths)
+        flat = flatten_dict(state)
+        return [flat[*path, "__call__"][0] for path in paths]
 
-    # Only this once, on one clip: what is quicker to compile is quicker.
+    # On one clip, once: compiling fast is faster than running fast.
     compiled = jax.jit(run, compiler_options={"xla_backend_optimization_level": 0})
-    said = compiled(variables, clip)
     frames = jax.tree.leaves(clip)[0].shape[1]
-    return [_maps(number, path, said["/".join(path)], frame, frames) for number, path in chosen]
+    found = zip(chosen, compiled(variables, clip), strict=True)
+    return [_maps(number, path, value, frame, frames) for (number, path), value in found]
+
+
+def _captured(model: nn.Module, variables: Any, clip: Any, wanted: Wanted) -> Any:
+    _, state = model.apply(
+        variables,
+        normalize(clip),
+        train=False,
+        capture_intermediates=wanted,
+        mutable=["intermediates"],
+    )
+    return state.get("intermediates")
 
 
 def _layers(model: nn.Module, variables: Any, clip: Any) -> list[tuple[str, ...]]:
-    """Returns the paths of the convolutions with their ReLU that see pictures, as they are run."""
+    """Returns the paths of the convolutions of images with their ReLU, in the order of the pass."""
     met: list[tuple[str, ...]] = []
 
     def note(module: nn.Module, method: str) -> bool:
@@ -70,25 +79,10 @@ def _layers(model: nn.Module, variables: Any, clip: Any) -> list[tuple[str, ...]
             met.append(module.path)
         return False
 
-    def run(variables: Any, clip: Any) -> None:
-        model.apply(
-            variables,
-            normalize(clip),
-            train=False,
-            capture_intermediates=note,
-            mutable=["intermediates"],
-        )
-
-    jax.eval_shape(run, variables, clip)
+    jax.eval_shape(partial(_captured, model, wanted=note), variables, clip)
     paths = list(dict.fromkeys(met))
     towers = [path for path in paths if {"spatial", "rgb"} & set(path[:2])]
     return towers or paths
-
-
-def _at(tree: Any, path: tuple[str, ...]) -> jax.Array:
-    for part in path:
-        tree = tree[part]
-    return tree["__call__"][0]
 
 
 def _maps(number: int, path: tuple[str, ...], value: Any, frame: int, frames: int) -> Maps:
@@ -107,7 +101,8 @@ def draw(frame: np.ndarray, layers: list[Maps], path: Path, text: str = "") -> N
     Each map has a scale of its own, from zero or its lowest value to its highest.
     """
     with sheet(path, 9.6, 0.7 + 1.5 * len(layers), text=text) as figure:
-        whole, right = figure.subfigures(1, 2, width_ratios=(1.5, CHANNELS))
+        widths = (1.5, CHANNELS)
+        whole, right = figure.subfigures(1, 2, squeeze=False, width_ratios=widths).ravel()
         axes = whole.subplots()
         axes.imshow(frame, interpolation="lanczos")
         axes.set_axis_off()
@@ -115,11 +110,11 @@ def draw(frame: np.ndarray, layers: list[Maps], path: Path, text: str = "") -> N
         rows = right.subfigures(len(layers), 1, squeeze=False).ravel()
         for row, layer in zip(rows, layers, strict=True):
             height, width = layer.maps.shape[1:]
-            row.suptitle(
+            title = (
                 f"convolution {layer.number}, {layer.layer}: {height} x {width}, the "
-                f"{len(layer.channels)} most varied of {layer.total} channels",
-                **{"fontsize": 8.5, "fontweight": "bold", "x": 0.02, "ha": "left"},
+                f"{len(layer.channels)} most varied of {layer.total} channels"
             )
+            row.suptitle(title, fontsize=8.5, fontweight="bold", x=0.02, ha="left")
             grid = row.subplots(1, CHANNELS)
             for axes in grid:
                 axes.set_axis_off()

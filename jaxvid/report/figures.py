@@ -1,7 +1,4 @@
-"""What all figures share: names that can be drawn, colours, captions, PNG files.
-
-matplotlib draws them without a display, each from numbers to one file.
-"""
+"""Colours, fonts, captions and PNG files of all figures; matplotlib draws without a display."""
 
 import colorsys
 import textwrap
@@ -12,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
@@ -28,25 +26,21 @@ COLOURS = (
 _DEFAULT = "DejaVu Sans"  # comes with matplotlib
 LONGEST = 32  # characters of a name in a figure
 
-_DRAWN = {
+_STYLE: Any = {
     "font.size": 9,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "text.color": INK,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "grid.color": FAINT,
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
     "legend.frameon": False,
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), GREY),
+    **dict.fromkeys(("axes.labelcolor", "text.color"), INK),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
+    "grid.color": FAINT,
 }
 
 
@@ -54,12 +48,12 @@ _DRAWN = {
 def sheet(
     path: Path, width: float, height: float, names: Iterable[str] = (), text: str = ""
 ) -> Iterator[Figure]:
-    """Yields an empty figure, inches, and writes it to a PNG file, `text` in small under it.
+    """Yields an empty figure, sizes in inches, and writes it as PNG with the caption `text`.
 
-    Its fonts can draw `names` where any installed one can.
+    Its fonts are those that draw `names`.
     """
     families = list(_families("".join(sorted(set("".join(names) + text)))))
-    with matplotlib.rc_context({**_DRAWN, "font.family": families}):
+    with matplotlib.rc_context({**_STYLE, "font.family": families}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         shown = textwrap.fill(drawn(text, 600), round(17 * width))
@@ -68,31 +62,34 @@ def sheet(
 
 
 def drawn(name: str, longest: int = LONGEST) -> str:
-    """Returns a name as a figure can show it: short, on one line, every sign drawn as itself.
-
-    Signs that no installed font has are written as their code; the page has the names as they are.
-    """
+    """Returns a name for a figure: short, on one line, characters without a font as their code."""
     name = " ".join(name.split()) or "(no name)"
     if len(name) > longest:
         kept = longest - 1
         name = f"{name[: kept - kept // 3]}…{name[len(name) - kept // 3 :]}"
-    known = _known("".join(sorted(set(name))))
+    families = _families("".join(sorted(set(name))))
+    known = {c for c in name if c == " " or any(c in _signs_of(family) for family in families)}
     text = "".join(c if c in known else f"\\u{ord(c):04x}" for c in name)
-    # A dollar sign would begin a formula, and a legend leaves out what begins with an underscore.
+    # A dollar sign begins a formula, and a legend omits labels that begin with an underscore.
     return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
 
 
+def spaced(total: int, count: int) -> np.ndarray:
+    """Returns up to `count` of the numbers 0 to `total` - 1, equally spaced, the ends included."""
+    return np.unique(np.linspace(0, total - 1, min(total, count)).round().astype(int))
+
+
 def colour(label: int, classes: int) -> Any:
-    """Returns a class's colour: one of ten, or for more classes one of as many hues."""
+    """Returns a class's colour: one of ten or, of more classes, a hue of its own."""
     if classes <= len(COLOURS):
         return COLOURS[label]
     hue = (label * 0.381966) % 1
     return colorsys.hls_to_rgb(hue, (0.38, 0.5, 0.62)[label % 3], (0.75, 0.55)[label % 2])
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _families(signs: str) -> tuple[str, ...]:
-    """Returns the default font and as few others as draw what it has not of `signs`."""
+    """Returns the default font and those that draw the other characters of `signs`."""
     families, left = [_DEFAULT], {c for c in signs if not c.isspace()}
     left -= _signs_of(_DEFAULT)
     for family in sorted(_fonts()):
@@ -100,11 +97,6 @@ def _families(signs: str) -> tuple[str, ...]:
             families.append(family)
             left -= _signs_of(family)
     return tuple(families)
-
-
-@lru_cache(maxsize=1024)
-def _known(signs: str) -> frozenset[str]:
-    return frozenset(" ").union(*(_signs_of(family) for family in _families(signs)))
 
 
 @lru_cache(maxsize=256)
@@ -118,10 +110,9 @@ def _signs_of(family: str) -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _fonts() -> dict[str, str]:
     """Returns the file of each upright, regular font that is installed, by its family's name."""
-    usual = [
-        font
+    return {
+        font.name: font.fname
         for font in font_manager.fontManager.ttflist
         if (font.style, font.weight, font.stretch) == ("normal", 400, "normal")
-    ]
-    # The last resort has a box for every sign.
-    return {font.name: font.fname for font in usual if not font.name.startswith("Last Resort")}
+        and not font.name.startswith("Last Resort")  # which has a box for every character
+    }

@@ -1,18 +1,17 @@
-"""`report.html`: one file with everything in it, that a browser opens without a network.
+"""`report.html`: one file that a browser opens without a network.
 
-What is shown is data in the page, which its own script turns into elements; no text from users is
-ever read as HTML, and the page's policy lets no other script run and nothing be fetched.
+Its own script turns the data in the page into elements: no text from users is read as HTML, and the
+page's policy allows no other script and fetches nothing.
 """
 
 import base64
 import hashlib
 import html
 import json
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from jaxvid.experiment.data import PreparedData
 from jaxvid.report import clips, page_data
@@ -23,28 +22,23 @@ MOVING = 10_000_000  # characters of moving clips on a page, at most; the rest a
 STILL = 3_000_000  # characters of stills, at most
 SCRIPTS = ("parts.js", "clips.js", "charts.js", "matrix.js", "tables.js", "map.js", "main.js")
 
-Places = dict[str, np.ndarray | None]
 
-
-def write(
-    path: Path, runs: list[Run], places: Places, footage: PreparedData | None, lacks: dict[str, str]
-) -> Path:
+def write(path: Path, runs: list[Run], footage: PreparedData | None, lacks: dict[str, str]) -> Path:
     """Writes the page of the first of `runs`, compared with the others. Returns its path.
 
-    `places`: of each run's clips in the plane, (B, 2), by its name. `lacks`: what cannot be shown,
-    and why.
+    `lacks`: what cannot be shown, and why.
     """
     pictures = _pictures(runs[0], footage) if footage else []
     shown = sum(picture is not None for picture in pictures)
     if footage and shown < len(pictures):
         lacks = lacks | {"pictures": f"{shown} of {len(pictures)} clips are shown, for their size"}
-    data = page_data.of(runs, places, lacks)
+    data = page_data.of(runs, lacks)
     files.write_text(path, render(runs[0].name, data, pictures))
     return path
 
 
 def render(title: str, data: dict[str, Any], pictures: list[Any]) -> str:
-    """Returns the page as text. Names are in it as escapes of ASCII, in whatever writing."""
+    """Returns the page as ASCII text."""
     style = _asset("page.css")
     script = f'(() => {{\n"use strict";\n{"".join(_asset(name) for name in SCRIPTS)}}})();\n'
     policy = (
@@ -59,27 +53,21 @@ def render(title: str, data: dict[str, Any], pictures: list[Any]) -> str:
         "PICTURES": _json(pictures),
         "SCRIPT": script,
     }
-    pieces = _asset("page.html").split("{{")
-    text = pieces[0]
-    for piece in pieces[1:]:
-        name, _, after = piece.partition("}}")
-        text += parts[name] + after
-    return text
+    return re.sub(r"\{\{(\w+)\}\}", lambda name: parts[name[1]], _asset("page.html"))
 
 
 def _pictures(run: Run, footage: PreparedData) -> list[list[Any] | None]:
-    """Returns for every clip its sprite as the page reads it, or None where there is no room."""
+    """Returns every clip's sprite, or None where the page is full."""
     ids = run.scored.clips
     found: list[list[Any] | None] = [None] * len(ids)
-    left = [int(i) for i in page_data.telling(run) if ids[i] in footage.source]
+    left = [int(i) for i in page_data.shown_order(run) if ids[i] in footage.source]
     for count, room in ((clips.FRAMES, MOVING), (1, STILL)):
         sprites = clips.sprites(footage, [ids[i] for i in left], count)
         for i, sprite in zip(left, sprites, strict=True):
             room -= len(sprite.uri)
             if room < 0:
                 break
-            size = (sprite.frames, sprite.width, sprite.height, round(sprite.seconds, 2))
-            found[i] = [sprite.uri, *size]
+            found[i] = list(sprite)
         left = [i for i in left if found[i] is None]
     return found
 
@@ -97,5 +85,5 @@ def _hash(text: str) -> str:
 
 
 def _json(value: Any) -> str:
-    # Inside a script element only a less-than sign could end it; all else is JSON's own.
+    # A script element ends at a less-than sign alone.
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,5 +1,6 @@
-"""What `report.html` shows, as JSON-able values."""
+"""The data of `report.html`, as JSON-able values."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,15 @@ from jaxvid.config.fields import default, flatten
 from jaxvid.evaluation import metrics
 from jaxvid.report import curves, tsne
 from jaxvid.report.classes import confused
+from jaxvid.report.figures import spaced
 from jaxvid.report.runs import Run
 
 TOP = 3  # classes of each clip that are shown with their scores
-POINTS = 300  # of a curve, at most
+POINTS, CORNERS = 300, 60  # of a curve, and of a class's ROC, at most
 
 
-def of(
-    runs: list[Run], places: dict[str, np.ndarray | None], lacks: dict[str, str]
-) -> dict[str, Any]:
-    """Returns what the page of the first of `runs` shows, beside the pictures."""
+def of(runs: list[Run], lacks: dict[str, str]) -> dict[str, Any]:
+    """Returns the data of the page of the first of `runs`, beside the pictures."""
     run = runs[0]
     return {
         "version": jaxvid.__version__,
@@ -33,36 +33,32 @@ def of(
         "clips": _clips(run),
         "perClass": _per_class(run),
         "roc": _roc(run),
-        "runs": [_run(each, run, places[each.name]) for each in runs],
+        "runs": [_run(each, run) for each in runs],
     }
 
 
-def telling(run: Run) -> list[int]:
-    """Returns the clips in the order of what they tell: the surest mistakes first, then the rest.
-
-    The others come one of each class in turn, so that no class goes without.
-    """
-    mistakes = [int(i) for i in run.order if not run.right[i]]
-    turn: dict[int, int] = {}
+def shown_order(run: Run) -> list[int]:
+    """Returns the clips' numbers: the surest errors first, then one clip of each class in turn."""
+    errors = [int(i) for i in run.order if not run.correct[i]]
+    turn: Counter[int] = Counter()
     others = []
-    for i in (int(i) for i in run.order if run.right[i]):
-        label = int(run.scored.labels[i])
-        turn[label] = turn.get(label, 0) + 1
-        others.append((turn[label], i))
-    return mistakes + [i for _, i in sorted(others, key=lambda each: each[0])]
+    for i in (int(i) for i in run.order if run.correct[i]):
+        turn[run.scored.labels[i]] += 1
+        others.append((turn[run.scored.labels[i]], i))
+    return errors + [i for _, i in sorted(others, key=lambda each: each[0])]
 
 
-def _run(run: Run, first: Run, places: np.ndarray | None) -> dict[str, Any]:
+def _run(run: Run, first: Run) -> dict[str, Any]:
     scored = run.scored
     same = scored.clips == first.scored.clips
     return {
         "name": run.name,
         "results": {k: v for k, v in scored.results.items() if isinstance(v, str | int | float)},
         "seed": run.seed,
-        "interval": metrics.interval(int(run.right.sum()), len(scored.clips)),
+        "interval": metrics.interval(int(run.correct.sum()), len(scored.clips)),
         "top5": _top5(run),
         "sameClips": same,
-        "places": None if places is None else places.round(3).tolist(),
+        "places": None if run.places is None else run.places.round(3).tolist(),
         "perplexity": tsne.perplexity(len(scored.clips)),
         "labels": None if same else scored.labels.tolist(),
         "ids": None if same else list(scored.clips),
@@ -73,11 +69,10 @@ def _run(run: Run, first: Run, places: np.ndarray | None) -> dict[str, Any]:
 
 
 def _top5(run: Run) -> float | None:
-    scored = run.scored
-    if len(scored.class_names) <= 5:
+    if len(run.scored.class_names) <= 5:
         return None
-    best = np.argpartition(-scored.probabilities, 4, axis=-1)[:, :5]
-    return float((best == scored.labels[:, None]).any(axis=-1).mean())
+    best = np.argpartition(-run.scored.probabilities, 4, axis=-1)[:, :5]
+    return float((best == run.scored.labels[:, None]).any(axis=-1).mean())
 
 
 def _curves(run: Run, name: str) -> list[dict[str, Any]]:
@@ -91,9 +86,8 @@ def _curves(run: Run, name: str) -> list[dict[str, Any]]:
     return shown
 
 
-def _thinned(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
-    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).round().astype(int))
-    points = np.stack([x[kept], y[kept]], axis=1)
+def _thinned(x: np.ndarray, y: np.ndarray, most: int = POINTS) -> list[list[float]]:
+    points = np.stack([x, y], axis=1)[spaced(len(x), most)]
     return points[np.isfinite(points).all(axis=1)].round(5).tolist()
 
 
@@ -118,12 +112,11 @@ def _per_class(run: Run) -> list[dict[str, Any]]:
     scored = run.scored
     counts = confused(scored.labels, scored.predicted, len(scored.class_names))
     np.fill_diagonal(counts, 0)
-    areas = {k: area for k, (_, _, area) in curves.class_rocs(*_scores(run)).items()}
-    rows = metrics.per_class(*_scores(run))
+    rows = metrics.per_class(scored.probabilities, scored.labels)
     return [
         {
             **row,
-            "auc": areas.get(k),
+            "auc": run.rocs[k][2] if k in run.rocs else None,
             "takenFor": int(counts[k].argmax()) if counts[k].any() else None,
             "takenTimes": int(counts[k].max()),
         }
@@ -132,37 +125,23 @@ def _per_class(run: Run) -> list[dict[str, Any]]:
 
 
 def _roc(run: Run) -> dict[str, Any] | None:
-    rocs = curves.class_rocs(*_scores(run))
-    if not rocs:
+    if not run.rocs:
         return None
-    mean = np.mean([rates for rates, _, _ in rocs.values()], axis=0)
-    of_classes = [
-        {"class": k, "auc": area, "points": _thinned(*_sparse(corners).T)}
-        for k, (_, corners, area) in rocs.items()
-    ]
+    mean = np.mean([rates for rates, _, _ in run.rocs.values()], axis=0)
     return {
         "mean": np.stack([curves.GRID, mean], axis=1).round(5).tolist(),
-        "auc": float(np.mean([area for _, _, area in rocs.values()])),
-        "classes": of_classes,
+        "auc": float(np.mean([area for _, _, area in run.rocs.values()])),
+        "classes": [
+            {"class": k, "auc": area, "points": _thinned(corners[:, 0], corners[:, 1], CORNERS)}
+            for k, (_, corners, area) in run.rocs.items()
+        ],
     }
-
-
-def _sparse(corners: np.ndarray) -> np.ndarray:
-    """Returns a curve's corners (n, 2) with at most sixty of them, the first and last kept."""
-    kept = np.unique(np.linspace(0, len(corners) - 1, min(len(corners), 60)).round().astype(int))
-    return corners[kept]
-
-
-def _scores(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    return run.scored.probabilities, run.scored.labels
 
 
 def _config(run: Run) -> list[list[Any]]:
     """Returns each field's name, value, and whether it differs from the default."""
     usual = flatten(default())
-    return [
-        [name, json_text(value), value != usual.get(name)] for name, value in run.fields.items()
-    ]
+    return [[name, json_text(v), v != usual.get(name)] for name, v in run.fields.items()]
 
 
 def json_text(value: Any) -> str:

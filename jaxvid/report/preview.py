@@ -1,7 +1,6 @@
-"""A contact sheet of training clips as the model will see them: what is wrong with them shows."""
+"""A contact sheet of training clips as the model reads them, to find errors in the data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,7 @@ from ml_collections import ConfigDict
 from jaxvid.data import loading, pipeline
 from jaxvid.errors import UserError
 from jaxvid.experiment.data import PreparedData
+from jaxvid.report.figures import spaced
 from jaxvid.runtime import files
 from jaxvid.skeletons import SKELETONS
 
@@ -22,11 +22,7 @@ Y_IS_UP = ("ntu25",)  # metres in a room; the others are places in a picture
 COLOURS = ((214, 69, 65), (52, 120, 186), (60, 150, 80), (150, 90, 170))
 
 
-@dataclass(frozen=True)
-class _Row:
-    title: str
-    shown: np.ndarray  # which frames of the clip
-    pictures: np.ndarray  # (n, H, W, 3) uint8 RGB
+Row = tuple[str, np.ndarray, np.ndarray]  # title; numbers and (n, H, W, 3) images of frames
 
 
 def preview(config: ConfigDict, path: Path) -> list[str]:
@@ -45,22 +41,22 @@ def preview(config: ConfigDict, path: Path) -> list[str]:
         pipeline.training_example(footage.source, clips, settings, config.seed, g)
         for g in range(min(CLIPS, len(clips)))
     ]
-    rows: list[_Row] = []
-    said: dict[str, str] = {}
+    rows: list[Row] = []
+    lines: dict[str, str] = {}
     for clip, arrays in drawn:
         modalities = arrays if isinstance(arrays, dict) else {config.data.modality: arrays}
         for name, frames in modalities.items():
-            said[name] = f"{name:8} {'x'.join(map(str, frames.shape))} {frames.dtype} a clip"
-            shown = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
+            lines[name] = f"{name:8} {'x'.join(map(str, frames.shape))} {frames.dtype} a clip"
+            shown = spaced(len(frames), FRAMES)
             pictures = PICTURES[name](frames, config)[shown]
             title = f"{dataset.class_names[clip.label]}\n{clip.id}\n{name}"
-            rows.append(_Row(title, shown, pictures))
+            rows.append((title, shown, pictures))
     files.write(path, _sheet(rows, config).savefig)
-    return list(said.values())
+    return list(lines.values())
 
 
-def _sheet(rows: list[_Row], config: ConfigDict) -> Figure:
-    columns = max(len(row.shown) for row in rows)
+def _sheet(rows: list[Row], config: ConfigDict) -> Figure:
+    columns = max(len(shown) for _, shown, _ in rows)
     size = (3.0 + 1.3 * columns, 0.7 + 1.55 * len(rows))
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     augmented = "augmented" if config.data.augment else "not augmented"
@@ -68,31 +64,22 @@ def _sheet(rows: list[_Row], config: ConfigDict) -> Figure:
         f"{config.name}: the first training clips of {config.data.dataset}, {augmented}; "
         f"{config.data.num_frames} frames each, seed {config.seed}"
     )
-    for row, line in zip(rows, figure.subplots(len(rows), columns, squeeze=False), strict=True):
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for (title, shown, pictures), line in zip(rows, grid, strict=True):
         for axes in line:
             axes.set_axis_off()
-        for axes, number, picture in zip(line, row.shown, row.pictures, strict=False):
+        for axes, number, picture in zip(line, shown, pictures, strict=False):
             axes.imshow(picture, interpolation="nearest")
             axes.set_title(f"frame {number + 1}", fontsize=7, pad=2)
-        line[0].text(
-            *(-0.08, 0.5, row.title),
-            transform=line[0].transAxes,
-            ha="right",
-            va="center",
-            fontsize=8,
-            parse_math=False,
-        )
+        style = {"ha": "right", "va": "center", "fontsize": 8, "parse_math": False}
+        line[0].text(-0.08, 0.5, title, transform=line[0].transAxes, **style)
     return figure
-
-
-def _rgb(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
-    return frames
 
 
 def _flow(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
     """Returns stored flow (T, H, W, 2 L), its middle frame where they are stacked, in colours.
 
-    The hue is the direction, the saturation the speed up to the bound: what rests is white.
+    The hue is the direction, the saturation the speed up to the bound: rest is white.
     """
     middle = 2 * (frames.shape[-1] // 4)
     vectors = frames[..., middle : middle + 2].astype(np.float32) / 127.5 - 1
@@ -101,8 +88,8 @@ def _flow(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
 
 def _colour_wheel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     length, angle = cv2.cartToPolar(x, y, angleInDegrees=True)
-    # Rest lies between two of the 256 values; and motion is rarely near the bound: by its root even
-    # the weak one shows.
+    # Rest lies between two of the 256 values. Motion is rarely near the bound: the root makes weak
+    # motion visible.
     strength = np.sqrt(np.clip(length - 1 / 127.5, 0, 1))
     hsv = np.stack([angle, strength, np.ones_like(length)], -1)
     return np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).astype(np.uint8)
@@ -128,7 +115,7 @@ def _skeleton(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
 
 
 PICTURES: Mapping[str, Callable[[np.ndarray, ConfigDict], np.ndarray]] = {
-    "rgb": _rgb,
+    "rgb": lambda frames, config: frames,
     "flow": _flow,
     "skeleton": _skeleton,
 }

@@ -1,6 +1,6 @@
-"""An evaluated run, read back from its folder: what figures and the page are made from."""
+"""An evaluated run, read from its folder: the source of the figures and the page."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from jaxvid.config import files as config_files
 from jaxvid.config.fields import flatten
 from jaxvid.errors import UserError
+from jaxvid.report import curves, tsne
 from jaxvid.workdir import embeddings
 from jaxvid.workdir import layout as workdirs
 from jaxvid.workdir import results as result_files
@@ -23,8 +24,8 @@ from jaxvid.workdir.results import Predictions
 class Run:
     """A run and one evaluation of it.
 
-    `workdir` holds the run, `folder` the evaluation: the same but for other settings. `config` is
-    None for a fusion of other runs. `embeddings` is None where there are none, `lacks` says why.
+    `workdir` holds the run, `folder` the evaluation: another one under other settings. `config` is
+    None for a fusion of other runs. `lacks`: what there is none of, such as embeddings, and why.
     """
 
     name: str
@@ -47,15 +48,10 @@ class Run:
 
     @cached_property
     def about(self) -> str:
-        """One line of what was measured, for under a figure."""
-        results = self.scored.results
-        parts = [
-            f"{self.name}, {results.get('dataset')}: {len(self.scored.clips)} clips of the "
-            f"{results.get('split')} split"
-        ]
-        if self.seed is not None:
-            parts.append(f"one run, seed {self.seed}")
-        return "; ".join(parts)
+        """One line about what was measured, for a caption."""
+        dataset, split = (self.scored.results.get(key) for key in ("dataset", "split"))
+        seed = "" if self.seed is None else f"; one run, seed {self.seed}"
+        return f"{self.name}, {dataset}: {len(self.scored.clips)} clips of the {split} split{seed}"
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -63,8 +59,21 @@ class Run:
         return np.argsort(-self.scored.probabilities.max(-1), kind="stable")
 
     @property
-    def right(self) -> np.ndarray:
+    def correct(self) -> np.ndarray:
+        """Whether the prediction is the label, for each clip (B,)."""
         return self.scored.predicted == self.scored.labels
+
+    @cached_property
+    def places(self) -> np.ndarray | None:
+        """The clips' places by t-SNE, (B, 2), or None where there are none."""
+        if self.embeddings is None:
+            return None
+        return tsne.places(self.embeddings.components, self.seed or 0)
+
+    @cached_property
+    def rocs(self) -> curves.Rocs:
+        """The ROC of each class, as `curves.class_rocs` returns them."""
+        return curves.class_rocs(self.scored.probabilities, self.scored.labels)
 
 
 def read(workdir: Path, folder: Path | None = None, config: ConfigDict | None = None) -> Run:
@@ -80,17 +89,17 @@ def read(workdir: Path, folder: Path | None = None, config: ConfigDict | None = 
     try:
         kept = embeddings.read(folder, scored.results.get("step"), len(scored.clips))
     except UserError as error:
-        lacks["embeddings"] = _why(error, config, workdir)
+        why = f"{error}; --mode=eval --workdir={workdir} writes them"
+        lacks["embeddings"] = f"no embeddings: {why if config else 'a fusion of scores has none'}"
     metrics = read_metrics(workdir)
     if not metrics:
-        lacks["curves"] = (
-            "no curves: this system is fitted, not trained in steps"
-            if config is not None and config.model.system == "sift"
-            else "no curves: the workdir has no metrics.jsonl"
-        )
+        fitted = config is not None and config.model.system == "sift"
+        why = "this system is fitted, not trained in steps"
+        lacks["curves"] = f"no curves: {why if fitted else 'the workdir has no metrics.jsonl'}"
     if kept is None or kept.attention is None:
-        lacks["attention"] = _why_no_attention(config, scored)
-    return Run(_name(workdir, folder), workdir, folder, config, scored, metrics, kept, lacks)
+        lacks["attention"] = _why_no_attention(config)
+    name = workdir.resolve().name + (f" ({folder.name})" if folder != workdir else "")
+    return Run(name, workdir, folder, config, scored, metrics, kept, lacks)
 
 
 def read_all(first: Run, others: list[Path]) -> list[Run]:
@@ -108,33 +117,17 @@ def read_all(first: Run, others: list[Path]) -> list[Run]:
                 f"{workdir} has other classes than {first.workdir}: they cannot be compared"
             )
         runs.append(run)
-    return _told_apart(runs)
-
-
-def _told_apart(runs: list[Run]) -> list[Run]:
-    from dataclasses import replace
-
     names = [run.name for run in runs]
     return [
         run if names.count(run.name) == 1 else replace(run, name=str(run.folder)) for run in runs
     ]
 
 
-def _name(workdir: Path, folder: Path) -> str:
-    name = workdir.resolve().name
-    return name if folder == workdir else f"{name} ({folder.name})"
-
-
-def _why(error: UserError, config: ConfigDict | None, workdir: Path) -> str:
-    if config is None:
-        return "no embeddings: a fusion of scores has none of its own"
-    return f"no embeddings: {error}; --mode=eval --workdir={workdir} writes them"
-
-
-def _why_no_attention(config: ConfigDict | None, scored: Predictions) -> str:
+def _why_no_attention(config: ConfigDict | None) -> str:
     if config is None:
         return "no attention: a fusion of scores has none"
-    if config.model.system != "recognizer" or config.model.pooling != "attention":
-        kind = config.model.pooling if config.model.system == "recognizer" else config.model.system
+    recognizer = config.model.system == "recognizer"
+    kind = config.model.pooling if recognizer else config.model.system
+    if kind != "attention":
         return f"no attention: this system ({kind}) does not weigh its steps"
     return "no attention: it is kept for one view with its frames in order"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.manifold import TSNE
@@ -13,12 +14,13 @@ from jaxvid.report.figures import FAINT, GREY, colour, drawn, sheet
 FEWEST = 5  # clips of a t-SNE
 NAMED = 24  # classes up to which a legend names them; more have their names at their clips
 CHOSEN = 6  # classes that are chosen where none are named
+_NAME: Any = {"fontsize": 4.5, "ha": "center", "va": "center", "color": "#000000"}
 
 
 def places(components: np.ndarray, seed: int) -> np.ndarray | None:
-    """Returns places in the plane (B, 2), within [-1, 1], for embeddings' components (B, P).
+    """Returns places in the plane (B, 2), within [-1, 1], of embeddings' components (B, P).
 
-    None for fewer than five clips, and for embeddings that are all alike.
+    None for fewer than five clips, and for embeddings that are all equal.
     """
     if len(components) < FEWEST or not np.ptp(components, axis=0).any():
         return None
@@ -37,7 +39,7 @@ def perplexity(clips: int) -> int:
 
 
 def most_confused(labels: np.ndarray, predicted: np.ndarray, number: int) -> list[int]:
-    """Returns up to six of N classes, those that are taken for each other most often, in order."""
+    """Returns up to six of N classes, in order: those most often taken for each other."""
     counts = confused(labels, predicted, number)
     np.fill_diagonal(counts, 0)
     pairs = np.triu(counts + counts.T)
@@ -57,10 +59,10 @@ def draw(
     text: str = "",
     chosen: Sequence[int] | None = None,
 ) -> None:
-    """Draws clips where t-SNE put them, a panel for each run, one colour for each class.
+    """Draws the clips' places, a panel for each run, one colour for each class.
 
-    `panels` are a run's name, its places (B, 2) and labels (B,). `chosen`: the classes in colour,
-    the others are grey; by default all.
+    `panels`: each run's name, places (B, 2) and labels (B,). `chosen`: the classes in colour, by
+    default all; the others are grey.
     """
     kept = sorted({int(k) for _, _, labels in panels for k in labels})
     coloured = kept if chosen is None else [k for k in chosen if k in kept]
@@ -75,24 +77,18 @@ def draw(
             axes.remove()
         for axes, (name, points, labels) in zip(grid, panels, strict=False):
             shown = np.isin(labels, coloured)
-            size = 16 if len(points) < 1000 else 7
-            dots = {"s": size, "linewidths": 0}
+            dots: dict[str, Any] = {"s": 16 if len(points) < 1000 else 7, "linewidths": 0}
             axes.scatter(*points[~shown].T, color=FAINT, **dots)
             for number, k in enumerate(coloured):
                 of_class = points[labels == k]
-                tint = colour(number, len(coloured))
-                axes.scatter(
-                    *of_class.T, color=tint, alpha=0.85, label=drawn(class_names[k]), **dots
-                )
+                style = {"color": colour(number, len(coloured)), "label": drawn(class_names[k])}
+                axes.scatter(*of_class.T, alpha=0.85, **style, **dots)
                 if len(coloured) > NAMED and len(of_class):
                     at = np.median(of_class, axis=0)
-                    style = {"fontsize": 4.5, "ha": "center", "va": "center", "color": "#000000"}
-                    axes.text(*at, drawn(class_names[k], 18), **style)
+                    axes.text(*at, drawn(class_names[k], 18), **_NAME)
             axes.set_aspect("equal")
-            axes.set_xlim(-1.06, 1.06)
-            axes.set_ylim(-1.06, 1.06)
-            axes.set_xticks([])
-            axes.set_yticks([])
+            limits = (-1.06, 1.06)
+            axes.set(xlim=limits, ylim=limits, xticks=[], yticks=[])
             for spine in axes.spines.values():
                 spine.set_visible(True)
                 spine.set_color(FAINT)

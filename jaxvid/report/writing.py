@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Written:
-    """What a report consists of: its files, and why others are not among them."""
+    """The files of a report, and why others are not among them."""
 
     page: Path
     figures: list[Path]
@@ -46,8 +46,7 @@ def write(
 ) -> Written:
     """Draws the figures of an evaluation in `folder` and writes its `report.html`.
 
-    `experiment`: the run's; None where its dataset is not at hand, for the reason `lacks_clips`.
-    `others`: workdirs to compare with. `chosen`: the names
+    `experiment`: the run's; None where its dataset is not available, for the reason `lacks_clips`. `others`: workdirs to compare with. `chosen`: the names
     of the classes of the second t-SNE, with commas between them; by default those most often
     confused. Raises UserError where a workdir has no evaluation or a class is not known.
     """
@@ -62,43 +61,31 @@ def write(
         if missing:
             lacks["clips"] = f"{missing} of {len(run.scored.clips)} clips are not in the dataset"
             experiment = experiment if missing < len(run.scored.clips) else None
-    places = {each.name: _places(each) for each in compared}
-    if places[run.name] is None and "embeddings" not in lacks:
+    if run.places is None and "embeddings" not in lacks:
         lacks["embeddings"] = f"no t-SNE: it needs {tsne.FEWEST} clips that differ"
-    drawer = _Drawer(run, compared, places, experiment, lacks, folder / FIGURES)
+    drawer = _Drawer(run, compared, experiment, lacks, folder / FIGURES)
     drawer.draw(names)
-    written = page.write(folder / PAGE, compared, places, drawer.footage, lacks)
+    written = page.write(folder / PAGE, compared, drawer.footage, lacks)
     return Written(written, drawer.written, lacks)
 
 
 def classes_of(chosen: str, class_names: tuple[str, ...]) -> list[int]:
     """Returns the numbers of the classes that `--classes` names. Raises UserError."""
-    if not chosen:
-        return []
-    if chosen in class_names:  # whose names may have commas
-        return [class_names.index(chosen)]
-    numbers = []
-    for name in chosen.split(","):
+    # A class name may have commas.
+    names = [chosen] if chosen in class_names else chosen.split(",") if chosen else []
+    for name in names:
         if name not in class_names:
             known = ", ".join(class_names[:8]) + (", ..." if len(class_names) > 8 else "")
             raise UserError(f"--classes: there is no class '{name}'; the run has {known}")
-        numbers.append(class_names.index(name))
-    return sorted(set(numbers))
-
-
-def _places(run: Run) -> np.ndarray | None:
-    if run.embeddings is None:
-        return None
-    return tsne.places(run.embeddings.components, run.seed or 0)
+    return sorted({class_names.index(name) for name in names})
 
 
 @dataclass
 class _Drawer:
-    """Draws what there is to draw; the rest is left out, and `lacks` says why."""
+    """Draws the figures that a run can have; `lacks` has the reasons for the others."""
 
     run: Run
     compared: list[Run]
-    places: dict[str, np.ndarray | None]
     experiment: Experiment | SiftExperiment | None
     lacks: dict[str, str]
     folder: Path
@@ -111,13 +98,11 @@ class _Drawer:
         self.written: list[Path] = []
         scored, text = self.run.scored, self.run.about
         names, labels = scored.class_names, scored.labels
-        classes.confusion_matrix(
-            labels, scored.predicted, names, self._new("confusion_matrix"), text
-        )
+        matrix = self._new("confusion_matrix")
+        classes.confusion_matrix(labels, scored.predicted, names, matrix, text)
         classes.per_class(scored.probabilities, labels, names, self._new("per_class"), text)
-        roc = self.folder / "roc.png"
-        if curves.roc(scored.probabilities, labels, names, roc, text):
-            self.written.append(roc)
+        if self.run.rocs:
+            curves.roc(self.run.rocs, names, self._new("roc"), text)
         else:
             self.lacks["roc"] = "no ROC: clips of one class alone were evaluated"
         self._curves()
@@ -136,29 +121,29 @@ class _Drawer:
             curves.training_curves(lines, self._new("training_curves"), text)
         trained = {run.name: run.metrics for run in self.compared if run.metrics}
         if len(self.compared) > 1 and trained:
-            seeds = sorted({run.seed for run in self.compared if run.metrics})
+            seeds = sorted({run.seed or 0 for run in self.compared if run.metrics})
             text = f"one run each, seed {', '.join(map(str, seeds))}{_smoothing(self.compared)}"
             curves.training_curves(trained, self._new("compared_curves"), text)
 
     def _tsne(self, chosen: list[int]) -> None:
-        drawn = [run for run in self.compared if self.places[run.name] is not None]
+        panels, drawn = [], []
+        for run in self.compared:
+            if run.places is not None and run.embeddings:
+                panels.append((run.name, run.places, run.scored.labels))
+                drawn.append((run, run.embeddings.components.shape[1]))
         if not drawn:
             return
-        panels = [(run.name, self.places[run.name], run.scored.labels) for run in drawn]
-        first = drawn[0]
-        of = ", ".join(dict.fromkeys(str(run.scored.results.get("dataset")) for run in drawn))
-        seeds = ", ".join(map(str, sorted({run.seed or 0 for run in drawn})))
+        of = ", ".join(dict.fromkeys(str(run.scored.results.get("dataset")) for run, _ in drawn))
+        seeds = ", ".join(map(str, sorted({run.seed or 0 for run, _ in drawn})))
+        first, components = drawn[0]
         text = (
             f"{of}, {first.scored.results.get('split')} split; t-SNE, perplexity "
-            f"{tsne.perplexity(len(first.scored.clips))}, of the first "
-            f"{first.embeddings.components.shape[1]} principal components; one run each, "
-            f"seed {seeds}"
+            f"{tsne.perplexity(len(first.scored.clips))}, of the first {components} principal "
+            f"components; one run each, seed {seeds}"
         )
-        names = self.run.scored.class_names
+        scored, names = self.run.scored, self.run.scored.class_names
         tsne.draw(panels, names, self._new("tsne"), text)
-        scored = self.run.scored
-        confused = tsne.most_confused(scored.labels, scored.predicted, len(names))
-        picked = chosen or confused
+        picked = chosen or tsne.most_confused(scored.labels, scored.predicted, len(names))
         if picked and len(picked) < len(names):
             why = "chosen classes" if chosen else "the classes most often confused"
             tsne.draw(panels, names, self._new("tsne_classes"), f"{why}; {text}", picked)
@@ -173,8 +158,8 @@ class _Drawer:
         scored, rows = self.run.scored, []
         for i in self._examples(ATTENDED):
             shown = clips.pictures(self.footage, scored.clips[i], attention.STRIP)
-            said = (scored.class_names[k] for k in (scored.labels[i], scored.predicted[i]))
-            rows.append((shown, kept.attention[i], *said))
+            true, predicted = (scored.class_names[x[i]] for x in (scored.labels, scored.predicted))
+            rows.append((shown, kept.attention[i], true, predicted))
         text = (
             f"{self.run.about}; the surest mistake, if any, and the surest right ones of other "
             "classes; a step is drawn as its equal part of the clip, of which it saw more"
@@ -182,12 +167,12 @@ class _Drawer:
         attention.draw(rows, self._new("attention"), text)
 
     def _examples(self, count: int) -> list[int]:
-        """Returns the surest mistake and the surest right clips, of one class each."""
+        """Returns the surest error and the surest correct clips, of one class each."""
         scored, run = self.run.scored, self.run
         order = [i for i in run.order if self.footage and scored.clips[i] in self.footage.source]
-        picked = [i for i in order if not run.right[i]][:1]
+        picked = [i for i in order if not run.correct[i]][:1]
         met = {int(scored.labels[i]) for i in picked}
-        for i in (i for i in order if run.right[i]):
+        for i in (i for i in order if run.correct[i]):
             if len(picked) < count and scored.labels[i] not in met:
                 picked.append(i)
                 met.add(int(scored.labels[i]))
@@ -226,15 +211,15 @@ class _Drawer:
 
 
 def _smoothing(runs: list[Run]) -> str:
-    """Returns a remark where training batches have another loss than evaluated clips."""
+    """Returns a remark where the loss of training batches is of smoothed labels."""
     shares = {run.fields.get("train.label_smoothing", 0) for run in runs if run.metrics} - {0}
     shown = " or ".join(f"{share:g}" for share in sorted(shares))
     return f"; the loss of training batches is of labels smoothed by {shown}" if shown else ""
 
 
 def _picture(views: Any, frame: int, config: ConfigDict) -> np.ndarray:
-    """Returns a frame of a clip's first view as it can be shown: RGB, or flow as colours."""
-    name = "rgb" if isinstance(views, dict) else config.data.modality
-    arrays = views["rgb"] if isinstance(views, dict) else views
+    """Returns a frame of a clip's first view as an image: RGB, or flow as colours."""
+    by_name = views if isinstance(views, dict) else {config.data.modality: views}
+    name, arrays = next(iter(by_name.items()))
     [shown] = PICTURES[name](np.asarray(arrays)[0, frame : frame + 1], config)
     return shown

@@ -22,7 +22,7 @@ import functools
 import os
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ import torch_i3d
 from ml_collections import ConfigDict
 
 from jaxvid.config import files as config_files
-from jaxvid.data import loading, pipeline, records
 from jaxvid.experiment.batched import Inference
 from jaxvid.experiment.network import open_network
+from jaxvid.inference import predict as labelling
 from jaxvid.inference import video_files
 from jaxvid.runtime import files
 from jaxvid.workdir import checkpoints
@@ -114,20 +114,15 @@ def _files(arguments: argparse.Namespace, folder: Path) -> None:
     videos = [folder / f"{number}.mp4" for number in range(arguments.batch)]
     for video in videos:
         features_memory.render(video, 3 if small else 10)
-    modalities = video_files.modalities_of(config, CLASSES)
-    settings = loading.clip_settings(config.data)
-
-    def cut(path: Path) -> Iterator[Any]:
-        video = [(modality, records.decode(path, modality)) for modality in modalities]
-        yield pipeline.eval_clip(video, settings, config.eval.views)
+    cut = labelling.clip_of(config, CLASSES)
 
     def read(paths: list[Path]) -> list[Any]:
-        return list(video_files.clips(video_files.read(paths, cut, config)))
+        return list(video_files.infer(lambda clips: iter(clips), cut, config, paths, {}))
 
     def label(paths: list[Path]) -> list[Any]:
-        return list(network(video_files.clips(video_files.read(paths, cut, config))))
+        return list(video_files.infer(network, cut, config, paths, {}))
 
-    clips = np.concatenate([clip for _, clip in read(videos) if clip is not None])
+    clips = np.concatenate([clip for *_, clip in read(videos)])
     passes: dict[str, Callable[[], Any]] = {}
     for count in (1, arguments.batch):
         passes[f"decode and sample {count}"] = functools.partial(read, videos[:count])

@@ -38,7 +38,7 @@ def arguments(config, tmp_path):
     file.with_suffix(".json").write_text(config_files.to_json(config))
     file.write_text(
         "from pathlib import Path\n"
-        "from jaxvid import config_files\n"
+        "from jaxvid.config import files as config_files\n"
         "def get_config(argument=''):\n"
         "    return config_files.read(Path(__file__).with_suffix('.json'))\n"
     )

@@ -1,4 +1,4 @@
-"""Evaluation, prediction, features and an exported network say the same of the same clips."""
+"""Evaluation, prediction, features, timeline and an exported network agree on the same clips."""
 
 import json
 from functools import partial
@@ -21,7 +21,7 @@ def softmax(logits):
     return shares / shares.sum(-1, keepdims=True)
 
 
-def test_all_modes_agree(each_stream, saved, tmp_path, capsys):
+def test_all_modes_agree(each_stream, saved, tmp_path):
     config = each_stream
     with config.unlocked():
         config.windows.stride = 1e-3  # a window at every frame
@@ -45,10 +45,11 @@ def test_all_modes_agree(each_stream, saved, tmp_path, capsys):
     np.testing.assert_allclose(labels.probabilities, evaluated.probabilities, atol=1e-5)
 
     # Evaluation's view is the window in the middle.
-    assert features.run(config, workdir, list(map(str, videos)), str(tmp_path / "features")) == 0
+    names = {video: tmp_path / "features" / f"{video.name}.npz" for video in videos}
+    assert features.write(*features.opened(config, workdir), names) == {}
     spans = timeline.predict(config, workdir, videos[:1]).spans
     for i, (clip, video) in enumerate(zip(clips, videos, strict=True)):
-        written = np.load(tmp_path / "features" / f"{video.name}.npz")
+        written = np.load(names[video])
         _, record = experiment.data.source[clip.id][0]
         shown = len(sampling.resample(len(record.frames), record.fps, config.data.fps))
         (start,) = sampling.view_starts(shown, config.data.num_frames, 1)
@@ -58,7 +59,7 @@ def test_all_modes_agree(each_stream, saved, tmp_path, capsys):
             shares = spans[video].probabilities
             np.testing.assert_allclose(softmax(written["logits"]), shares, atol=1e-5)
 
-    export.run(config, workdir, str(tmp_path / "export"))
+    assert export.write(config, workdir, tmp_path / "export") == 3
     about = json.loads((tmp_path / "export" / "about.json").read_text())
     program = jax.export.deserialize(
         bytearray((tmp_path / "export" / about["programs"]["cpu"]).read_bytes())
@@ -69,8 +70,8 @@ def test_all_modes_agree(each_stream, saved, tmp_path, capsys):
     assert {name: ["b", *array.shape[1:]] for name, array in one_view.items()} == {
         name: each["shape"] for name, each in about["inputs"].items()
     }
-    said = program.call(weights, one_view)
-    np.testing.assert_allclose(said["logits"], logits, atol=1e-5)
-    np.testing.assert_allclose(said["probabilities"], evaluated.probabilities, atol=1e-5)
+    outputs = program.call(weights, one_view)
+    np.testing.assert_allclose(outputs["logits"], logits, atol=1e-5)
+    np.testing.assert_allclose(outputs["probabilities"], evaluated.probabilities, atol=1e-5)
     for name, shape in about["outputs"].items():
-        assert ["b", *said[name].shape[1:]] == shape
+        assert ["b", *outputs[name].shape[1:]] == shape

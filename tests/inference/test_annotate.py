@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxvid.data import video as videos
+from jaxvid.data.video import VideoError
 from jaxvid.inference import annotate
 from jaxvid.inference.timeline import Segment
 
@@ -21,16 +22,15 @@ def test_each_moment_of_a_copy_has_its_label(video, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
     segments = [Segment(0, 0.5, "Run", 0.9), Segment(0.5, 9, "Sit", 0.875)]
-    assert annotate.annotate([(video, segments)], {video: tmp_path / "copy.mp4"}) == {}
+    annotate.write(video, segments, tmp_path / "copy.mp4")
     half = math.ceil(videos.frames_per_second(video) / 2)
     assert drawn[:half] == ["Run 90%"] * half
     assert set(drawn[half:]) == {"Sit 88%"}
 
     (tmp_path / "b.avi").write_bytes(b"")
-    wrong = annotate.annotate(
-        [(tmp_path / "b.avi", segments)], {tmp_path / "b.avi": tmp_path / "b"}
-    )
-    assert wrong == {tmp_path / "b.avi": "the file is empty"}
+    with pytest.raises(VideoError, match="the file is empty"):
+        annotate.write(tmp_path / "b.avi", segments, tmp_path / "b.mp4")
+    assert not (tmp_path / "b.mp4").exists()
 
 
 def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path):
@@ -54,7 +54,7 @@ def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path)
     drawn = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
-        assert annotate.annotate([(path, segments)], {path: copy}) == {}
+        annotate.write(path, segments, copy)
     facts = videos.Facts()
     frames = list(videos.decode(copy, facts))
     assert facts.clock() == (25, None)
@@ -72,7 +72,7 @@ def test_odd_sides_get_a_black_line(tmp_path):
     for i in range(3):
         cv2.imwrite(str(folder / f"{i}.png"), np.full((61, 97, 3), 200, np.uint8))
     segments = [Segment(0, 9, "Run", 0.9)]
-    assert annotate.annotate([(folder, segments)], {folder: tmp_path / "f.mp4"}) == {}
+    annotate.write(folder, segments, tmp_path / "f.mp4")
     first, *_ = frames = list(videos.decode(tmp_path / "f.mp4"))
     assert len(frames) == 3
     assert first.shape == (62, 98, 3)
@@ -94,7 +94,7 @@ def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, monkeypatch):
 
     monkeypatch.setattr(cv2, "VideoWriter", Full)
     with pytest.raises(OSError, match=r"copy.mp4 could not be written whole"):
-        annotate.annotate([(video, [Segment(0, 9, "Run", 1.0)])], {video: tmp_path / "copy.mp4"})
+        annotate.write(video, [Segment(0, 9, "Run", 1.0)], tmp_path / "copy.mp4")
     assert [p.name for p in tmp_path.glob("*copy*")] == []
 
 

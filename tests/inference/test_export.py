@@ -33,7 +33,7 @@ def test_the_exported_example_runs_without_the_package(tiny, saved, tmp_path):
     saved(experiment, tmp_path / "run")
     video = experiment.data.dataset.folder / experiment.data.clips("test")[0].id
     labels = predict.predict(tiny, tmp_path / "run", [video])
-    export.run(tiny, tmp_path / "run", str(tmp_path / "export"))
+    export.write(tiny, tmp_path / "run", tmp_path / "export")
     example = tmp_path / "export" / "example.py"
     ran = subprocess.run(
         [sys.executable, "-I", "-c", ISOLATED, example, video],
@@ -88,10 +88,8 @@ def test_the_exported_example_runs_without_the_package(tiny, saved, tmp_path):
 
 def test_an_export_replaces_nothing_and_is_of_a_network(tiny, saved, tmp_path):
     saved(experiments.open_experiment(tiny), tmp_path / "run")
-    with pytest.raises(UserError, match=r"writes to --output=FOLDER"):
-        export.run(tiny, tmp_path / "run", "")
     with pytest.raises(UserError, match=r"run exists already"):
-        export.run(tiny, tmp_path / "run", str(tmp_path / "run"))
+        export.write(tiny, tmp_path / "run", tmp_path / "run")
     tiny.model.system = "sift"
     with pytest.raises(UserError, match=r"the system sift has none"):
-        export.run(tiny, tmp_path / "run", str(tmp_path / "new"))
+        export.write(tiny, tmp_path / "run", tmp_path / "new")

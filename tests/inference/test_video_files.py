@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
 from jaxvid.inference import video_files
 
@@ -30,17 +29,19 @@ def test_videos_are_found_once_and_in_order(tiny, folder):
         (folder / "b.avi", Path("b.avi")),
         (folder / "frames", Path("frames")),
     ]
-    assert found.wrong == {}
+    assert found.invalid == {}
     (one,) = video_files.find([str(folder / "frames")], tiny).videos.items()
     assert one == (folder / "frames", Path("frames"))
 
 
-def test_what_is_wrong_stands_beside_what_is_found(tiny, folder):
+def test_invalid_arguments_stand_beside_the_videos(tiny, folder):
     (folder / "empty").mkdir()
     found = video_files.find([str(folder / n) for n in ("gone.mp4", "empty", "b.avi")], tiny)
     assert list(found.videos) == [folder / "b.avi"]
-    assert found.wrong[folder / "gone.mp4"] == "it does not exist"
-    assert found.wrong[folder / "empty"].startswith("it holds no video: nothing there ends in .3gp")
+    assert found.invalid[folder / "gone.mp4"] == "it does not exist"
+    assert found.invalid[folder / "empty"].startswith(
+        "it holds no video: nothing there ends in .3gp"
+    )
     with pytest.raises(UserError, match="no video is named"):
         video_files.find([], tiny)
 
@@ -51,28 +52,53 @@ def test_a_model_of_joints_reads_files_of_joints(tiny, folder):
     found = video_files.find([str(folder), str(folder / "b.avi")], tiny)
     assert list(found.videos) == [folder / "inside" / "n.skeleton"]
     assert (
-        "the model reads joints, from files that end in .skeleton" in found.wrong[folder / "b.avi"]
+        "the model reads joints, from files that end in .skeleton"
+        in found.invalid[folder / "b.avi"]
     )
 
 
-def test_results_come_in_turn_and_end_with_a_reason(tiny):
-    def produce(path):
-        yield from range(int(path.name))
-        if path.name == "2":
-            raise VideoError("broken here")
+def test_clips_come_in_turn(tiny):
+    def cut(path):
+        yield from enumerate("abc"[: int(path.name)])
 
     tiny.data.threads = 2
     paths = [Path("1"), Path("2"), Path("3")]
-    read = list(video_files.read(paths, produce, tiny))
-    assert read == list(video_files.read(paths, produce, tiny))
+    read = list(video_files.infer(iter, cut, tiny, paths, {}))
+    assert read == list(video_files.infer(iter, cut, tiny, paths, {}))
+    assert [path.name for path, *_ in read[:3]] == ["1", "2", "2"]
     for path in paths:
-        *results, end = [item for each, item in read if each == path]
-        assert results == list(range(int(path.name)))
-        assert end == video_files.End("broken here" if path.name == "2" else "")
+        clips = [(place, clip) for each, place, clip in read if each == path]
+        assert clips == list(enumerate("abc"[: int(path.name)]))
 
     def bug(path):
-        yield 1
+        yield 1, "a"
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(video_files.read(paths, bug, tiny))
+        list(video_files.infer(iter, bug, tiny, paths, {}))
+
+
+def test_videos_that_do_not_decode_are_skipped_and_counted(tiny):
+    def cut(path):
+        yield "first", path.name
+        if path.name == "2":
+            raise OSError("gone")
+
+    def forward(clips):
+        for key, clip in clips:
+            yield key, {} if clip is None else {"twice": clip * 2}
+
+    done = []
+    paths = [Path("1"), Path("2"), Path("3")]
+    found, skipped = video_files.collect(forward, cut, tiny, paths, done.append)
+    assert found == {path: [("first", {"twice": path.name * 2})] for path in paths[::2]}
+    assert skipped == {Path("2"): "gone"}
+    assert sorted(done) == paths
+
+
+def test_outputs_have_names_of_their_own(tmp_path):
+    videos = {Path("a/x.mp4"): Path("x.mp4"), Path("y.avi"): Path("sub/y.avi")}
+    names = video_files.outputs_of(videos, tmp_path, ".mp4")
+    assert list(names.values()) == [tmp_path / "x.mp4", tmp_path / "sub" / "y.avi.mp4"]
+    with pytest.raises(UserError, match=r"a/x.mp4 and b/x.mp4 would both be .*x.mp4: name"):
+        video_files.outputs_of({**videos, Path("b/x.mp4"): Path("x.mp4")}, tmp_path, ".mp4")

@@ -9,7 +9,7 @@ from jaxvid import config as configs
 from jaxvid.config import files as config_files
 from jaxvid.data.datasets import Video
 from jaxvid.evaluation.evaluate import Scores, write_results
-from jaxvid.report import page, page_data, runs, tsne
+from jaxvid.report import page, page_data, runs
 from jaxvid.runtime import files
 
 ODD = ("<script>document.title='run'</script>", "跑步 и бег", "_private $x^2$", "a,b;\"c\"'d'")
@@ -75,15 +75,13 @@ def sprite(rng: np.random.Generator, frames: int = 4) -> list:
     pictures = np.full((frames, 54, 72, 3), rng.integers(60, 200, 3), np.uint8)
     for place, picture in enumerate(pictures):
         picture[20:34, 10 * place : 10 * place + 14] = 250
-    shown = clips.as_sprite(clips.Pictures(pictures, np.arange(frames), frames, 1.0))
-    return [shown.uri, shown.frames, shown.width, shown.height, shown.seconds]
+    return list(clips.as_sprite(clips.Pictures(pictures, np.arange(frames), frames, 1.0)))
 
 
 def write_page(path: Path, workdirs: list[Path], pictures: list) -> Path:
     """Writes the page of runs with made-up clips."""
     first, *others = workdirs
     compared = runs.read_all(runs.read(first), others)
-    places = {run.name: tsne.places(run.embeddings.components, 0) for run in compared}
-    data = page_data.of(compared, places, {})
+    data = page_data.of(compared, {})
     files.write_text(path, page.render(compared[0].name, data, pictures))
     return path

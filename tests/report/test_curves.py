@@ -19,12 +19,9 @@ def test_areas_are_the_chance_that_a_clip_of_the_class_scores_higher():
         assert len(rates) == len(curves.GRID)
 
 
-def test_clips_of_one_class_have_no_roc(tmp_path):
+def test_clips_of_one_class_have_no_roc():
     probabilities = np.full((4, 2), 0.5)
     assert curves.class_rocs(probabilities, np.zeros(4, int)) == {}
-    path = tmp_path / "roc.png"
-    assert not curves.roc(probabilities, np.zeros(4, int), ("a", "b"), path)
-    assert not path.exists()
 
 
 def test_what_was_measured_is_read_from_the_lines():

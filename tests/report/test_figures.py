@@ -31,7 +31,7 @@ def test_names_are_short_and_every_sign_is_drawn_as_itself():
 
 def test_signs_without_a_font_are_written_as_their_code(monkeypatch):
     monkeypatch.setattr(figures, "_fonts", lambda: {figures._DEFAULT: figures_default_file()})
-    for function in (figures._families, figures._known, figures._signs_of):
+    for function in (figures._families, figures._signs_of):
         function.cache_clear()
     assert figures.drawn("跑 a") == r"\u8dd1 a"
     assert figures.drawn("\ud8ff") == r"\ud8ff"  # of a file name that is not UTF-8
@@ -56,7 +56,8 @@ def test_figures_of_any_classes_are_drawn_without_a_warning(number, tmp_path):
         warnings.simplefilter("error")
         classes.confusion_matrix(labels, predicted, names, tmp_path / "matrix.png", "a text")
         classes.per_class(probabilities, labels, names, tmp_path / "bars.png", "$ _ text")
-        assert curves.roc(probabilities, labels, names, tmp_path / "roc.png")
+        rocs = curves.class_rocs(probabilities, labels)
+        curves.roc(rocs, names, tmp_path / "roc.png")
         panels = [("_run", points, labels), ("$run$", points, labels)]
         tsne.draw(panels, names, tmp_path / "tsne.png")
         tsne.draw(panels, names, tmp_path / "chosen.png", "", [0, 1])

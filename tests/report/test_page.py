@@ -1,5 +1,6 @@
 """The page in a real browser: what it shows, what a click and a key do, that nothing else runs."""
 
+import dataclasses
 import json
 import re
 
@@ -65,15 +66,15 @@ def test_names_of_any_bytes_can_be_written():
     assert "&#55423;" in page.render("a\ud87fb", {"name": "a\ud87fb"}, [])
 
 
-def test_the_surest_mistakes_come_first_and_every_class_before_one_twice(workdirs):
+def test_the_surest_errors_come_first_and_every_class_before_one_twice(workdirs):
     run = runs.read(workdirs[0])
-    order = page_data.telling(run)
+    order = page_data.shown_order(run)
     assert sorted(order) == list(range(CLIPS))
-    wrong = [i for i in order if not run.right[i]]
-    assert order[: len(wrong)] == wrong
+    errors = [i for i in order if not run.correct[i]]
+    assert order[: len(errors)] == errors
     scores = run.scored.probabilities.max(-1)
-    assert all(a >= b for a, b in zip(scores[wrong], scores[wrong[1:]], strict=False))
-    classes = run.scored.labels[order[len(wrong) : len(wrong) + len(NAMES)]]
+    assert all(a >= b for a, b in zip(scores[errors], scores[errors[1:]], strict=False))
+    classes = run.scored.labels[order[len(errors) : len(errors) + len(NAMES)]]
     assert sorted(classes) == list(range(len(NAMES)))
 
 
@@ -241,8 +242,8 @@ def test_all_of_it_can_be_reached_with_the_tab_key(clean):
 
 @needs_chromium
 def test_a_run_alone_without_clips_says_so(workdirs, tmp_path):
-    run = runs.read(workdirs[1])
-    data = page_data.of([run], {run.name: None}, {"clips": "no clips: <i>gone</i>"})
+    run = dataclasses.replace(runs.read(workdirs[1]), embeddings=None)
+    data = page_data.of([run], {"clips": "no clips: <i>gone</i>"})
     path = tmp_path / "alone.html"
     path.write_text(page.render(run.name, data, []), encoding="utf-8")
     with browser.Browser(width=400, arguments=("--force-prefers-reduced-motion",)) as window:
