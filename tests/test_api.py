@@ -24,7 +24,7 @@ def workdir(each_stream, saved, tmp_path):
 @pytest.fixture
 def videos(each_stream):
     experiment = experiments.open_experiment(each_stream)
-    return [str(experiment.dataset.folder / clip.id) for clip in experiment.clips("test")[:3]]
+    return [str(experiment.data.dataset.folder / clip.id) for clip in experiment.data.clips("test")[:3]]
 
 
 def test_importing_it_loads_nothing_slow():
@@ -129,7 +129,7 @@ def test_joints_are_floats(workdir):
 def test_several_views_are_a_batch(model, tiny):
     model.config.eval.views = 2
     experiment = experiments.open_experiment(tiny)
-    video = experiment.dataset.folder / experiment.clips("test")[0].id
+    video = experiment.data.dataset.folder / experiment.data.clips("test")[0].id
     views = model.preprocess(video)
     assert views.shape == (2, 8, 32, 32, 3)
     mean = jax.nn.softmax(model(views).logits).mean(axis=0)

@@ -105,20 +105,20 @@ def _waiting(steps: int, cores: int) -> None:
     step, state = trainer.compile_step(), trainer.start()
     config = experiment.config
     stream = pipeline.train_batches(
-        experiment.source,
+        experiment.data.source,
         trainer.clips,
-        experiment.clip_settings,
+        experiment.data.clip_settings,
         config.train.batch_size,
         config.seed,
         0,
         steps + 10,
-        experiment.reading,
+        experiment.data.reading,
     )
     waited, whole = [], []
     before = time.perf_counter()
     for batch in stream:
         read = time.perf_counter()
-        clips = experiment.devices.put_batch(batch)
+        clips = experiment.network.devices.put_batch(batch)
         state, metrics = step(state, clips, trainer.key)
         jax.block_until_ready(metrics)
         after = time.perf_counter()
