@@ -1,5 +1,8 @@
 """The one exception that means: the input is wrong, the program is not."""
 
+import difflib
+from collections.abc import Iterable
+
 AGAIN = 75  # exit status: nothing is wrong, another process has ended; to be run again (sysexits.h)
 
 
@@ -25,3 +28,9 @@ def one_line(error: UserError | OSError) -> str:
         return f"error: {error}"
     where = f": {error.filename}" if error.filename else ""
     return f"error: {error.strerror or error}{where}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns the end of a message that names the known words nearest to a mistyped one, or ""."""
+    near = difflib.get_close_matches(word, list(known), n=3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -8,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.config.fields import default, flatten, get
-from jaxvid.errors import UserError
+from jaxvid.errors import UserError, did_you_mean
 
 # What may differ between the run that wrote a checkpoint and the one that continues it.
 FREE_TO_CHANGE = (
@@ -108,9 +108,15 @@ def find(name: str) -> Path:
         if path.is_file():
             return path
         raise UserError(f"config file {path} does not exist")
+    if name in shipped():
+        return shipped()[name]
+    known = f": one of {', '.join(shipped())}, or a path to a .py file"
+    raise UserError(f"unknown config '{name}'{did_you_mean(name, shipped()) or known}")
+
+
+def shipped() -> dict[str, Path]:
+    """Returns the config files that come with jaxvid, by name: the wheel's, or the checkout's."""
     package = Path(__file__).parents[1]
-    for folder in (package / "configs", package.parent / "configs"):
-        if (folder / f"{name}.py").is_file():
-            return folder / f"{name}.py"
-    known = sorted({p.stem for f in ("configs", "../configs") for p in (package / f).glob("*.py")})
-    raise UserError(f"unknown config '{name}': a path to a .py file, or one of {', '.join(known)}")
+    installed = package / "configs"
+    folder = installed if installed.is_dir() else package.parent / "configs"
+    return {file.stem: file for file in sorted(folder.glob("*.py"))}

@@ -135,7 +135,7 @@ def test_files_and_folders_are_labelled_without_the_dataset(
         (["{videos}", "--config.eval.shuffle_frames=true"], "keeps frames in order"),
         (["{videos}", "--config.model.pooling=last"], "the model in .* is another one"),
         (["{videos}"], "has no checkpoint: train there first"),
-        (["--mode=eval", "--top=3"], "--top is of --mode=predict"),
+        (["--mode=eval", "--top=3"], "--top is a flag of predict"),
     ],
 )
 def test_wrong_input_is_said_before_anything_is_decoded(
