@@ -1,36 +1,41 @@
-"""The one exception that means: the input is wrong, the program is not."""
+"""Errors that users can mend: the input is invalid, the program is not."""
 
 import difflib
 from collections.abc import Iterable
 
-AGAIN = 75  # exit status: nothing is wrong, another process has ended; to be run again (sysexits.h)
+AGAIN = 75  # exit status after the end of another process: run the same command again (sysexits.h)
 
 
 class UserError(ValueError):
-    """Wrong input, in one sentence that names the file, field or value, and what would be right.
+    """Invalid input, in one sentence that names the file, field or value and what would be valid.
 
-    The command line prints the sentence and exits with status 2; anything else that escapes is a
-    bug and keeps its stack trace.
+    The command line prints the sentence and exits with status 2. Any other exception is a bug and
+    keeps its stack trace.
     """
 
     status = 2
 
 
 class Missing(UserError):
-    """Another process of the run was not there: the same command may find it the next time."""
+    """Another process of the run did not start: the same command may find it the next time."""
 
     status = AGAIN
 
 
+def unknown(what: str, name: str, valid: Iterable[str]) -> UserError:
+    """Returns the error for an unknown name: "unknown dataset 'x': must be one of ...".
+
+    It ends with the nearest valid names, if any are near.
+    """
+    names = list(valid)
+    near = difflib.get_close_matches(name, names, n=2)
+    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    return UserError(f"unknown {what} '{name}': must be one of {', '.join(names)}{hint}")
+
+
 def one_line(error: UserError | OSError) -> str:
-    """Returns what to tell of an error: a full disk or a forbidden folder is no bug either."""
+    """Returns the message of an error, also of a full disk or a forbidden folder."""
     if isinstance(error, UserError):
         return f"error: {error}"
     where = f": {error.filename}" if error.filename else ""
     return f"error: {error.strerror or error}{where}"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns the end of a message that names the known words nearest to a mistyped one, or ""."""
-    near = difflib.get_close_matches(word, list(known), n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -185,7 +185,7 @@ def test_prepare_says_where(arguments, capsys):
         (["--config.train.epochs=inf"], "train.epochs=inf: a finite value"),
         (["--config.train.step_epochs=('a',)"], "step_epochs=.*: numbers are wanted"),
         (["--config.train.batch_size", "0"], "train.batch_size=0: at least 1"),
-        (["--mode=trian"], "unknown command 'trian'; did you mean train"),
+        (["--mode=trian"], "unknown command 'trian': must be .* .did you mean train"),
         (["clip.mp4"], "unexpected argument 'clip.mp4'"),
         (["--mode=eval"], "run/config.json does not exist"),
     ],

@@ -11,7 +11,8 @@ def main(arguments: Sequence[str]) -> int:
     """Prints each config's name and what it is: the first line of its docstring."""
     if arguments:
         raise UserError(f"unexpected argument '{arguments[0]}'; usage: jaxvid configs")
-    for name, file in config_files.shipped().items():
-        text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    for name in config_files.names():
+        module = ast.parse(config_files.find(name).read_text(encoding="utf-8"))
+        text = ast.get_docstring(module) or ""
         print(f"{name:18} {text.partition(chr(10))[0]}")
     return 0

@@ -4,9 +4,10 @@ import inspect
 import re
 from collections.abc import Sequence
 
+from jaxvid.cli.flags import did_you_mean
 from jaxvid.config import fields
 from jaxvid.config.files import RENAMED
-from jaxvid.errors import UserError, did_you_mean
+from jaxvid.errors import UserError
 
 
 def main(arguments: Sequence[str]) -> int:

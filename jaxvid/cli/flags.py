@@ -1,7 +1,8 @@
 """Flags: one table for `jaxvid MODE ...` and `--mode=MODE ...`, and the command that they make."""
 
+import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from jaxvid.cli.command import RENAMED_FLAGS, Command
 from jaxvid.cli.modes import MODES, TOOLS
 from jaxvid.config import checks as config_checks
 from jaxvid.config import files as config_files
-from jaxvid.errors import UserError, did_you_mean
+from jaxvid.errors import UserError, unknown
 from jaxvid.workdir import layout as workdirs
 
 # How each flag is defined, and its default; `jaxvid/cli/modes.py` has the modes' own flags.
@@ -60,8 +61,7 @@ def parse(arguments: Sequence[str]) -> Command:
     if "mode" not in given and rest[:1] == [*arguments[:1]]:
         name = rest[0]
     if name not in MODES:
-        near = did_you_mean(name, [*MODES, *TOOLS]) or "; jaxvid help lists the commands"
-        raise UserError(f"unknown command '{name}'{near}")
+        raise unknown("command", name, [*MODES, *TOOLS])
     config_name, folder = values.config, values.workdir
     if is_short:
         config_name, folder = _take_first(name, config_name, folder, rest)
@@ -168,3 +168,9 @@ def _config(
         raise UserError(str(error)) from None
     config_checks.check(values.config)
     return values.config
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns the end of a message: the known words nearest to a mistyped one, or ""."""
+    near = difflib.get_close_matches(word, list(known))
+    return f"; did you mean {' or '.join(near)}?" if near else ""

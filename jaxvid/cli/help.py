@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jaxvid.cli.flags import FLAGS
 from jaxvid.cli.modes import MODES, TOOLS
-from jaxvid.errors import UserError, did_you_mean
+from jaxvid.errors import unknown
 
 USAGE = """\
 usage: jaxvid COMMAND [ARGUMENTS] [--FLAG=VALUE ...] [--config.FIELD=VALUE ...]
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"usage: jaxvid {name} {takes}".rstrip(), does, sep="\n\n")
         return 0
     if name not in MODES:
-        raise UserError(f"unknown command '{name}'{did_you_mean(name, [*MODES, *TOOLS])}")
+        raise unknown("command", name, [*MODES, *TOOLS])
     mode = MODES[name]
     print(f"usage: jaxvid {name} {mode.arguments} [--FLAG=VALUE ...]\n\n{mode.does}\n\nflags:")
     rows: dict[str, str] = {}

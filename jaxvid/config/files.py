@@ -8,9 +8,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.config.fields import default, flatten, get
-from jaxvid.errors import UserError, did_you_mean
+from jaxvid.errors import UserError, unknown
 
-# What may differ between the run that wrote a checkpoint and the one that continues it.
+# Fields that may differ between the run that wrote a checkpoint and the one that continues it.
 FREE_TO_CHANGE = (
     "data.root",
     "data.cache",
@@ -28,7 +28,7 @@ FREE_TO_CHANGE = (
     "train.profile_steps",
 )
 
-# Names that fields had, for workdirs, config files and command lines of earlier versions.
+# Old names of fields in workdirs, config files and command lines of earlier versions.
 RENAMED = {
     "data.streams": "data.modality",
     "data.shard": "data.part",
@@ -37,7 +37,7 @@ RENAMED = {
 
 
 def differences(old: ConfigDict, new: ConfigDict) -> dict[str, tuple[Any, Any]]:
-    """Returns the fields that differ, but for those that may: {dotted name: (old, new)}."""
+    """Returns the fields that differ and may not: {dotted name: (old value, new value)}."""
     before, after = flatten(old), flatten(new)
     return {
         field: (before.get(field), after.get(field))
@@ -53,11 +53,11 @@ def to_json(config: ConfigDict) -> str:
 
 
 def read(path: Path) -> ConfigDict:
-    """Reads a workdir's config.json: the defaults, with what the file says. Raises UserError."""
+    """Reads a workdir's config.json: the defaults, changed by the file. Raises UserError."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist: {path.parent} is no run's workdir") from None
+        raise UserError(f"{path} does not exist: {path.parent} is not a run's workdir") from None
     except ValueError as error:
         raise UserError(f"{path} is not JSON: {error}") from None
     config = default()
@@ -70,7 +70,7 @@ def read(path: Path) -> ConfigDict:
 
 
 def _known(config: ConfigDict, path: Path) -> ConfigDict:
-    """Returns a config locked, under today's names. Raises UserError for fields there are not."""
+    """Returns a locked config without old names of fields. Raises UserError for unknown fields."""
     flat = flatten(config)
     for old in RENAMED.keys() & flat.keys():
         section, _, name = old.rpartition(".")
@@ -90,10 +90,11 @@ def _tuples(value: Any) -> Any:
 
 
 def load(name: str) -> ConfigDict:
-    """Returns the config that `PATH[:ARGUMENT]` or `NAME[:ARGUMENT]` says. Raises UserError."""
+    """Returns the config of `PATH[:ARGUMENT]` or `NAME[:ARGUMENT]`. Raises UserError."""
     name, _, argument = name.partition(":")
     path = find(name)
     spec = importlib.util.spec_from_file_location(f"jaxvid_config_{path.stem}", path)
+    assert spec and spec.loader  # any .py file has one
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, "get_config"):
@@ -102,21 +103,23 @@ def load(name: str) -> ConfigDict:
 
 
 def find(name: str) -> Path:
-    """Returns the file of a config: a path, or the name of one that comes with jaxvid."""
+    """Returns the file of a config: a path, or the name of one of `names`. Raises UserError."""
     path = Path(name)
-    if path.suffix == ".py":
-        if path.is_file():
-            return path
-        raise UserError(f"config file {path} does not exist")
-    if name in shipped():
-        return shipped()[name]
-    known = f": one of {', '.join(shipped())}, or a path to a .py file"
-    raise UserError(f"unknown config '{name}'{did_you_mean(name, shipped()) or known}")
+    if path.suffix != ".py":
+        if name not in names():
+            raise unknown("config", name, names())
+        return _folder() / f"{name}.py"
+    if not path.is_file():
+        hint = f"; did you mean --config={path.stem}?" if path.stem in names() else ""
+        raise UserError(f"config file {path} does not exist{hint}")
+    return path
 
 
-def shipped() -> dict[str, Path]:
-    """Returns the config files that come with jaxvid, by name: the wheel's, or the checkout's."""
-    package = Path(__file__).parents[1]
-    installed = package / "configs"
-    folder = installed if installed.is_dir() else package.parent / "configs"
-    return {file.stem: file for file in sorted(folder.glob("*.py"))}
+def names() -> list[str]:
+    """Returns the names of the configs that come with jaxvid."""
+    return sorted(path.stem for path in _folder().glob("*.py"))
+
+
+def _folder() -> Path:
+    package = Path(__file__).parents[1]  # the wheel has the configs inside, a checkout beside it
+    return next(f for f in (package / "configs", package.parent / "configs") if f.is_dir())

@@ -38,8 +38,8 @@ def _on_request() -> bool:
     """Whether memory has huge pages if they are asked for and not otherwise."""
     try:
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        number = tuple(int(part) for part in version.split(".")[:2])
         policy = KERNEL.read_text()
     except (AttributeError, OSError, ValueError):  # not Linux, another C library, no such pages
         return False
-    number = tuple(int(part) for part in version.split(".")[:2])
     return name == "glibc" and number >= SUPPORTED_SINCE and "[madvise]" in policy

@@ -88,7 +88,7 @@ def test_parts_are_done_one_by_one(arguments, capsys):
         (["--config.data.part=3/2"], "data.part='3/2': i/n with i from 1 to n is wanted"),
         (["--config.data.part=2"], "data.part='2': i/n"),
         (["--config.data.part=a/b"], "data.part='a/b': i/n"),
-        (["--config.data.part=1/2", "--config.data.check_only=true"], "checks all videos: config.data.part is given"),
+        (["--config.data.part=1/2", "--config.data.check_only=true"], "checks all videos: config"),
         (["--output=report.csv"], "report.csv: a name that ends in .json or .txt"),
         (["--output=tests"], "a name that ends in"),
         (
