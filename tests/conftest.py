@@ -18,7 +18,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxvid import config as configs
-from jaxvid.cli import run_modes
+from jaxvid.cli import report
 from jaxvid.config import files as config_files
 from jaxvid.data.datasets import embedded
 from jaxvid.experiment.experiment import Experiment
@@ -62,7 +62,7 @@ def reports() -> None:
 @pytest.fixture(autouse=True)
 def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "reports" not in request.fixturenames:
-        monkeypatch.setattr(run_modes, "report_unasked", lambda *_: None)
+        monkeypatch.setattr(report, "add", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

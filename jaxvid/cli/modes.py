@@ -1,155 +1,127 @@
-"""The modes of the command line: what each one does, takes and runs.
+"""The commands of the command line: what each one does, takes and prints, and its file.
 
-What a mode needs is imported when it runs: JAX takes a second to load, and a mistyped flag should
-be answered at once.
+A command's file is imported when it runs: JAX takes a second to load, and a mistyped flag must be
+reported at once.
 """
 
-from pathlib import Path
-
-from jaxvid import pretrained
-from jaxvid.cli import run_modes
-from jaxvid.cli.command import Command, Mode, part_of
-from jaxvid.runtime.signals import Signals
-from jaxvid.workdir import layout as workdirs
-
-
-def _prepare(command: Command, signals: Signals) -> int:
-    from jaxvid.cli import prepare
-
-    prepare.run(part_of(command), **command.options)
-    return 0
-
-
-def _preview(command: Command, signals: Signals) -> int:
-    from jaxvid.report.preview import preview
-
-    workdirs.check(command.workdir, command.config)
-    path = command.workdir / "preview.png"
-    for line in preview(command.config, path):
-        print(line)
-    print(f"the first training clips are shown in {path}")
-    return 0
-
-
-def _fuse(command: Command, signals: Signals) -> int:
-    from jaxvid.evaluation.late_fusion import fuse
-
-    run_modes.show(fuse([Path(a) for a in command.arguments], command.workdir), command.workdir)
-    run_modes.report_unasked(command, None, command.workdir, run_modes.FUSION)
-    return 0
-
-
-def _predict(command: Command, signals: Signals) -> int:
-    from jaxvid.cli import predict
-
-    return predict.run(command, signals)
-
-
-def _features(command: Command, signals: Signals) -> int:
-    from jaxvid.cli import features
-
-    return features.run(command, signals)
-
-
-def _search(command: Command, signals: Signals) -> int:
-    from jaxvid.cli import search
-
-    return search.run(command, signals)
-
-
-def _export(command: Command, signals: Signals) -> int:
-    from jaxvid.cli import export
-
-    return export.run(command, signals)
-
-
-def _convert(command: Command, signals: Signals) -> int:
-    from jaxvid.experiment.conversion import convert
-
-    loaded = convert(command.config, command.workdir, **command.options)
-    print(pretrained.describe(loaded, command.config))
-    print(f"the model is in {command.workdir}, for --mode=predict and --mode=eval")
-    return 0
-
-
-def _count(command: Command, signals: Signals) -> int:
-    from jaxvid.experiment import flops
-
-    counts = flops.describe(command.config, command.workdir, **command.options)
-    for name, value in counts.items():
-        print(f"{name:30} {value}")
-    return 0
-
+from jaxvid.cli.command import Mode
 
 MODES = {
     "train": Mode(
-        "train or continue, then evaluate and report; writes to the workdir",
-        run_modes.train,
+        "train, or continue a run, then evaluate and report",
+        arguments="CONFIG",
+        examples=(
+            "train li3d_bilstm",
+            "train li3d_bilstm:folder,scale=small --config.data.root=my_videos",
+            "train i3d:ucf101,split=1 --config.data.root=/data/UCF101 --workdir=runs/try1",
+        ),
         continues=True,
         distributes=True,
     ),
     "eval": Mode(
-        "evaluate the model of a workdir, and report",
-        run_modes.evaluate,
+        "evaluate the model of a run and report",
+        module="evaluate",
+        arguments="RUN",
+        examples=("eval runs/try1", "eval runs/try1 --config.eval.views=10"),
         continues=True,
         distributes=True,
-    ),
-    "prepare": Mode(
-        "decode the dataset's videos into records, so that training starts at once, and report",
-        _prepare,
-        flags=("output",),
-        continues=True,
-        distributes=True,
-    ),
-    "preview": Mode(
-        "draw the first training clips as the model will see them, to preview.png of the workdir",
-        _preview,
-    ),
-    "fuse": Mode(
-        "average the scores of the evaluated workdirs that are named; writes to the workdir",
-        _fuse,
-        takes_arguments=True,
-        takes_config=False,
     ),
     "report": Mode(
-        "draw an evaluated run's figures and write its report.html, beside other runs if named",
-        run_modes.report,
-        flags=("classes",),
-        takes_arguments=True,
+        "draw the figures of an evaluated run and write its report.html",
+        arguments="RUN [OTHER_RUN ...]",
+        flags={"classes": "A,B,C: classes of the second t-SNE figure"},
+        examples=("report runs/try1", "report runs/try1 runs/try2 --classes=SitDown,StandUp"),
         needs_config=False,
     ),
     "predict": Mode(
-        "label the video files, and those in the folders, that are named",
-        _predict,
-        flags=("output", "top", "timeline", "annotate"),
-        takes_arguments=True,
+        "label videos, folders of videos, a camera or a stream",
+        arguments="RUN VIDEO|FOLDER|webcam:N ...",
+        flags={
+            "output": "new .csv or .json file for the labels",
+            "top": "labels to show for each video",
+            "timeline": "label every window of a long video (config.windows)",
+            "annotate": "folder for copies of the videos with the labels drawn on them",
+        },
+        examples=(
+            "predict runs/try1 clip.mp4 folder/ --output=labels.csv",
+            "predict runs/try1 match.mp4 --timeline --annotate=labelled",
+            "predict runs/try1 webcam:0",
+        ),
     ),
     "features": Mode(
-        "write what the network computes of every window of the videos that are named",
-        _features,
-        flags=("output",),
-        takes_arguments=True,
+        "write the features of every window of videos, one file for each video",
+        arguments="RUN VIDEO|FOLDER ...",
+        flags={"output": "folder for the files"},
+        examples=("features runs/try1 folder/ --output=features",),
         continues=True,
         distributes=True,
     ),
     "search": Mode(
-        "find the videos whose features are likest to those of the videos that are named; "
-        "without any, near duplicates",
-        _search,
-        flags=("features", "similarity", "top", "output"),
-        takes_arguments=True,
+        "find the videos most similar to a query; without a query, near duplicates",
+        arguments="RUN [QUERY_VIDEO ...]",
+        flags={
+            "features": "folder that the command features wrote",
+            "similarity": "cosine similarity from which two videos are near duplicates",
+            "top": "videos to show for each query",
+            "output": "new .csv file for the table",
+        },
+        examples=(
+            "search runs/try1 --features=features query.mp4",
+            "search runs/try1 --features=features --similarity=0.95",
+        ),
     ),
     "export": Mode(
-        "write the network of a workdir as a program that runs without this package",
-        _export,
-        flags=("output",),
+        "write the network of a run as a program that runs without this package",
+        arguments="RUN",
+        flags={"output": "new folder for the program"},
+        examples=("export runs/try1 --output=exported",),
+    ),
+    "prepare": Mode(
+        "decode the videos of a dataset into records and report on them",
+        arguments="CONFIG",
+        flags={"output": "new .json or .txt file for the report"},
+        examples=(
+            "prepare li3d_bilstm:ucf101 --config.data.root=/data/UCF101",
+            "prepare li3d:folder --config.data.root=my_videos --config.data.check_only=true",
+        ),
+        continues=True,
+        distributes=True,
+    ),
+    "preview": Mode(
+        "draw the first training clips as the model sees them, to preview.png in the workdir",
+        arguments="CONFIG",
+        examples=("preview li3d_bilstm:folder,scale=small --config.data.root=my_videos",),
     ),
     "convert": Mode(
-        "make a workdir of the published weights that config.init names", _convert, ("class_names",)
+        "make a run of the published weights that config.init names",
+        arguments="CONFIG",
+        flags={"class_names": "text file with the name of one class in each line"},
+        examples=(
+            "convert i3d:kinetics --class_names=kinetics400.txt --workdir=runs/i3d \\\n"
+            "      --config.init.source=i3d_pytorch --config.init.path=rgb_imagenet.pt",
+        ),
     ),
     "count": Mode(
-        "print a network's parameters and FLOPs; needs neither its dataset nor a training",
-        _count,
-        flags=("num_classes",),
+        "print the parameters and FLOPs of a network; requires no dataset and no training",
+        arguments="CONFIG",
+        flags={"num_classes": "number of classes, where the dataset does not determine it"},
+        examples=("count deep_fusion:ucf101", "count runs/try1"),
     ),
+    "fuse": Mode(
+        "average the scores of evaluated runs and write the results to OUT",
+        arguments="OUT RUN RUN ...",
+        examples=("fuse runs/two_stream runs/vgg16_rgb-embedded runs/vgg16_flow-embedded",),
+        needs_config=False,
+    ),
+}
+
+# Commands that read their arguments themselves: main(arguments) of the file of their name.
+TOOLS = {
+    "ablate": (
+        "TABLE [TABLE ...] [flags]",
+        "train the rows of the papers' tables and write each table (jaxvid ablate --help)",
+    ),
+    "configs": ("", "list the configs that come with jaxvid"),
+    "fields": ("[SECTION]", "list the fields of a config, or of a section, with their defaults"),
+    "help": ("[COMMAND]", "show the flags and examples of a command"),
 }

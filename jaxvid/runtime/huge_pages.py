@@ -11,19 +11,22 @@ from pathlib import Path
 
 SETTING = "glibc.malloc.hugetlb"
 SUPPORTED_SINCE = (2, 35)  # of glibc
+DOORS = (["-m", "jaxvid.main"], ["-m", "jaxvid"])  # beside the script `jaxvid`
 KERNEL = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-def start_again(module: str, arguments: Sequence[str]) -> None:
-    """Runs `python -m module arguments` anew in this process, with huge pages, or returns.
+def start_again(arguments: Sequence[str]) -> None:
+    """Runs the program with these arguments anew in this process, with huge pages, or returns.
 
     It returns where that changes nothing: where GLIBC_TUNABLES has a value for them, where the
     kernel gives huge pages to all or to none, where the C library cannot ask; and where Python was
-    started otherwise, by a debugger, say, or with options of its own.
+    started otherwise than by one of DOORS, by a debugger, say, or with options of its own.
     """
     tunables = os.environ.get("GLIBC_TUNABLES", "")
+    _, *command = sys.orig_argv
+    script = [sys.argv[0]] if Path(sys.argv[0]).name == "jaxvid" else DOORS[0]
     if (
-        sys.orig_argv[1:] == ["-m", module, *arguments]
+        any(command == [*door, *arguments] for door in (*DOORS, script))
         and SETTING not in tunables
         and _on_request()
     ):
@@ -34,9 +37,9 @@ def start_again(module: str, arguments: Sequence[str]) -> None:
 def _on_request() -> bool:
     """Whether memory has huge pages if they are asked for and not otherwise."""
     try:
-        name, _, version = os.confstr("CS_GNU_LIBC_VERSION").partition(" ")
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        number = tuple(int(part) for part in version.split(".")[:2])
         policy = KERNEL.read_text()
     except (AttributeError, OSError, ValueError):  # not Linux, another C library, no such pages
         return False
-    number = tuple(int(part) for part in version.split(".")[:2])
     return name == "glibc" and number >= SUPPORTED_SINCE and "[madvise]" in policy

@@ -20,14 +20,15 @@ DEADLINE = 300.0  # seconds; only a hang meets it
 # to compile. (JAX finds no program again under another name of the folder.)
 PROGRAM = """
 import os, runpy
-from jaxvid.cli import run_modes
-run_modes.report_unasked = lambda *_: None
-def keep_compiled(config):
+from jaxvid.cli import report
+from jaxvid.runtime import devices
+report.add = lambda *_: None
+def keep_compiled(folder):
     import jax
     jax.config.update("jax_compilation_cache_dir", os.environ["COMPILED"])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 if "COMPILED" in os.environ:
-    run_modes.keep_compiled = keep_compiled
+    devices.keep_compiled = keep_compiled
 runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
 """
 

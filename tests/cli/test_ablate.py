@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from jaxvid import main as command
 from jaxvid.ablation.rows import Ablation
 from jaxvid.ablation.tables import C1, TABLES, Row, Run, Table
-from jaxvid.cli import ablate
+from jaxvid.cli import ablate, flags
 from jaxvid.config import files as config_files
 from jaxvid.config.fields import flatten
 from jaxvid.runtime import files
+from jaxvid.workdir import layout as workdirs
 
 ROOT = Path(__file__).parents[2]
 RESULTS = {
@@ -51,10 +51,10 @@ class Fake:
             return self.failing[workdir.name]
         output = workdir
         if "--mode=fuse" not in arguments:
-            config = command._parse(["jaxvid", *own]).config
+            config = flags.parse([*own]).config
             if not (workdir / "config.json").is_file():
                 files.write_text(workdir / "config.json", config_files.to_json(config))
-            output = command.workdirs.evaluation_folder(workdir, config)
+            output = workdirs.evaluation_folder(workdir, config)
         files.write_json(output / "results.json", RESULTS)
         return 0, "results, predictions and figures are in it"
 
@@ -244,5 +244,5 @@ def test_configs_are_read_as_the_main_program_reads_them():
     runs = [run for run in ablation.labels if (ROOT / "configs" / f"{run.config}.py").is_file()]
     assert Run("li3d_bilstm", ("augment=true",)) in runs
     for run in runs:
-        theirs = command._parse(["jaxvid", *ablation.arguments(run)]).config
+        theirs = flags.parse([*ablation.arguments(run)]).config
         assert flatten(ablation.config(run)) == flatten(theirs)

@@ -94,4 +94,4 @@ def test_runs_that_do_not_fit_are_refused(runs, tmp_path):
 
 def test_a_fusion_needs_a_folder(capsys):
     assert command.main(["jaxvid", "--mode=fuse", "a", "b"]) == 2
-    assert "needs --workdir=FOLDER" in capsys.readouterr().err
+    assert "fuse requires --workdir=DIR" in capsys.readouterr().err

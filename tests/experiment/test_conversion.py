@@ -150,7 +150,7 @@ def test_what_convert_needs_is_said(run, tiny_file, tmp_path, capsys):
     assert command.main([*bare, "--mode=convert", "--class_names=x"]) == 2
     assert "needs config.init.source and config.init.path" in capsys.readouterr().err
     assert command.main([*bare, "--class_names=x"]) == 2
-    assert "--class_names is of --mode=convert" in capsys.readouterr().err
+    assert "--class_names is a flag of convert" in capsys.readouterr().err
     assert command.main([*bare, "--config.init.source=vgg16"]) == 2
     assert "set both or neither" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

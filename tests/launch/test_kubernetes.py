@@ -11,7 +11,7 @@ import pytest
 import yaml
 from statuses import runs_again
 
-from jaxvid import main as command
+from jaxvid.cli import flags
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 MANIFESTS = sorted(LAUNCH.glob("*.yaml"))
@@ -127,7 +127,7 @@ def test_the_pods_of_a_preparation_take_a_part_each(stand_in, tmp_path):
             check=True,
         ).stdout.splitlines()
         assert words[:2] == ["-m", "jaxvid.main"]
-        parsed = command._parse(["jaxvid", *words[2:]])
+        parsed = flags.parse([*words[2:]])
         assert parsed.mode == "prepare"
         shards.append(parsed.config.data.part)
     assert shards == [f"{number}/8" for number in range(1, 9)]

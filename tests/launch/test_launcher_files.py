@@ -8,7 +8,7 @@ import local
 import pytest
 import yaml
 
-from jaxvid import main as command
+from jaxvid.cli import flags
 from jaxvid.config import files as config_files
 
 ROOT = Path(__file__).parents[2]
@@ -82,14 +82,14 @@ def test_commands_that_are_shown_are_jaxvids(name):
         if name == "launch/local.py":
             _, arguments = local._parse(arguments)
         given = [argument.replace("--config=...", "--config=i3d") for argument in arguments]
-        parsed = command._parse(["jaxvid", *LAUNCHERS[name], *given])
+        parsed = flags.parse([*LAUNCHERS[name], *given])
         assert parsed.config is not None
 
 
 def test_the_pods_command_is_jaxvids():
     _, job = yaml.safe_load_all((LAUNCH / "kubernetes_train.yaml").read_text())
     (container,) = job["spec"]["template"]["spec"]["containers"]
-    parsed = command._parse(["jaxvid", *container["args"]])
+    parsed = flags.parse([*container["args"]])
     assert parsed.mode == "train"
     pods = job["spec"]["completions"]
     assert parsed.config.train.batch_size % pods == parsed.config.eval.batch_size % pods == 0

@@ -11,7 +11,7 @@ import pytest
 import slurm_task
 from statuses import runs_again
 
-from jaxvid import main as command
+from jaxvid.cli import flags
 
 ROOT = Path(__file__).parents[2]
 LAUNCH = ROOT / "launch"
@@ -159,7 +159,7 @@ def test_each_task_of_the_array_prepares_its_part(run, tmp_path, monkeypatch, en
     assert run("slurm_prepare.sbatch", 0, "--config=i3d", **(ARRAY | environment))[0] == 0
     arguments = json.loads((tmp_path / "srun").read_text())
     assert arguments[2:4] == ["python", "launch/slurm_task.py"]
-    parsed = command._parse(["jaxvid", *arguments[4:]])
+    parsed = flags.parse([*arguments[4:]])
     assert (parsed.mode, parsed.config.data.part) == ("prepare", shard)
 
 

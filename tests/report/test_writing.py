@@ -127,9 +127,9 @@ def test_class_names_with_commas_can_be_chosen():
         (["--workdir={0}/a", "{0}/a"], "is named twice"),
         (["--workdir={0}/a", "{0}/two"], "has other classes"),
         (["--workdir={0}/a", "--classes=Walk"], "there is no class 'Walk'"),
-        (["--workdir={0}/a", "--top=3"], "--top is of --mode=predict"),
+        (["--workdir={0}/a", "--top=3"], "--top is a flag of predict"),
         (["--workdir={0}/damaged"], "are not what an evaluation writes"),
-        ([], "--mode=report needs --workdir"),
+        ([], "report requires --workdir=DIR"),
     ],
 )
 def test_wrong_input_is_answered_in_one_sentence(arguments, said, tmp_path, capsys, monkeypatch):

@@ -228,4 +228,4 @@ def test_work_of_one_process_is_not_divided(mode, tmp_path):
     job = Job([*arguments, f"--workdir={tmp_path}"], tmp_path / "run")
     started = job.start()
     assert started.wait() == [2]
-    assert f"--mode={mode} is the work of one process" in started.printed
+    assert f"--distributed: {mode} runs in one process" in started.printed

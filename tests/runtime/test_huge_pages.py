@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from jaxvid.runtime import huge_pages
 
-COMMAND = ["python", "-m", "jaxvid.main", "--workdir=runs/a b", ""]
+ARGUMENTS = ["--workdir=runs/a b", ""]
+COMMAND = ["python", "-m", "jaxvid.main", *ARGUMENTS]
+SCRIPT = "/venv/bin/jaxvid"
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def started(monkeypatch, tmp_path):
 
 
 def start():
-    huge_pages.start_again("jaxvid.main", COMMAND[3:])
+    huge_pages.start_again(ARGUMENTS)
 
 
 def test_the_same_command_starts_again_once(started):
@@ -38,6 +41,20 @@ def test_the_same_command_starts_again_once(started):
     assert started == [(sys.executable, COMMAND, "glibc.malloc.hugetlb=1")]
     start()  # what the new process does
     assert len(started) == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("/x/jaxvid/__main__.py", ["python", "-m", "jaxvid", *ARGUMENTS]),
+        (SCRIPT, ["/venv/bin/python", SCRIPT, *ARGUMENTS]),
+    ],
+)
+def test_the_script_and_the_package_start_again_too(started, monkeypatch, program, command):
+    monkeypatch.setattr(sys, "argv", [program, *ARGUMENTS])
+    monkeypatch.setattr(sys, "orig_argv", command)
+    start()
+    assert started == [(sys.executable, command, "glibc.malloc.hugetlb=1")]
 
 
 def test_other_settings_stay(started, monkeypatch):
@@ -78,17 +95,21 @@ def test_not_where_the_c_library_cannot_ask(started, monkeypatch, library):
     [
         ["python", "-m", "debugger", *COMMAND[1:]],
         ["python", "-X", "dev", *COMMAND[1:]],
-        ["python", "jaxvid/main.py", *COMMAND[3:]],
+        ["python", "jaxvid/main.py", *ARGUMENTS],
+        ["python", "-X", "dev", SCRIPT, *ARGUMENTS],
+        ["python", SCRIPT, "more", *ARGUMENTS],
         ["pytest"],
     ],
 )
 def test_not_if_python_was_started_otherwise(started, monkeypatch, command):
     monkeypatch.setattr(sys, "orig_argv", command)
+    monkeypatch.setattr(sys, "argv", [SCRIPT, *ARGUMENTS])
     start()
     assert not started
 
 
-def test_the_command_line_is_one_process(tmp_path):
+@pytest.mark.parametrize("door", [["-m", "jaxvid.main"], ["-m", "jaxvid"], ["jaxvid"]])
+def test_the_command_line_is_one_process(tmp_path, door):
     """Each start of Python leaves a line; the command's output and status are those of one."""
     starts = tmp_path / "starts"
     (tmp_path / "sitecustomize.py").write_text(
@@ -96,10 +117,12 @@ def test_the_command_line_is_one_process(tmp_path):
         "    print(os.getpid(), os.environ.get('GLIBC_TUNABLES', ''), file=file)\n"
     )
     environment = {n: v for n, v in os.environ.items() if n != "GLIBC_TUNABLES"}
-    command = [sys.executable, "-m", "jaxvid.main", "--mode=nothing"]
-    process = subprocess.run(
-        command, env=environment | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
-    )
+    if door == ["jaxvid"]:  # as pip writes it
+        door = [str(tmp_path / "jaxvid")]
+        Path(*door).write_text("import sys\nfrom jaxvid.main import start\nsys.exit(start())\n")
+    command = [sys.executable, *door, "--mode=nothing"]
+    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *sys.path])
+    process = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert process.returncode == 2
     assert process.stderr.count("nothing") == 1
     lines = [line.split() for line in starts.read_text().splitlines()]
