@@ -24,7 +24,9 @@ def workdir(each_stream, saved, tmp_path):
 @pytest.fixture
 def videos(each_stream):
     experiment = experiments.open_experiment(each_stream)
-    return [str(experiment.data.dataset.folder / clip.id) for clip in experiment.data.clips("test")[:3]]
+    return [
+        str(experiment.data.dataset.folder / clip.id) for clip in experiment.data.clips("test")[:3]
+    ]
 
 
 def test_importing_it_loads_nothing_slow():

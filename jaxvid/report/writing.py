@@ -48,7 +48,8 @@ def write(
 
     `experiment`: the run's; None where its dataset is not available, for the reason `lacks_clips`.
     `others`: workdirs to compare with. `chosen`: the names of the classes of the second t-SNE,
-    separated by commas; by default those most often confused. Raises UserError where a workdir has no evaluation or a class is not known.
+    separated by commas; by default those most often confused. Raises UserError where a workdir has
+    no evaluation or a class is not known.
     """
     compared = runs.read_all(runs.read(workdir, folder, config), list(others))
     run = compared[0]
