@@ -55,11 +55,10 @@ def keep_statistics(
     return call(*args, **kwargs)
 
 
-Outputs = tuple[jax.Array, jax.Array, jax.Array]
-
-
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def normalise(x: jax.Array, bias: jax.Array, epsilon: float) -> Outputs:
+def normalise(
+    x: jax.Array, bias: jax.Array, epsilon: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Returns relu((x - mean) / sqrt(var + epsilon) + bias), mean (C) and var (C).
 
     x (B,T,H,W,C), bias (C). The gradient is that of the first output: none comes through the
@@ -71,7 +70,7 @@ def normalise(x: jax.Array, bias: jax.Array, epsilon: float) -> Outputs:
 
 def _forward(
     x: jax.Array, bias: jax.Array, epsilon: float
-) -> tuple[Outputs, tuple[jax.Array, ...]]:
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]:
     wide, count = _wide(x), x.size // x.shape[-1]
     mean = channel_sum(wide) / count
     var = jnp.maximum(channel_sum(wide * wide) / count - mean * mean, 0)
@@ -81,7 +80,7 @@ def _forward(
 
 
 def _backward(
-    epsilon: float, residuals: tuple[jax.Array, ...], gradients: Outputs
+    epsilon: float, residuals: tuple[jax.Array, ...], gradients: tuple[jax.Array, ...]
 ) -> tuple[jax.Array, jax.Array]:
     x, mean, scale, bias = residuals
     count = x.size // x.shape[-1]

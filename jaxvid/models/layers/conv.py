@@ -24,7 +24,7 @@ from jax.typing import DTypeLike
 from jaxvid.models.layers import stacked, winograd
 from jaxvid.models.layers.batch_norm import BatchNormReLU
 from jaxvid.models.layers.conv2d import conv2d
-from jaxvid.models.layers.padding import Triple, windows
+from jaxvid.models.layers.padding import Triple, same_windows
 
 LOWERINGS = ("auto", "native", "decomposed", "stacked", "winograd")
 # What "auto" is on a backend; native on others.
@@ -55,7 +55,7 @@ def conv3d(
         return winograd.conv_winograd(x, kernel, strides)
     if stacked.has_few_channels(kernel):
         return stacked.conv_few_channels(x, kernel, strides)
-    steps = windows(x, axis=1, size=kernel.shape[0], stride=strides[0], fill=0)
+    steps = same_windows(x, 1, kernel.shape[0], strides[0], fill=0)
     maps = [conv2d(step, tap, strides[1:]) for step, tap in zip(steps, kernel, strict=True)]
     return functools.reduce(lax.add, maps)
 
@@ -70,9 +70,9 @@ class Conv3D(nn.Module):
     features: int
     kernel_size: Triple
     strides: Triple = (1, 1, 1)
-    use_bias: bool = False
     lowering: str = "auto"
     dtype: DTypeLike = jnp.float32
+    use_bias: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -99,15 +99,8 @@ class ConvReLU(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = Conv3D(
-            self.features,
-            self.kernel_size,
-            use_bias=True,
-            lowering=self.lowering,
-            dtype=self.dtype,
-            name="conv",
-        )(x)
-        return nn.relu(x)
+        fields = (self.features, self.kernel_size, (1, 1, 1), self.lowering, self.dtype)
+        return nn.relu(Conv3D(*fields, use_bias=True, name="conv")(x))
 
 
 class ConvUnit(nn.Module):
@@ -128,14 +121,8 @@ class ConvUnit(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        x = Conv3D(
-            self.features,
-            self.kernel_size,
-            self.strides,
-            lowering=self.lowering,
-            dtype=self.dtype,
-            name="conv",
-        )(x)
+        fields = (self.features, self.kernel_size, self.strides, self.lowering, self.dtype)
+        x = Conv3D(*fields, name="conv")(x)
         if self.linear:
             return x
         return BatchNormReLU(self.momentum, name="norm")(x, use_running_average=not train)

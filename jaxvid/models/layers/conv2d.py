@@ -17,11 +17,6 @@ def conv2d(x: jax.Array, kernel: jax.Array, strides: tuple[int, int]) -> jax.Arr
         # features, which is every narrow stem on RGB. A channel of zeros avoids it.
         x = jnp.pad(x, [(0, 0)] * 4 + [(0, 1)])
         kernel = jnp.pad(kernel, [(0, 0), (0, 0), (0, 1), (0, 0)])
-    y = lax.conv_general_dilated(
-        x.reshape(-1, *x.shape[2:]),
-        kernel,
-        strides,
-        "SAME",
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
+    frames, layout = x.reshape(-1, *x.shape[2:]), ("NHWC", "HWIO", "NHWC")
+    y = lax.conv_general_dilated(frames, kernel, strides, "SAME", dimension_numbers=layout)
     return y.reshape(*x.shape[:2], *y.shape[1:])

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxvid.models.layers.padding import Triple, same_padding, windows
+from jaxvid.models.layers.padding import Triple, pad_axis, same_padding, same_windows, windows
 
 
 def max_pool(x: jax.Array, window: Triple, strides: Triple) -> jax.Array:
@@ -25,7 +25,7 @@ def max_pool(x: jax.Array, window: Triple, strides: Triple) -> jax.Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
 def _pool(x: jax.Array, axis: int, size: int, stride: int, length: int) -> jax.Array:
-    return functools.reduce(jnp.maximum, windows(x, axis, size, stride, fill=-jnp.inf))
+    return functools.reduce(jnp.maximum, same_windows(x, axis, size, stride, fill=-jnp.inf))
 
 
 def _forward(
@@ -34,9 +34,8 @@ def _forward(
     # Padded as the gradient needs it: another padded copy would take as long as the maxima.
     low, early, count = _all_windows(size, stride, length)
     before = low + early * stride
-    x = _pad(x, axis, before, (count - 1) * stride + size - before - length, -jnp.inf)
-    outputs = -(-length // stride)
-    elements = [_slice(x, axis, early * stride + k, outputs, stride) for k in range(size)]
+    x = pad_axis(x, axis, before, (count - 1) * stride + size - before - length, -jnp.inf)
+    elements = windows(x, axis, size, stride, -(-length // stride), first=early * stride)
     return functools.reduce(jnp.maximum, elements), x
 
 
@@ -44,22 +43,22 @@ def _backward(
     axis: int, size: int, stride: int, length: int, x: jax.Array, of_y: jax.Array
 ) -> tuple[jax.Array]:
     low, early, count = _all_windows(size, stride, length)
-    of_y = _pad(of_y, axis, early, count - early - of_y.shape[axis], 0)
-    elements = [_slice(x, axis, k, count, stride) for k in range(size)]
+    of_y = pad_axis(of_y, axis, early, count - early - of_y.shape[axis])
+    elements = windows(x, axis, size, stride, count)
     top = functools.reduce(jnp.maximum, elements)
-    # What is computed of windows is then only sliced, and fuses to one loop over consecutive memory.
-    reach = (size - 1) // stride
-    phases = [jnp.zeros_like(_slice(of_y, axis, reach, count - reach))] * stride
     parts = []
     for element in elements:  # the first that is the maximum takes the gradient
         is_top = element == top
         parts.append(jnp.where(is_top, of_y, 0))
         of_y = jnp.where(is_top, 0, of_y)
+    # What is computed of windows is only sliced, and fuses to one loop over consecutive memory.
+    reach = (size - 1) // stride
+    phases = [jnp.zeros_like(lax.slice_in_dim(of_y, reach, count, axis=axis))] * stride
     for k in reversed(range(size)):
-        phases[k % stride] += _slice(parts[k], axis, reach - k // stride, count - reach)
-    y = jnp.stack(phases, axis=axis + 1)
-    y = y.reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
-    return (_slice(y, axis, low % stride, length),)
+        later = k // stride
+        phases[k % stride] += lax.slice_in_dim(parts[k], reach - later, count - later, axis=axis)
+    y = jnp.stack(phases, axis=axis + 1).reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
+    return (lax.slice_in_dim(y, low % stride, low % stride + length, axis=axis),)
 
 
 _pool.defvjp(_forward, _backward)
@@ -68,21 +67,10 @@ _pool.defvjp(_forward, _backward)
 def _all_windows(size: int, stride: int, length: int) -> tuple[int, int, int]:
     """Counts the windows that hold an element, beyond SAME padding's ends too.
 
-    Window i begins at element i * stride - low, and element q, at place p = (q + low) // stride, is
-    in no other windows than p - (size - 1) // stride to p. Returns low, the number of windows
-    before window 0, and the number of all.
+    Window i begins at element i * stride - low; element q, at place p = (q + low) // stride, is in
+    the windows p - (size - 1) // stride to p at most. Returns low, the number of windows before
+    window 0, and the number of all.
     """
     low, _ = same_padding(length, size, stride)
     first = low // stride - (size - 1) // stride
     return low, -first, (low + length - 1) // stride + 1 - first
-
-
-def _slice(x: jax.Array, axis: int, start: int, count: int, stride: int = 1) -> jax.Array:
-    return lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis)
-
-
-def _pad(x: jax.Array, axis: int, before: int, after: int, fill: float) -> jax.Array:
-    """Pads an axis; negative numbers cut."""
-    pads = [(0, 0, 0)] * x.ndim
-    pads[axis] = (before, after, 0)
-    return lax.pad(x, jnp.asarray(fill, x.dtype), pads)

@@ -1,4 +1,4 @@
-"""SAME padding in time and space, and the windows on what is padded.
+"""SAME padding of an axis, and slices of it that hold one element of each window.
 
 It is TensorFlow's: an axis of n positions becomes ceil(n / stride), and where the total padding is
 odd the extra element goes at the end.
@@ -23,30 +23,39 @@ def same_padding(length: int, size: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def same_windows(x: jax.Array, axis: int, size: int, stride: int, fill: float) -> list[jax.Array]:
+    """Slices an axis with SAME padding: element i of slice k is element k of window i."""
+    length = x.shape[axis]
+    x = pad_axis(x, axis, *same_padding(length, size, stride), fill)
+    return windows(x, axis, size, stride, -(-length // stride))
+
+
+def windows(
+    x: jax.Array, axis: int, size: int, stride: int, count: int, first: int = 0
+) -> list[jax.Array]:
+    """Slices an axis for `count` windows: element i of slice k is x[first + i * stride + k]."""
+    span = (count - 1) * stride + 1
+    starts = range(first, first + size)
+    return [lax.slice_in_dim(x, start, start + span, stride, axis) for start in starts]
+
+
+def pad_axis(x: jax.Array, axis: int, before: int, after: int, fill: float = 0) -> jax.Array:
+    """Pads an axis; negative numbers cut."""
+    pads = [(0, 0, 0)] * x.ndim
+    pads[axis] = (before, after, 0)
+    return lax.pad(x, jnp.asarray(fill, x.dtype), pads)
+
+
 def with_one_more(
     layer: Callable[[jax.Array], jax.Array], x: jax.Array, axes: Sequence[int], fill: float = 0
 ) -> jax.Array:
-    """Applies a layer of stride 2 to an array one longer on `axes`, and drops its last steps there.
+    """Applies a layer of stride 2 to `axes` that are padded at the end, and drops its last steps.
 
-    That moves SAME's windows: on an even axis an odd window is then centred on the positions 0, 2,
-    4 and so on, as by symmetric padding; on an odd axis a window of three begins there, as in
-    pooling without padding.
+    This moves SAME's windows: on an even axis an odd window is centred on the positions 0, 2, 4 and
+    so on, as by symmetric padding; on an odd axis a window of three begins there, as in pooling
+    without padding.
     """
-    pad = [(0, int(axis in axes)) for axis in range(x.ndim)]
-    y = layer(jnp.pad(x, pad, constant_values=fill))
+    for axis in axes:
+        x = pad_axis(x, axis, 0, 1, fill)
+    y = layer(x)
     return y[tuple(slice(-1) if axis in axes else slice(None) for axis in range(x.ndim))]
-
-
-def windows(x: jax.Array, axis: int, size: int, stride: int, fill: float) -> list[jax.Array]:
-    """Slices a SAME-padded axis per window position: element i of slice k is x[i*stride+k]."""
-    length = x.shape[axis]
-    x = pad_same(x, axis, size, stride, fill)
-    span = (-(-length // stride) - 1) * stride + 1
-    return [lax.slice_in_dim(x, k, k + span, stride, axis) for k in range(size)]
-
-
-def pad_same(x: jax.Array, axis: int, size: int, stride: int, fill: float = 0) -> jax.Array:
-    """Pads an axis as SAME padding does."""
-    pad = [(0, 0)] * x.ndim
-    pad[axis] = same_padding(x.shape[axis], size, stride)
-    return jnp.pad(x, pad, constant_values=fill) if any(pad[axis]) else x

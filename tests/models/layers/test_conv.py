@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxvid.models.layers.conv import Conv3D, ConvUnit, conv3d
+from jaxvid.models.layers.conv import Conv3D, ConvUnit, conv3d, scale_channels
 
 KERNELS = [(1, 1, 1), (1, 3, 3), (3, 1, 1), (3, 3, 3), (7, 7, 7), (2, 3, 2)]
 STRIDES = [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 1, 1)]
@@ -143,3 +143,39 @@ def test_convolution_unit_normalises_with_an_offset_and_no_scale(initialise):
 
     expected = np.maximum((y - old["mean"]) / np.sqrt(old["var"] + 1e-3) + bias, 0)
     np.testing.assert_allclose(unit.apply(variables, x, False), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 1, 1), (4, 3, 2)])
+@pytest.mark.parametrize(
+    "size, shape, features",
+    [
+        ((3, 3, 3), (2, 5, 6, 7, 32), 12),
+        ((7, 7, 7), (2, 5, 6, 7, 3), 6),
+        ((7, 7, 7), (1, 8, 9, 8, 3), 24),
+        ((2, 3, 2), (2, 4, 5, 5, 1), 3),
+        ((5, 3, 3), (1, 7, 8, 3, 19), 8),
+    ],
+)
+def test_few_channels_taken_together_change_no_value(size, shape, features, strides):
+    x, kernel = draw(0, shape), draw(1, (*size, shape[-1], features))
+    weights = draw(2, (50_000,))
+    actual, expected = (
+        value_and_gradients(lambda x, k, how=how: conv3d(x, k, strides, how), weights, x, kernel)
+        for how in ("decomposed", "native")
+    )
+    assert_close(actual, expected, 1e-5)
+    jaxpr = jax.make_jaxpr(lambda: conv3d(x, kernel, strides, "decomposed"))()
+    assert str(jaxpr).count("conv_general_dilated[") == 1
+
+
+def test_more_channels_are_taken_tap_by_tap():
+    x, kernel = draw(0, (1, 4, 5, 5, 33)), draw(1, (3, 3, 3, 33, 8))
+    jaxpr = jax.make_jaxpr(lambda: conv3d(x, kernel, (1, 1, 1), "decomposed"))()
+    assert str(jaxpr).count("conv_general_dilated[") == 3
+
+
+@pytest.mark.parametrize(
+    "published, width, expected", [(64, 1.0, 64), (64, 0.25, 16), (96, 0.2, 16), (16, 0.1, 8)]
+)
+def test_channels_are_scaled_to_multiples_of_eight(published, width, expected):
+    assert scale_channels(published, width) == expected

@@ -5,7 +5,7 @@ from jax import lax
 
 from jaxvid.models.layers.conv import conv3d
 from jaxvid.models.layers.max_pool import max_pool
-from jaxvid.models.layers.padding import same_padding, with_one_more
+from jaxvid.models.layers.padding import same_padding, same_windows, with_one_more
 
 
 def draw(seed, shape):
@@ -17,6 +17,14 @@ def test_odd_padding_puts_the_extra_element_at_the_end():
     assert same_padding(7, 3, 2) == (1, 1)
     assert same_padding(8, 3, 2) == (0, 1)
     assert same_padding(8, 1, 2) == (0, 0)
+
+
+def test_a_slice_holds_one_element_of_each_window():
+    x = np.arange(1, 8, dtype=np.float32)[None]
+    slices = same_windows(x, axis=1, size=3, stride=2, fill=0)
+    np.testing.assert_array_equal(
+        np.stack(slices)[:, 0], [[0, 2, 4, 6], [1, 3, 5, 7], [2, 4, 6, 0]]
+    )
 
 
 @pytest.mark.parametrize("size", [7, 9])

@@ -1,5 +1,3 @@
-"""The lowerings of convolutions that save products, or that lay taps of time side by side."""
-
 import functools
 
 import jax
@@ -7,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxvid.models.layers import conv
 from jaxvid.models.layers.conv import conv3d
+from jaxvid.models.layers.winograd import A_T, B_T, G
 
 CUBE, COLUMN = (3, 3, 3), (3, 1, 1)
 
@@ -53,12 +51,11 @@ def products(size, frames=8, channels=64, features=64, strides=(1, 1, 1), dtype=
     return total / (2 * 4 * 4 // np.prod(strides[1:])) / channels / features
 
 
-def test_the_matrices_multiply_polynomials():
-    # Four outputs of a correlation of six values with three taps, for sequences drawn at random.
-    values, taps = draw(0, (6, 100), np.float64), draw(1, (3, 100), np.float64)
-    steps = (conv.OF_STEPS @ values) * (conv.OF_TAPS @ taps)
-    expected = [(values[n : n + 3] * taps).sum(axis=0) for n in range(4)]
-    np.testing.assert_allclose(conv.OF_VALUES @ steps, expected, rtol=0, atol=1e-12)
+def test_the_matrices_correlate_six_steps_with_three_taps():
+    steps, taps = draw(0, (6, 100), np.float64), draw(1, (3, 100), np.float64)
+    expected = [(steps[n : n + 3] * taps).sum(axis=0) for n in range(4)]
+    actual = A_T @ ((G @ taps) * (B_T @ steps))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("frames", [4, 5, 8, 9])
@@ -121,27 +118,3 @@ def test_half_precision_is_as_close_as_its_rounding_allows(size, dtype, lowering
         error = np.linalg.norm(np.asarray(a, np.float32) - e) / np.linalg.norm(e)
         # A rounding is off by half an epsilon at most, and a sum of three taps takes a few.
         assert error < jnp.finfo(dtype).eps
-
-
-@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 1, 1), (4, 3, 2)])
-@pytest.mark.parametrize(
-    "size, shape, features",
-    [
-        ((3, 3, 3), (2, 5, 6, 7, 32), 12),
-        ((7, 7, 7), (2, 5, 6, 7, 3), 6),
-        ((7, 7, 7), (1, 8, 9, 8, 3), 24),
-        ((2, 3, 2), (2, 4, 5, 5, 1), 3),
-        ((5, 3, 3), (1, 7, 8, 3, 19), 8),
-    ],
-)
-def test_few_channels_taken_together_change_no_value(size, shape, features, strides):
-    x, kernel = draw(0, shape), draw(1, (*size, shape[-1], features))
-    assert_equals_native(x, kernel, strides, "decomposed", 1e-5)
-    jaxpr = jax.make_jaxpr(lambda: conv3d(x, kernel, strides, "decomposed"))()
-    assert str(jaxpr).count("conv_general_dilated[") == 1
-
-
-def test_more_channels_are_taken_tap_by_tap():
-    x, kernel = draw(0, (1, 4, 5, 5, 33)), draw(1, (3, 3, 3, 33, 8))
-    jaxpr = jax.make_jaxpr(lambda: conv3d(x, kernel, (1, 1, 1), "decomposed"))()
-    assert str(jaxpr).count("conv_general_dilated[") == 3
