@@ -72,10 +72,9 @@ class LNLSTM(nn.Module):
 
     @nn.compact
     def __call__(self, sequence: jax.Array, train: bool = False) -> jax.Array:
+        fields = (self.hidden, self.normalise_candidate, self.dtype)
         for n in range(self.num_layers):
-            layer = LNLSTMLayer(
-                self.hidden, self.normalise_candidate, self.dtype, name=f"layer_{n}"
-            )
+            layer = LNLSTMLayer(*fields, name=f"layer_{n}")
             sequence = nn.Dropout(self.dropout, deterministic=not train)(layer(sequence))
         return sequence
 

@@ -34,14 +34,19 @@ class Recognizer(nn.Module):
     Parameters: `backbone`, `encoder`, `pooling`, `classifier`, those that have any. Training draws
     from the random stream "dropout" where `dropout` is not 0, and updates the collection
     "batch_stats". A `frozen` backbone computes as in evaluation while the rest trains, and no
-    gradient reaches it.
+    gradient reaches it. Raises ValueError for no classes.
     """
 
     backbone: nn.Module
     encoder: nn.Module | None = None
     pooling: nn.Module = dataclasses.field(default_factory=Mean)
-    num_classes: int = dataclasses.field(kw_only=True)
+    num_classes: int = 0
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.num_classes < 1:
+            raise ValueError(f"num_classes={self.num_classes}: must be at least 1")
+        super().__post_init__()
 
     @nn.compact
     def __call__(self, clips: Any, train: bool = False, frozen: bool = False) -> Outputs:

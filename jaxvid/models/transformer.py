@@ -96,11 +96,9 @@ class Transformer(nn.Module):
         elif self.positions == "learned":
             x += self.param("positions", nn.initializers.normal(0.02), shape, jnp.float32)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        fields = (self.num_heads, self.dropout, self.norm, self.dtype)
         for n in range(self.num_layers):
-            layer = TransformerLayer(
-                self.num_heads, self.dropout, self.norm, self.dtype, name=f"layer_{n}"
-            )
-            x = layer(x, train)
+            x = TransformerLayer(*fields, name=f"layer_{n}")(x, train)
         return nn.LayerNorm(name="norm")(x) if self.norm == "pre" else x
 
 

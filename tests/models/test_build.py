@@ -130,7 +130,8 @@ def test_attention_reaches_the_outputs_and_parts_compose(initialise):
     plain = models.Recognizer(backbone, encoder, num_classes=3)
     assert isinstance(plain.pooling, models.Mean) and plain.dropout == 0
     assert "pooling" not in jax.eval_shape(plain.init, jax.random.key(0), clips)["params"]
-    with pytest.raises(TypeError, match="num_classes"):
+    assert models.Recognizer(backbone, encoder, models.Mean(), 3) == plain
+    with pytest.raises(ValueError, match="num_classes=0: must be at least 1"):
         models.Recognizer(models.VGG16())
 
 
