@@ -34,10 +34,8 @@ def run(command: Command, signals: Signals) -> int:
     videos = list(found.videos)[number - 1 :: parts]
     if not videos:
         warn_skipped(found.invalid, len(found.videos))
-        print(
-            f"part {number} of {parts} is empty: there are {len(found.videos)} videos, and the "
-            "parts before it have them all"
-        )
+        there_are = f"there are {len(found.videos)} videos, and the parts before it have them all"
+        print(f"part {number} of {parts} is empty: {there_are}")
         return int(bool(found.invalid))
     modalities = video_files.modalities_of(config, network.class_names)
     todo = {

@@ -76,8 +76,7 @@ def _duplicates(index: Index, similarity: float) -> list[tuple[str, ...]]:
 
 
 def _show(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
-    shown = table(columns)
-    before = None
+    shown, before = table(columns), None
     for first, *others in rows:
         shown.add_row(Text("" if first == before else first), *map(Text, others))
         before = first
