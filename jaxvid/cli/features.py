@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jaxvid.cli.command import Command, check_trained, part_of
-from jaxvid.cli.printing import bar, check_found, warn_skipped
+from jaxvid.cli.printing import bar, find, warn_skipped
 from jaxvid.config import checks as config_checks
 from jaxvid.errors import UserError
 from jaxvid.inference import features, video_files
@@ -26,8 +26,7 @@ def run(command: Command, signals: Signals) -> int:
     target = Path(output)
     if target.exists() and not target.is_dir():
         raise UserError(f"--output={target} is a file: it must be a folder")
-    found = video_files.find(command.arguments, config)
-    check_found(found)
+    found = find(command.arguments, config)
     names = video_files.outputs_of(found.videos, target, SUFFIX)
     network, about = features.opened(config, command.workdir)
     claim(target, about)
@@ -35,10 +34,8 @@ def run(command: Command, signals: Signals) -> int:
     videos = list(found.videos)[number - 1 :: parts]
     if not videos:
         warn_skipped(found.invalid, len(found.videos))
-        print(
-            f"part {number} of {parts} is empty: there are {len(found.videos)} videos, and the "
-            "parts before it have them all"
-        )
+        there_are = f"there are {len(found.videos)} videos, and the parts before it have them all"
+        print(f"part {number} of {parts} is empty: {there_are}")
         return int(bool(found.invalid))
     modalities = video_files.modalities_of(config, network.class_names)
     todo = {

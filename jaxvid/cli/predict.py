@@ -12,12 +12,12 @@ from rich.live import Live
 from rich.text import Text
 
 from jaxvid.cli.command import Command, check_trained
-from jaxvid.cli.printing import bar, check_found, clock, console, table, warn_skipped
+from jaxvid.cli.printing import bar, clock, console, find, table, warn_skipped
 from jaxvid.data.live_source import is_source
 from jaxvid.data.video import VideoError
 from jaxvid.data.windows import Window
 from jaxvid.errors import UserError
-from jaxvid.inference import annotate, live, predict, timeline, video_files
+from jaxvid.inference import annotate, live, predict, timeline
 from jaxvid.inference.predict import Labels
 from jaxvid.inference.timeline import Segment, Timelines
 from jaxvid.runtime import files
@@ -53,8 +53,7 @@ def run(command: Command, signals: Signals) -> int:
             raise UserError(f"{streams[0]} is labelled alone, and without --annotate")
         _label_stream(config, command.workdir, streams[0], output, top)
         return 0
-    found = video_files.find(paths, config)
-    check_found(found)
+    found = find(paths, config)
     folder = options["annotate"]
     copies = annotate.copies(found.videos, Path(folder)) if folder else {}
     label = timeline.predict if options["timeline"] else predict.predict

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ml_collections import ConfigDict
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from jaxvid.errors import UserError
+from jaxvid.inference import video_files
 from jaxvid.inference.video_files import Done, Found
 from jaxvid.runtime import progress
 
@@ -38,10 +40,12 @@ def bar(description: str, total: int, before: int = 0) -> Iterator[Done]:
         yield lambda _: shown.advance()
 
 
-def check_found(found: Found) -> None:
-    """Raises UserError where an argument was given and no video was found."""
+def find(paths: list[str], config: ConfigDict) -> Found:
+    """Returns the videos of a command line. Raises UserError where there are none."""
+    found = video_files.find(paths, config)
     if not found.videos:
         warn_skipped(found.invalid, 0)
+    return found
 
 
 def warn_skipped(skipped: dict[Path, str], done: int) -> None:

@@ -7,9 +7,8 @@ import numpy as np
 from rich.text import Text
 
 from jaxvid.cli.command import Command, check_trained
-from jaxvid.cli.printing import check_found, console, table, warn_skipped
+from jaxvid.cli.printing import console, find, table, warn_skipped
 from jaxvid.errors import UserError
-from jaxvid.inference import video_files
 from jaxvid.inference.retrieval import Index, query_vectors
 from jaxvid.runtime import files
 from jaxvid.runtime.signals import Signals
@@ -41,8 +40,7 @@ def run(command: Command, signals: Signals) -> int:
     if not command.arguments:
         _write(options["output"], GROUP_COLUMNS, _duplicates(index, similarity))
         return 0
-    found = video_files.find(command.arguments, config)
-    check_found(found)
+    found = find(command.arguments, config)
     vectors, failed = query_vectors(config, command.workdir, found.videos, Path(folder))
     skipped = found.invalid | failed
     warn_skipped(skipped, len(vectors))
@@ -78,8 +76,7 @@ def _duplicates(index: Index, similarity: float) -> list[tuple[str, ...]]:
 
 
 def _show(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
-    shown = table(columns)
-    before = None
+    shown, before = table(columns), None
     for first, *others in rows:
         shown.add_row(Text("" if first == before else first), *map(Text, others))
         before = first

@@ -45,21 +45,13 @@ class Labels:
 
     def write(self, file: Path, top: int = 5) -> None:
         """Writes CSV, a row per video with a column per class, or JSON, with the `top` labels."""
-        rows = zip(self.top(max(1, top)), self.probabilities, strict=True)
+        rows = zip(self.top(top), self.probabilities.astype(float), strict=True)
         if file.suffix.lower() == ".json":
-            items = [
-                {
-                    "video": str(video),
-                    "top": [
-                        {"label": name, "probability": round(share, 6)} for name, share in best
-                    ],
-                    "probabilities": {
-                        name: round(float(share), 6)
-                        for name, share in zip(self.class_names, row, strict=True)
-                    },
-                }
-                for (video, best), row in rows
-            ]
+            items = []
+            for (video, best), row in rows:
+                labels = [{"label": name, "probability": round(share, 6)} for name, share in best]
+                shares = dict(zip(self.class_names, row.round(6).tolist(), strict=True))
+                items.append({"video": str(video), "top": labels, "probabilities": shares})
             files.write_json(file, items)
             return
         lines = [

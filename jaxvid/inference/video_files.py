@@ -96,9 +96,7 @@ def _joints_suffix(config: ConfigDict) -> str:
 
 def _inside(folder: Path, suffix: str) -> Iterator[Path]:
     for at, names in layout.walk(folder):
-        chosen = [
-            n for n in names if (n.lower().endswith(suffix) if suffix else layout.is_video(n))
-        ]
+        chosen = [n for n in names if n.lower().endswith(suffix or layout.VIDEO_SUFFIXES)]
         images = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
         if images and not chosen and not suffix:
             yield at

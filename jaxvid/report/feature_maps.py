@@ -43,9 +43,8 @@ def compute(
     """
     layers = _layers(model, variables, clip)
     chosen = [(number, layers[number - 1]) for number in wanted if number <= len(layers)]
-    if not chosen:
+    if not (paths := [path for _, path in chosen]):
         return []
-    paths = [path for _, path in chosen]
 
     def run(variables: Any, clip: Any) -> list[jax.Array]:
         state = _captured(model, variables, clip, lambda module, _: module.path in paths)

@@ -38,8 +38,7 @@ _STYLE: Any = {
     "axes.axisbelow": True,
     "legend.frameon": False,
     **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), GREY),
-    **dict.fromkeys(("axes.labelcolor", "text.color"), INK),
-    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
+    **dict.fromkeys(("axes.labelcolor", "text.color", "xtick.labelcolor", "ytick.labelcolor"), INK),
     "grid.color": FAINT,
 }
 

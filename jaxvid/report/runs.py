@@ -113,9 +113,7 @@ def read_all(first: Run, others: list[Path]) -> list[Run]:
         if any(run.folder.resolve() == each.folder.resolve() for each in runs):
             raise UserError(f"{workdir} is named twice")
         if run.scored.class_names != first.scored.class_names:
-            raise UserError(
-                f"{workdir} has other classes than {first.workdir}: they cannot be compared"
-            )
+            raise UserError(f"{workdir} has other classes than {first.workdir}")
         runs.append(run)
     names = [run.name for run in runs]
     return [

@@ -8,9 +8,10 @@ import numpy as np
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from jaxvid.report.classes import confused
+from jaxvid.report.classes import Names, confused
 from jaxvid.report.figures import FAINT, GREY, colour, drawn, sheet
 
+Panel = tuple[str, np.ndarray, np.ndarray]
 FEWEST = 5  # clips of a t-SNE
 NAMED = 24  # classes up to which a legend names them; more have their names at their clips
 CHOSEN = 6  # classes that are chosen where none are named
@@ -53,11 +54,7 @@ def most_confused(labels: np.ndarray, predicted: np.ndarray, number: int) -> lis
 
 
 def draw(
-    panels: Sequence[tuple[str, np.ndarray, np.ndarray]],
-    class_names: tuple[str, ...],
-    path: Path,
-    text: str = "",
-    chosen: Sequence[int] | None = None,
+    panels: list[Panel], names: Names, path: Path, text: str = "", chosen: Sequence[int] = ()
 ) -> None:
     """Draws the clips' places, a panel for each run, one colour for each class.
 
@@ -65,13 +62,13 @@ def draw(
     default all; the others are grey.
     """
     kept = sorted({int(k) for _, _, labels in panels for k in labels})
-    coloured = kept if chosen is None else [k for k in chosen if k in kept]
+    coloured = [k for k in chosen if k in kept] or kept
     side = 4.6 if len(panels) < 3 else 3.6
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    longest = max(len(drawn(class_names[k])) for k in coloured)
+    longest = max(len(drawn(names[k])) for k in coloured)
     legend = 0.5 + 0.075 * longest if len(coloured) <= NAMED else 0
-    with sheet(path, side * columns + legend, side * rows + 0.8, class_names, text=text) as figure:
+    with sheet(path, side * columns + legend, side * rows + 0.8, names, text=text) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes in grid[len(panels) :]:
             axes.remove()
@@ -81,11 +78,11 @@ def draw(
             axes.scatter(*points[~shown].T, color=FAINT, **dots)
             for number, k in enumerate(coloured):
                 of_class = points[labels == k]
-                style = {"color": colour(number, len(coloured)), "label": drawn(class_names[k])}
+                style = {"color": colour(number, len(coloured)), "label": drawn(names[k])}
                 axes.scatter(*of_class.T, alpha=0.85, **style, **dots)
                 if len(coloured) > NAMED and len(of_class):
                     at = np.median(of_class, axis=0)
-                    axes.text(*at, drawn(class_names[k], 18), **_NAME)
+                    axes.text(*at, drawn(names[k], 18), **_NAME)
             axes.set_aspect("equal")
             limits = (-1.06, 1.06)
             axes.set(xlim=limits, ylim=limits, xticks=[], yticks=[])
