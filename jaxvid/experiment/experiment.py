@@ -11,7 +11,7 @@ from jaxvid.data.datasets import Dataset
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.errors import UserError
 from jaxvid.experiment.data import PreparedData
-from jaxvid.experiment.network import Network, open_network
+from jaxvid.experiment.network import Network, build_network, open_network
 from jaxvid.runtime import distributed
 from jaxvid.runtime.devices import Devices, compute_dtype
 from jaxvid.skeletons import SKELETONS
@@ -62,14 +62,14 @@ def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = Fal
     parameters are divided as in `config.train`. Raises UserError for a config whose parts do not
     fit each other, the dataset or those weights, before any video is decoded.
     """
+    shards = config.train.shards if trains else 1
+    # Here, for its errors: the embedded dataset is rendered before its classes are counted.
+    devices = build_network(config, config.model.hidden, shards).devices
+    devices.check_batch_size("train.batch_size", config.train.batch_size, config.train.accumulate)
+    _warn_of_one_step(config)
     dataset = distributed.primary_first(lambda: loading.load(config.data, config.seed))
     _check_joints(config, dataset)
-    shards = config.train.shards if trains else 1
     network = open_network(config, len(dataset.class_names), shards)
-    network.devices.check_batch_size(
-        "train.batch_size", config.train.batch_size, config.train.accumulate
-    )
-    _warn_of_one_step(config)
     if starts and config.init.source:
         pretrained.load_for(config, network.shapes, dataset.class_names)
     if distributed.count() > 1:

@@ -67,6 +67,16 @@ def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Netwo
 
     `shards`: devices that hold one copy of the parameters between them.
     """
+    network = build_network(config, num_classes, shards)
+    try:
+        _ = network.shapes  # computing them raises ValueError for parts that do not fit
+    except ValueError as error:
+        raise UserError(f"config.model: {error}") from None
+    return network
+
+
+def build_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Network:
+    """Builds the model as `open_network` does, without a look at the shapes of its variables."""
     devices = Devices(shards)
     devices.check_batch_size("eval.batch_size", config.eval.batch_size)
     if config.data.modality not in models.modalities(config.model):
@@ -78,11 +88,9 @@ def open_network(config: ConfigDict, num_classes: int, shards: int = 1) -> Netwo
     try:
         models.sequence_length(config.model, config.data.num_frames)
         model = models.build(config.model, num_classes, compute_dtype(config.train.dtype))
-        network = Network(config, model, devices)
-        _ = network.shapes  # computing them raises ValueError for parts that do not fit
     except ValueError as error:
         raise UserError(f"config.model: {error}") from None
-    return network
+    return Network(config, model, devices)
 
 
 def apply(model: nn.Module, variables: Any, clips: Any) -> Outputs:

@@ -1,7 +1,7 @@
 """Soft aggregation: poolings that encode a clip's steps by their relation to K learned clusters.
 
 The classical encodings assign a feature to its nearest centre; these share it out by a softmax, so
-that the centres train with the network. They start at random; `jaxvid.training.cluster_fit` fits
+that the centres train with the network. They start at random; `jaxvid.training.cluster_init` fits
 them to data. Source ("the paper" below): Wang, Yi: Spatio-temporal Feature
 Soft Correlation Concatenation Aggregation Structure for Video Action Recognition Networks, 2024,
 section 4; the family is that of NetVLAD (Arandjelović et al. 2016) and of learnable pooling (Miech

@@ -61,6 +61,7 @@ class Note:
 
 
 def path_of(shard: Path) -> Path:
+    """Returns the path of a shard's note."""
     return shard.with_suffix(".json")
 
 
