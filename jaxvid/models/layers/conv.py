@@ -1,16 +1,19 @@
 """Convolution over time and space on (B, T, H, W, C), in the form that the backend runs fastest.
 
-What `lowering="auto"` takes, for kernels (kt,kh,kw,C,D):
+Lowerings: "native" is XLA's 3D convolution; "stacked" one 2D convolution, with the taps of time
+side by side as channels; "decomposed" a sum over the taps of time of 2D convolutions or matrix
+products; "winograd" the same sum with fewer products. "auto" takes the first row that fits:
 
-| lowering | on | for | why |
+| backend | kernel (kt,kh,kw,C,D) | lowering | why |
 | --- | --- | --- | --- |
-| native | TPU, others | all kernels | XLA's own 3D convolution |
-| stacked | GPU | all kernels | XLA transposes maps for 3D: a stem of 53 ms takes 21 (H100) |
-| winograd | CPU | kt = 3, stride 1 in time, C and D >= 64 | half the products of decomposed |
-| stacked | CPU | kt and kh * kw > 1, kt * C <= 96 | C alone fills no vector |
-| decomposed | CPU | all others | XLA's gradient of I3D's stem takes 74 s, this one 0.23 s |
+| TPU | any | native | nothing else was measured there |
+| GPU | any | stacked | XLA's 3D transposes maps: I3D's stem takes 53 ms, stacked 21 (H100) |
+| CPU | kt = 3, stride 1 in time, C and D >= 64, float32 | winograd | half the products |
+| CPU | kt * C <= 96, kt > 1, kh * kw > 1 | stacked | C channels alone fill no vector |
+| CPU | any other | decomposed | XLA's 3D gradient of I3D's stem takes 74 s, decomposed 0.23 s |
 
-All padding is SAME, as `padding.py` defines it.
+`winograd.applies` and `stacked.has_few_channels` are the exact conditions. All padding is SAME, as
+in `padding.py`.
 """
 
 import functools
@@ -27,7 +30,7 @@ from jaxvid.models.layers.conv2d import conv2d
 from jaxvid.models.layers.padding import Triple, same_windows
 
 LOWERINGS = ("auto", "native", "decomposed", "stacked", "winograd")
-# What "auto" is on a backend; native on others.
+# What "auto" is on a backend; "native" on others. "winograd" includes all rows of a CPU.
 FASTEST = {"cpu": "winograd", "gpu": "stacked", "tpu": "native"}
 
 
@@ -38,9 +41,9 @@ def conv3d(
 
     x (B,T,H,W,C), kernel (kt,kh,kw,C,D) -> (B, ceil(T/st), ceil(H/sh), ceil(W/sw), D).
 
-    `lowering` changes the speed and never, beyond rounding, the values. "winograd" is all that the
-    table above has for a CPU, "decomposed" the same without Winograd's algorithm, "stacked" and
-    "native" are themselves for every kernel. Raises ValueError for an unknown lowering.
+    `lowering` changes the speed and, beyond rounding, no value. "winograd" takes all that the table
+    has for a CPU, "decomposed" the same without Winograd's algorithm. Raises ValueError for an
+    unknown lowering.
     """
     if lowering not in LOWERINGS:
         raise ValueError(f"unknown lowering {lowering!r}: one of {', '.join(LOWERINGS)}")
@@ -49,12 +52,10 @@ def conv3d(
     if lowering == "native":
         layout = ("NTHWC", "THWIO", "NTHWC")
         return lax.conv_general_dilated(x, kernel, strides, "SAME", dimension_numbers=layout)
-    if lowering == "stacked":
-        return stacked.conv_stacked(x, kernel, strides)
     if lowering == "winograd" and winograd.applies(x, kernel, strides):
         return winograd.conv_winograd(x, kernel, strides)
-    if stacked.has_few_channels(kernel):
-        return stacked.conv_few_channels(x, kernel, strides)
+    if lowering == "stacked" or stacked.has_few_channels(kernel):
+        return stacked.conv_stacked(x, kernel, strides)
     steps = same_windows(x, 1, kernel.shape[0], strides[0], fill=0)
     maps = [conv2d(step, tap, strides[1:]) for step, tap in zip(steps, kernel, strict=True)]
     return functools.reduce(lax.add, maps)
