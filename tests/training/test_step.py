@@ -15,6 +15,7 @@ from jaxvid.errors import UserError
 from jaxvid.experiment import experiment as experiments
 from jaxvid.models.c3d import C3D
 from jaxvid.models.layers.batch_norm import BatchNormReLU
+from jaxvid.models.pooling import Last
 from jaxvid.models.recognizer import Recognizer
 from jaxvid.runtime.devices import Devices
 from jaxvid.training.step import TrainState, train_step
@@ -31,14 +32,6 @@ class Normed(nn.Module):
         x = nn.Dense(8, use_bias=False, name="first")(x[:, :, ::8, ::8])
         x = BatchNormReLU(0.5, name="norm")(x, use_running_average=not train)
         return x.mean(axis=(2, 3))
-
-
-class Last(nn.Module):
-    """Takes the last step."""
-
-    @nn.compact
-    def __call__(self, sequence, final, train):
-        return final, None
 
 
 def recognizer(backbone):
