@@ -38,7 +38,7 @@ def arguments(config, tmp_path):
     file.with_suffix(".json").write_text(config_files.to_json(config))
     file.write_text(
         "from pathlib import Path\n"
-        "from jaxvid import config_files\n"
+        "from jaxvid.config import files as config_files\n"
         "def get_config(argument=''):\n"
         "    return config_files.read(Path(__file__).with_suffix('.json'))\n"
     )
@@ -168,7 +168,7 @@ def test_labels_of_videos_are_those_of_the_evaluation(arguments, config, tmp_pat
     workdir = tmp_path / "run"
     with (workdir / "predictions.csv").open() as file:
         expected = {row[0]: row[4:] for row in list(csv.reader(file))[1:]}
-    folder = open_experiment(config).dataset.folder
+    folder = open_experiment(config).data.dataset.folder
     labels = predict.predict(config, workdir, [folder / name for name in expected])
     shown = [[f"{share:.6f}" for share in row] for row in labels.probabilities]
     assert shown == list(expected.values())
