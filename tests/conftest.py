@@ -169,3 +169,28 @@ def _save(experiment: Experiment, workdir: Path) -> Any:
     writer.save(3, {"variables": variables})
     writer.close()
     return variables
+
+
+def _published_vgg16(size: int, classes: int = 7) -> dict[str, np.ndarray]:
+    """torchvision's VGG-16 for frames of `size` pixels, an eighth as wide, at random."""
+    random = np.random.default_rng(0)
+    places = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+    widths = (8, 8, 16, 16, 32, 32, 32, 64, 64, 64, 64, 64, 64)
+    shapes, channels = {}, 3
+    for place, width in zip(places, widths, strict=True):
+        shapes[f"features.{place}"] = (width, channels, 3, 3)
+        channels = width
+    maps = channels * (size // 32) ** 2
+    shapes |= {"classifier.0": (512, maps), "classifier.3": (512, 512)}
+    shapes["classifier.6"] = (classes, 512)
+    tensors = {}
+    for name, shape in shapes.items():
+        scale = np.sqrt(2 / np.prod(shape[1:]))
+        tensors[f"{name}.weight"] = scale * random.standard_normal(shape)
+        tensors[f"{name}.bias"] = 0.1 * random.standard_normal(shape[0])
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+@pytest.fixture
+def published_vgg16():
+    return _published_vgg16

@@ -168,7 +168,7 @@ def test_labels_of_videos_are_those_of_the_evaluation(arguments, config, tmp_pat
     workdir = tmp_path / "run"
     with (workdir / "predictions.csv").open() as file:
         expected = {row[0]: row[4:] for row in list(csv.reader(file))[1:]}
-    folder = open_experiment(config).dataset.folder
+    folder = open_experiment(config).data.dataset.folder
     labels = predict.predict(config, workdir, [folder / name for name in expected])
     shown = [[f"{share:.6f}" for share in row] for row in labels.probabilities]
     assert shown == list(expected.values())
