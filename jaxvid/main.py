@@ -1,8 +1,6 @@
-"""The door to the command line: logging, signals and the exit status. `jaxvid help` explains it.
+"""The door to the command line: logging, signals and the exit status.
 
-jaxvid train li3d_bilstm
-python -m jaxvid.main --config=configs/li3d_bilstm.py
-python launch/local.py 4 --config=configs/li3d_bilstm.py    (several processes)
+`jaxvid help` explains the commands; `python -m jaxvid.main --config=NAME` trains, too.
 """
 
 import importlib

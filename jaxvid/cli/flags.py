@@ -121,9 +121,9 @@ def _take_first(name: str, config: str, folder: str, rest: list[str]) -> tuple[s
     if kind == "CONFIG" and (folder or not (Path(first) / workdirs.CONFIG).is_file()):
         return first, folder
     if kind == "RUN" and not Path(first).is_dir():
-        there = {str(p) for p in (*Path(first).parent.glob("*"), *Path("runs").glob("*"))}
-        near = did_you_mean(first, sorted(there)) or "; jaxvid train makes one"
-        raise UserError(f"there is no run '{first}'{near}")
+        there = (*Path(first).parent.glob("*/"), *Path("runs").glob("*/"))
+        near = did_you_mean(first, {str(path) for path in there if path.is_dir()})
+        raise UserError(f"there is no run '{first}'{near or '; jaxvid train makes one'}")
     return config, first
 
 
