@@ -71,7 +71,7 @@ def test_results_are_written_and_agree(trained):
         "flops_per_clip",
     }
     assert (results["step"], results["num_clips"], results["split"]) == (6, 4, "test")
-    assert results["flops_per_clip"] == flops.forward_flops(experiment)
+    assert results["flops_per_clip"] == flops.forward_flops(experiment.network)
     leaves = jax.tree.leaves(restore(experiment.network, workdir)[1]["params"])
     assert results["parameters"] == sum(leaf.size for leaf in leaves)
     with (workdir / "predictions.csv").open() as file:

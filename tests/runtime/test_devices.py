@@ -56,7 +56,7 @@ def test_devices_that_cannot_be_grouped_are_refused(tiny):
     tiny.train.shards = 3
     with pytest.raises(UserError, match=r"train\.shards=3: must be a divisor of 8"):
         experiments.open_experiment(tiny, trains=True)
-    assert experiments.open_experiment(tiny).devices.shards == 1  # as in an evaluation
+    assert experiments.open_experiment(tiny).network.devices.shards == 1  # as in an evaluation
 
 
 def test_the_field_is_checked():
