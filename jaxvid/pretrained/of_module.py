@@ -1,6 +1,6 @@
 """The config of a module that was built by hand, as far as sources of weights read it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -8,7 +8,8 @@ import jax
 from ml_collections import ConfigDict
 
 from jaxvid import models
-from jaxvid.config import fields, names
+from jaxvid.config import fields
+from jaxvid.models.build import BACKBONES, ENCODERS, POOLINGS
 from jaxvid.skeletons import SKELETONS
 
 # Attributes of backbones that are fields of the same name, and change what weights mean.
@@ -23,13 +24,13 @@ def describe_module(module: nn.Module, variables: Any) -> ConfigDict:
     config = fields.default()
     model = config.model
     backbone = getattr(module, "backbone", module)
-    model.backbone = _name(backbone, names.BACKBONES)
+    model.backbone = _name(backbone, BACKBONES)
     if hasattr(module, "pooling"):
-        model.encoder = _name(getattr(module, "encoder", None), names.ENCODERS)
-        model.pooling = _name(module.pooling, names.POOLINGS)
+        model.encoder = _name(getattr(module, "encoder", None), ENCODERS)
+        model.pooling = _name(module.pooling, POOLINGS)
     if model.backbone == "two_stream":
-        model.rgb_backbone = _name(backbone.rgb, names.BACKBONES)
-        model.flow_backbone = _name(backbone.flow, names.BACKBONES)
+        model.rgb_backbone = _name(backbone.rgb, BACKBONES)
+        model.flow_backbone = _name(backbone.flow, BACKBONES)
         backbone = backbone.rgb
     for field in COPIED:
         if hasattr(backbone, field):
@@ -45,11 +46,11 @@ def describe_module(module: nn.Module, variables: Any) -> ConfigDict:
     return config
 
 
-def _name(part: nn.Module | None, known: Sequence[str]) -> str:
-    """Returns the name of a part in configs: that of its class, in lower case with underscores."""
+def _name(part: nn.Module | None, family: Mapping[str, str]) -> str:
+    """Returns the name of a part in configs, or that of its class where it has none."""
     if part is None:
         return "none"
+    kind = type(part).__name__
     if hasattr(part, "factorised"):
-        return "li3d" if part.factorised else "i3d"
-    kind = type(part).__name__.lower()
-    return next((name for name in known if name.replace("_", "") == kind), kind)
+        kind = "LI3D" if part.factorised else "I3D"
+    return next((name for name, entry in family.items() if entry.endswith(f":{kind}")), kind)
