@@ -74,14 +74,14 @@ def _conv(layer: Layer, compiled: Callable) -> Works:
     x, kernel, given = _drawn(layer.shape, layer.kernel_shape, layer.output_shape)
     arrays = _ours(x, kernel, given)
     programs, works = {}, {}
-    for lowering in ("auto", "native", "decomposed", "winograd"):
+    for lowering in ("auto", "native", "decomposed", "stacked", "winograd"):
 
         def forward(x: jax.Array, kernel: jax.Array, _: Any, by: str = lowering) -> jax.Array:
             return conv3d(x, kernel, layer.strides, by)
 
         program = str(jax.make_jaxpr(forward)(*arrays))
         if program in (programs.get(each) for each in works):
-            continue  # winograd is decomposed here
+            continue  # the same program as an earlier lowering's
         programs[lowering] = program
         if lowering == "auto":
             continue
@@ -122,7 +122,7 @@ def _pool(layer: Layer, compiled: Callable) -> Works:
 def _norm(layer: Layer, compiled: Callable) -> Works:
     x, given, bias = _drawn(layer.shape, layer.shape, layer.shape[-1:])
     x = 2 * x + 0.5
-    # Away from ReLU's corner, where rounding alone says whether a gradient goes through.
+    # Away from ReLU's corner, where rounding alone decides whether a gradient goes through.
     rows = x.reshape(-1, layer.features)
     normal = (rows - rows.mean(0, np.float64)) / rows.std(0, np.float64)
     rows[np.abs(normal + bias) < 1e-3] += 0.02

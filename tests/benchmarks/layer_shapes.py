@@ -24,10 +24,10 @@ CLASSES = 101
 
 @dataclass(frozen=True)
 class Layer:
-    """What is computed on what: layers that are equal take equally long.
+    """A layer's operation and shapes: equal layers take equally long.
 
     `kind` is conv, pool or norm; `shape` (B,T,H,W,C) the input's; `window` the kernel's or the
-    pooling's. `name` is that of the first such layer, and does not tell layers apart.
+    pooling's. `name` is that of the first such layer; comparison ignores it.
     """
 
     kind: str

@@ -1,27 +1,26 @@
-"""Single layers of I3D and LI3D: every lowering of every convolution, pooling and batch norm.
+"""Times single layers of I3D and LI3D: convolutions by every lowering, pooling and batch norm.
 
     python tests/benchmarks/layers.py [--batch=4] [--frames=16] [--size=112] [--rounds=7]
         [--kinds=conv,pool,norm] [--only=mixed_3b] [--ynnpack]
 
-Layers of the same shape are timed once, and named after the first of them; --only takes those whose
-name or description has the text in it. All sides of a layer take turns in one process. Cells are
-milliseconds, median (lowest to highest). Convolutions are timed in their forward pass and in the
-gradients by the input and by the kernel alone, from a given gradient of the output; the others,
-whose gradients need what the forward pass knows, forward and backward in one. On a CPU all
-computes in float32, on a GPU in bfloat16, where a number is that of one call among several that
-wait in line. Memory is channels-last on both sides. --ynnpack: ours compiled as JAX does by itself,
-which on a CPU means YNNPACK's convolutions, and not by `devices.jit`. Small layers want an idle
-machine: where others use its cores, PyTorch's threads wait for each other far longer than they
-compute.
+Layers of the same shape are timed once, under the name of the first; --only selects those whose
+name or description contains the text. All sides of a layer take turns in one process. Cells are
+milliseconds, median (lowest to highest). Convolutions are timed forward, and in the gradients by
+the input and by the kernel alone, from a given gradient of the output; other layers forward and
+backward in one, because their gradients reuse values of the forward pass. Numbers are float32 on a
+CPU, bfloat16 on a GPU, where a time is the mean of several queued calls. Memory is channels-last on
+both sides. --ynnpack compiles ours by `jax.jit` instead of `devices.jit`, which on a CPU means
+YNNPACK's convolutions. Small layers require an idle machine: on busy cores PyTorch's threads wait
+for each other far longer than they compute.
 
 Columns: `n`, how often the shape occurs in I3D and in LI3D; GFLOP, of the whole batch, for each of
 the passes; a column for each side, in bold the one that the model takes on this machine; `PyTorch`,
-which is left out where it is not installed, and its time by that of the side in bold, taken within
-each round: above 1 we are faster. `apart`: the largest difference of a side's values from those of
-the first side that was run, by the largest value (in bfloat16 the norm of the one by that of the
-other). Where it exceeds the tolerance, 1e-4 in float32, the layer is named at the end and the exit
-status is 1. Not run: XLA's gradients of strided 3D convolutions on a CPU, which take minutes. The
-totals are sums of medians over the layers shown, each as often as it occurs.
+if it is installed, and its time divided by that of the side in bold, within each round: above 1
+ours is faster. `apart`: the largest difference of a side's values from those of the first side,
+divided by the largest value (in bfloat16: a ratio of norms). Where it exceeds the tolerance, 1e-4
+in float32, the layer is named at the end and the exit status is 1. Not run: XLA's gradients of
+strided 3D convolutions on a CPU, which take minutes. The totals are sums of medians over the layers
+shown, each as often as it occurs.
 """
 
 import argparse
@@ -50,9 +49,10 @@ TOLERANCE = 1e-4 if jnp.float32 == DTYPE else 0.05
 # In a row, so that a GPU is timed and not the way to it.
 CALLS = 20 if jax.default_backend() == "gpu" else 1
 SLOWER = 1.15
+SAME_WHERE_MISSING = ("stacked", "winograd")  # programs that are then decomposed's
 # In the order of the columns, but for PyTorch's.
 SIDES = {
-    "conv": ("native", "decomposed", "winograd"),
+    "conv": ("native", "decomposed", "stacked", "winograd"),
     "pool": ("reduce_window", "ours"),
     "norm": ("flax", "ours"),
 }
@@ -60,7 +60,7 @@ SIDES = {
 
 @dataclass(frozen=True)
 class Timed:
-    """What was measured of a layer's pass: the seconds of each side, how far apart values are."""
+    """A layer's pass as measured: the seconds of each side, and how far apart their values are."""
 
     layer: Layer
     counts: dict[str, int]
@@ -70,8 +70,8 @@ class Timed:
     apart: float
 
     def median(self, side: str) -> float:
-        """Returns a side's median, which for winograd is decomposed's where the two are one."""
-        if side == "winograd" and side not in self.seconds:
+        """Returns a side's median: decomposed's where a lowering is the same program."""
+        if side in SAME_WHERE_MISSING and side not in self.seconds:
             side = "decomposed"
         return statistics.median(self.seconds[side]) if side in self.seconds else float("nan")
 
@@ -91,7 +91,7 @@ def main() -> None:
     if layer_passes.torch_layers is None:
         print("PyTorch is not installed: its column is left out")
     found = layer_shapes.collect(arguments.batch, arguments.frames, arguments.size)
-    wrong: list[str] = []
+    too_far: list[str] = []
     for kind in arguments.kinds.split(","):
         timed: list[Timed] = []
         for layer, counts in found.items():
@@ -101,9 +101,9 @@ def main() -> None:
         if timed:
             print(f"\n{_table(kind, timed)}\n")
             print("".join(f"- {line}\n" for line in _slower(timed)), end="", flush=True)
-        wrong += [f"{each.layer}, {each.name}" for each in timed if not each.apart <= TOLERANCE]
-    if wrong:
-        sys.exit(f"further apart than {TOLERANCE}: {'; '.join(wrong)}")
+        too_far += [f"{each.layer}, {each.name}" for each in timed if not each.apart <= TOLERANCE]
+    if too_far:
+        sys.exit(f"further apart than {TOLERANCE}: {'; '.join(too_far)}")
 
 
 def _measure(
@@ -168,7 +168,7 @@ def _table(kind: str, timed: list[Timed]) -> str:
 
 def _cell(each: Timed, side: str) -> str:
     if side not in each.seconds:
-        return "as decomposed" if side == "winograd" else "not run"
+        return "as decomposed" if side in SAME_WHERE_MISSING else "not run"
     shown = sides.milliseconds(each.seconds[side])
     return f"**{shown}**" if side == each.chosen else shown
 
@@ -193,7 +193,7 @@ def _total(kind: str, timed: list[Timed], system: str, names: set[str]) -> list[
 
 
 def _slower(timed: list[Timed]) -> Iterator[str]:
-    """Says where another of our sides takes clearly less time than the one that is chosen."""
+    """Yields a line where another of our sides is clearly faster than the chosen one."""
     for each in timed:
         ours = each.median(each.chosen)
         for side in each.seconds:

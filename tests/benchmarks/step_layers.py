@@ -1,16 +1,16 @@
-"""Where the time of a training step goes, by layer, from the device's own trace of it.
+"""Divides the time of a training step by layer, from the device's own trace of it.
 
     python tests/benchmarks/step_layers.py [--systems=i3d,li3d_bilstm] [--batch=4] [--frames=16]
         [--size=112] [--lowerings=auto] [--steps=3]
     python tests/benchmarks/step_layers.py --batch=16 --frames=64 --size=224 \
         --lowerings=stacked,native  # on a GPU
 
-At the papers' width on random clips. A step of each lowering is compiled, taken, and traced. What
-an operation took is added to the layer that it was written in, forward or backward; operations that
-the compiler has fused count for the last of them, and those whose place it does not tell are
-`other`. `products` are convolutions and matrix products with what the library does around them
-(padding of channels, say), `rest` is everything else: batch norm, pooling, copies between layouts,
-the optimiser. On a CPU operations run side by side, and their sum exceeds the step's time.
+At the papers' width on random clips. A step of each lowering is compiled, run and traced. The time
+of an operation counts for the layer whose code it comes from, forward or backward; fused operations
+count for the last of them, and those without a place are `other`. `products` are convolutions and
+matrix products with what the library does around them (such as padding of channels), `rest` is
+everything else: batch norm, pooling, copies between layouts, the optimiser. On a CPU operations run
+side by side, and their sum exceeds the step's time.
 """
 
 import argparse
@@ -41,7 +41,7 @@ Milliseconds = dict[str, list[float]]  # by layer, in the order of the columns
 
 @dataclass(frozen=True)
 class Operation:
-    """What the trace has of an operation: the program's name of it, the kernel's, and its time."""
+    """An operation in a trace: its name in the program, its kernel's name, and its time."""
 
     instruction: str
     kernel: str
@@ -49,11 +49,11 @@ class Operation:
 
 
 def by_layer(operations: Iterable[Operation], program: str) -> Milliseconds:
-    """Adds up times by layer. `program`: the compiled one as text, which knows the layers."""
+    """Adds up times by layer. `program`: the compiled program as text, which names the layers."""
     written = {}
     for line in program.splitlines():
         if found := INSTRUCTION.match(line):
-            # A GPU's kernels are called so, where a dot is no letter of a name.
+            # A GPU's kernels have this name, in which a dot is not allowed.
             written[found[1]] = written[found[1].replace(".", "_")] = found[2]
     total: Milliseconds = collections.defaultdict(lambda: [0.0] * len(COLUMNS))
     for each in operations:
