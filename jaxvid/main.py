@@ -7,6 +7,7 @@ import importlib
 import io
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -46,6 +47,9 @@ def main(argv: Sequence[str]) -> int:
             text = "stopped; the same command continues" if continues else "stopped"
             print(text, file=sys.stderr)
             return 128 + signals.received
+        if isinstance(error, BrokenPipeError):  # `head` and its like read no further
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
         if not isinstance(error, UserError | OSError):
             raise
         print(one_line(error), file=sys.stderr)
