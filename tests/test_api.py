@@ -140,7 +140,7 @@ def test_several_views_are_a_batch(model, tiny):
 
 
 def test_a_missing_run_or_video_is_one_line(model, tiny, tmp_path):
-    with pytest.raises(UserError, match="is no run's workdir"):
+    with pytest.raises(UserError, match="is not a run's workdir"):
         jaxvid.load(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"eval\.checkpoint='first'"):
         jaxvid.load(tmp_path / "run", checkpoint="first")

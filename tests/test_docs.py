@@ -20,7 +20,7 @@ from jaxvid.experiment import experiment as experiments
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES = [*DOCUMENTS, ROOT / "CHANGELOG.md", ROOT / "configs/README.md", ROOT / "launch/README.md"]
+PAGES = [*DOCUMENTS, ROOT / "CHANGELOG.md", ROOT / "launch/README.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OTHERS = {"cp", "python3", "pip", "pytest", "ruff", "mypy", "lint-imports", "sbatch", "docker"}
 OTHERS |= {"kubectl", ".", "pre-commit", "launch/cloud_tpu.sh"}

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import re
 import shutil
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jaxvid import main as command
-from jaxvid.cli import modes
+from jaxvid.cli.command import Mode
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -84,10 +83,7 @@ def own_signals():
 def test_stopped_it_says_whether_the_same_command_continues(
     arguments, capsys, monkeypatch, own_signals, mode, said
 ):
-    stopped = dataclasses.replace(
-        modes.MODES[mode], run=lambda *_: signal.raise_signal(signal.SIGINT)
-    )
-    monkeypatch.setitem(modes.MODES, mode, stopped)
+    monkeypatch.setattr(Mode, "run", lambda *_: signal.raise_signal(signal.SIGINT))
     assert command.main([*arguments, f"--mode={mode}"]) == 128 + signal.SIGINT
     assert capsys.readouterr().err == f"{said}\n"
 
@@ -101,7 +97,7 @@ def test_stopped_within_a_library_that_makes_it_another_exception(
         except KeyboardInterrupt as interrupt:
             raise RuntimeError("while reading") from interrupt
 
-    monkeypatch.setitem(modes.MODES, "eval", dataclasses.replace(modes.MODES["eval"], run=run))
+    monkeypatch.setattr(Mode, "run", run)
     assert command.main([*arguments, "--mode=eval"]) == 128 + signal.SIGTERM
     assert capsys.readouterr().err == "stopped; the same command continues\n"
 
@@ -113,7 +109,7 @@ def test_an_error_that_is_no_interrupt_is_not_taken_for_one(arguments, monkeypat
         except ValueError as error:
             raise RuntimeError("second") from error
 
-    monkeypatch.setitem(modes.MODES, "eval", dataclasses.replace(modes.MODES["eval"], run=run))
+    monkeypatch.setattr(Mode, "run", run)
     with pytest.raises(RuntimeError, match="second"):
         command.main([*arguments, "--mode=eval"])
 
@@ -122,8 +118,8 @@ def test_stopped_where_python_drops_exceptions_it_stops_a_moment_later(tmp_path)
     program = tmp_path / "program.py"
     program.write_text(
         """
-import dataclasses, runpy, signal, time
-from jaxvid import modes
+import runpy, signal, time
+from jaxvid.cli.command import Mode
 
 class Dropping:
     def __del__(self):
@@ -134,7 +130,7 @@ def run(*_):
     time.sleep(100)
     return 0
 
-modes.MODES["eval"] = dataclasses.replace(modes.MODES["eval"], run=run)
+Mode.run = run
 runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
 """
     )
@@ -189,7 +185,7 @@ def test_prepare_says_where(arguments, capsys):
         (["--config.train.epochs=inf"], "train.epochs=inf: must be a finite value"),
         (["--config.train.step_epochs=('a',)"], "step_epochs=.*: must be numbers"),
         (["--config.train.batch_size", "0"], "train.batch_size=0: must be at least 1"),
-        (["--mode=trian"], "one of <train.eval.prepare"),
+        (["--mode=trian"], "unknown command 'trian' .did you mean train.*: must be one of train"),
         (["clip.mp4"], "unexpected argument 'clip.mp4'"),
         (["--mode=eval"], "run/config.json does not exist"),
     ],
@@ -203,9 +199,9 @@ def test_wrong_input_is_one_line_and_leaves_nothing(arguments, tmp_path, capsys,
     assert not (tmp_path / "run").exists()
 
 
-def test_no_config_is_said(capsys):
-    assert run() == 2
-    assert "--config=configs/NAME.py is wanted" in capsys.readouterr().err
+def test_a_missing_config_is_reported(capsys):
+    assert run("--config.seed=1") == 2
+    assert "pass --config=NAME, or --workdir=DIR of an earlier run" in capsys.readouterr().err
 
 
 def test_listed_videos_that_are_missing_are_named_and_skipped(arguments, tiny, tmp_path, capsys):

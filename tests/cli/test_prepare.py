@@ -88,9 +88,9 @@ def test_parts_are_done_one_by_one(arguments, capsys):
         (["--config.data.part=3/2"], "data.part='3/2': must be i/n with i from 1 to n"),
         (["--config.data.part=2"], "data.part='2': must be i/n"),
         (["--config.data.part=a/b"], "data.part='a/b': must be i/n"),
-        (["--config.data.part=1/2", "--config.data.check_only=true"], "parts.*are of preparing"),
-        (["--output=report.csv"], "report.csv: a name that ends in .json or .txt"),
-        (["--output=tests"], "a name that ends in"),
+        (["--config.data.part=1/2", "--config.data.check_only=true"], "checks all videos: config"),
+        (["--output=report.csv"], "report.csv: must end in .json or .txt"),
+        (["--output=tests"], "must end in"),
         (
             ["--mode=train", "--config.data.part=1/2"],
             "part=1/2: only --mode=prepare takes it",

@@ -164,7 +164,7 @@ def test_a_backbone_that_does_not_fit_is_refused_or_warned_of(tiny, tmp_path, ca
 
 
 def test_folders_that_hold_no_such_run_are_named(tiny, tmp_path):
-    with pytest.raises(UserError, match=r"config.json does not exist: .* is no run's workdir"):
+    with pytest.raises(UserError, match=r"config.json does not exist: .* is not a run's workdir"):
         workdir.check(tmp_path, tiny)
     files.write_text(tmp_path / "config.json", config_files.to_json(tiny))
     with pytest.raises(UserError, match="has no checkpoint: train there first"):
