@@ -198,7 +198,7 @@ def test_the_readmes_python_runs(quickstart, capsys):
     (code,) = blocks(README, "python")
     run(code, README)
     printed = capsys.readouterr().out
-    assert all(name in printed for name in quickstart.dataset.class_names)
+    assert all(name in printed for name in quickstart.data.dataset.class_names)
     assert printed.endswith("(2, 5)\n")
 
 

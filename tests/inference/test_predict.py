@@ -46,7 +46,7 @@ def test_a_workdir_says_its_classes_or_what_is_wrong(tmp_path):
     with pytest.raises(UserError, match=r"dataset\.json does not exist: nothing was trained"):
         workdirs.class_names(tmp_path)
     (tmp_path / "dataset.json").write_text('{"class_names": "Sit"}')
-    with pytest.raises(UserError, match=r"dataset\.json is damaged: a list of class_names"):
+    with pytest.raises(UserError, match=r"dataset\.json is damaged: class_names must be a list"):
         workdirs.class_names(tmp_path)
 
 
