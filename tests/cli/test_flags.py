@@ -91,10 +91,10 @@ def run(*arguments: str) -> int:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("pedict runs/try1", "unknown command 'pedict': must be .* (did you mean predict?)"),
+        ("pedict runs/try1", "unknown command 'pedict' (did you mean predict?)"),
         ("zzz", "unknown command 'zzz': must be one of train, eval, "),
-        ("help pedict", "unknown command 'pedict': must be .* (did you mean predict?)"),
-        ("train li3d_blstm", "unknown config 'li3d_blstm': must be .* (did you mean li3d_"),
+        ("help pedict", "unknown command 'pedict' (did you mean predict?)"),
+        ("train li3d_blstm", "unknown config 'li3d_blstm' (did you mean li3d_"),
         ("train zzzz", "unknown config 'zzzz': must be one of attention_lstm, "),
         ("train", "CONFIG is missing; usage: jaxvid train CONFIG"),
         ("train li3d extra", "unexpected argument 'extra'; usage: jaxvid train CONFIG"),

@@ -103,12 +103,12 @@ def test_files_and_folders_are_labelled_without_the_dataset(
     [
         ([], "no video is named: name files or folders"),
         (["/nowhere/x.mp4"], "/nowhere/x.mp4: it does not exist"),
-        (["{videos}", "--output=labels.txt"], "ends in .csv or .json"),
+        (["{videos}", "--output=labels.txt"], "must end in .csv or .json"),
         (["{videos}", "--top=0"], "--top=0: must be at least 1"),
         (["{videos}", "--config.eval.shuffle_frames=true"], "keeps frames in order"),
         (["{videos}", "--config.model.pooling=last"], "the model in .* is another one"),
         (["{videos}"], "has no checkpoint: train there first"),
-        (["--mode=eval", "--top=3"], "--top is of --mode=predict"),
+        (["--mode=eval", "--top=3"], "--top is a flag of predict"),
     ],
 )
 def test_wrong_input_is_said_before_anything_is_decoded(
@@ -190,7 +190,7 @@ def test_a_stream_is_labelled_as_it_comes(workdir, video, tmp_path, capsys):
         (["webcam:99"], "webcam:99 cannot be opened"),
         (["file:///nowhere.mp4"], "nowhere.mp4 cannot be opened"),
         (["webcam:0", "x.mp4"], "webcam:0 is labelled alone"),
-        (["webcam:0", "--output=x.json"], "ends in .csv"),
+        (["webcam:0", "--output=x.json"], "must end in .csv"),
     ],
 )
 def test_streams_that_cannot_be_read_are_one_line(workdir, capsys, given, message):
