@@ -1,7 +1,5 @@
 """Command fields: the fields of a config, with their defaults and meanings."""
 
-import inspect
-import re
 from collections.abc import Sequence
 
 from jaxvid.cli.flags import did_you_mean
@@ -14,7 +12,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prints the fields, or those of one section. Raises UserError for an unknown section."""
     if len(arguments) > 1:
         raise UserError(f"unexpected argument '{arguments[1]}'; usage: jaxvid fields [SECTION]")
-    defaults, known = fields.flatten(fields.default()), meanings()
+    defaults, known = fields.flatten(fields.default()), fields.meanings()
     wanted = arguments[0].removeprefix("config.") if arguments else ""
     wanted = RENAMED.get(wanted, wanted)
     shown = [name for name in known if not wanted or f"{name}.".startswith(f"{wanted}.")]
@@ -26,20 +24,3 @@ def main(arguments: Sequence[str]) -> int:
         default = str(defaults[name]) or "''"
         print(f"{name:30} {default:16} {known[name]}".rstrip())
     return 0
-
-
-def meanings() -> dict[str, str]:
-    """Returns what the comments in `jaxvid/config/fields.py` say of each field, in their order."""
-    prefixes, found, last = {"config": ""}, {}, ""
-    for line in inspect.getsource(fields.default).splitlines():
-        code, _, comment = line.partition("# ")
-        if match := re.match(r" +(?:(\w+) = )?(\w+)\.(\w+) = ", code):
-            section, parent, name = match.groups()
-            last = prefixes[parent] + name
-            if section:
-                prefixes[section] = f"{last}."
-            else:
-                found[last] = ""
-        if comment and last in found:
-            found[last] = f"{found[last]} {comment}".strip()
-    return found

@@ -145,16 +145,18 @@ def default() -> ConfigDict:
 
 def meanings() -> dict[str, str]:
     """Returns the meaning of every field by its dotted name: the comments of `default`."""
-    nested = {"flow": "data.flow", "embedded": "data.embedded", "evaluation": "eval"}
-    found: dict[str, str] = {}
-    field = ""
+    prefixes, found, last = {"config": ""}, {}, ""
     for line in inspect.getsource(default).splitlines():
-        if match := re.fullmatch(r"    (\w+)\.(\w+) = .*?  # (.*)", line):
-            group = nested.get(match[1], match[1])
-            field = f"{group}.{match[2]}".removeprefix("config.")
-            found[field] = match[3]
-        elif line.startswith("    # "):
-            found[field] += line.removeprefix("    #")
+        code, _, comment = line.partition("# ")
+        if match := re.match(r" +(?:(\w+) = )?(\w+)\.(\w+) = ", code):
+            section, parent, name = match.groups()
+            last = prefixes[parent] + name
+            if section:
+                prefixes[section] = f"{last}."
+            else:
+                found[last] = ""
+        if comment and last in found:
+            found[last] = f"{found[last]} {comment}".strip()
     return found
 
 
