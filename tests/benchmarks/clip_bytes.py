@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pipeline as reading
 import sides
+from ml_collections import ConfigDict
 
 from jaxvid import config
 from jaxvid.data import augment, loading, modalities, pipeline, records
@@ -48,7 +49,7 @@ def main() -> None:
     print(f"\na clip on its way to the device: {'x'.join(map(str, sent))}, {np.prod(sent):,} bytes")
 
 
-def measure(path: Path, data: config.ConfigDict, rounds: int, rng: np.random.Generator) -> list:
+def measure(path: Path, data: ConfigDict, rounds: int, rng: np.random.Generator) -> list:
     """Returns a row of the table."""
     modality = modalities.Rgb(data.short_side, data.jpeg_quality)
     frames = list(modality.encode(path))

@@ -45,7 +45,7 @@ def main() -> None:
         scratch = train(arguments.output / f"{name}-scratch", TARGET, *seeded)
         tuned = train(arguments.output / f"{name}-from-source", TARGET, *seeded, *start)
         if not scratch["step"] == tuned["step"] == STEPS:
-            raise SystemExit(f"{scratch['step']} and {tuned['step']} steps: {STEPS} are wanted")
+            raise SystemExit(f"{scratch['step']} and {tuned['step']} steps: must be {STEPS}")
         rows.append((scratch["accuracy"], tuned["accuracy"]))
     print(f"\nThe source: {source['accuracy']:.1%} on its own five classes. After {STEPS} steps of")
     print(f"{BATCH} clips, top-1 on {tuned['num_clips']} test clips of the other five:\n")
