@@ -154,7 +154,7 @@ class _Drawer:
         if kept is None or kept.attention is None or kept.attention.shape[1] < 2:
             return
         if self.footage is None:
-            self.lacks["attention"] = "no figure of attention: the clips are not at hand"
+            self.lacks["attention"] = "no figure of attention: the clips are not available"
             return
         scored, rows = self.run.scored, []
         for i in self._examples(ATTENDED):
@@ -183,7 +183,7 @@ class _Drawer:
         experiment = self.experiment
         if not isinstance(experiment, Experiment):
             system = self.run.config.model.system if self.run.config is not None else "fusion"
-            why = "the clips are not at hand"
+            why = "the clips are not available"
             if system in ("sift", "fusion"):
                 why = f"{system} has no layers"
             self.lacks["feature_maps"] = f"no feature maps: {why}"

@@ -87,7 +87,7 @@ def sides(names: Collection[str], where: str) -> dict[str, str]:
     """Returns which side each name of a split stands for: train, test, or "" for neither.
 
     Validation videos are tested on where there are no test videos; beside test videos they are not
-    used, which is said in a warning. Raises UserError for another name, and without one of the two.
+    used, with a warning. Raises UserError for another name, and without one of the two.
     """
     chosen = {}
     for name in sorted(names):
