@@ -83,7 +83,7 @@ def _embedded(data: ConfigDict, classes: tuple[str, ...]) -> Dataset:
 
 
 def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:
-    """Returns what is known of the dataset that a config's `data` names where its videos are not available."""
+    """Returns a config's dataset without its videos: what is known where they are not available."""
     skeletons = data.dataset if data.dataset in FORMATS else ""
     return Dataset(data.dataset, Path(), class_names, videos=(), skeletons=skeletons)
 
