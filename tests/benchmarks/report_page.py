@@ -4,6 +4,7 @@ python tests/benchmarks/report_page.py [FOLDER]: the page is written there, by d
 temporary folder.
 """
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -40,8 +41,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            main(Path(temporary))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, help="by default a temporary one")
+    with tempfile.TemporaryDirectory() as temporary:
+        main(parser.parse_args().folder or Path(temporary))
