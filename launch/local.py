@@ -23,10 +23,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from parser import Parser
 from statuses import runs_again
 from together import Program, Together
 
-from jaxvid.cli.parser import Parser
 from jaxvid.errors import UserError, one_line
 from jaxvid.runtime.signals import ForwardedSignals
 

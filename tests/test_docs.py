@@ -58,8 +58,8 @@ def parse(arguments: Sequence[str]) -> None:
 
 
 def parse_tables(arguments: Sequence[str]) -> None:
-    options, _ = ablate._parse(list(arguments))
-    ablate._tables(options.tables, options.list)
+    values, names, _ = ablate._parse(arguments)
+    ablate._tables(names, values.list)
 
 
 def check_command(words: list[str]) -> None:

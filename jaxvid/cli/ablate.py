@@ -10,32 +10,46 @@ they have in common. OUTPUT/A1.md and A1.csv hold the paper's figures beside the
 row that fails is named there with the reason, and the others continue. Ctrl-C and SIGTERM let the
 current run save and exit; the same command skips finished rows and continues the rest.
 
+--dataset=NAME: embedded or, with the options of a config, ucf101,split=2. --root=DIR: the folder of
+the dataset. --output=DIR: the folder of the tables and the runs, by default runs/ablations-NAME.
+--list: show the tables and their rows. --config.FIELD=VALUE: set a field, which `jaxvid fields`
+lists, in every row.
+
 Exit status: 0 all rows are measured, 1 a row failed, 2 invalid input, 128 + n stopped by signal n.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from absl.flags import DEFINE_bool, DEFINE_string, FlagValues
+
 from jaxvid.ablation.child import Child
 from jaxvid.ablation.rows import PREFIX, PROGRAM, Ablation
 from jaxvid.ablation.tables import TABLES, Row, Table
 from jaxvid.ablation.writing import Outcome
-from jaxvid.cli.parser import Parser
+from jaxvid.cli import flags
 from jaxvid.errors import UserError, one_line, unknown
 from jaxvid.runtime import files
+
+FLAGS: flags.Table = {
+    "dataset": (DEFINE_string, "embedded"),
+    "root": (DEFINE_string, ""),
+    "output": (DEFINE_string, ""),
+    "list": (DEFINE_bool, False),
+    "help": flags.FLAGS["help"],
+}
 
 
 def main(argv: Sequence[str], program: Sequence[str] = PROGRAM) -> int:
     """Runs the command line; returns the exit status. `program` replaces the main program."""
     try:
-        arguments, overrides = _parse(argv)
-        tables = _tables(arguments.tables, arguments.list)
-        output = Path(arguments.output or f"runs/ablations-{arguments.dataset}").expanduser()
-        ablation = Ablation(tables, arguments.dataset, output, overrides, program)
-        if arguments.list:
+        values, names, overrides = _parse(argv)
+        tables = _tables(names, values.list)
+        output = Path(values.output or f"runs/ablations-{values.dataset}").expanduser()
+        ablation = Ablation(tables, values.dataset, output, overrides, program)
+        if values.list:
             print("\n\n".join(_listed(ablation, table) for table in tables))
             return 0
         ablation.check()
@@ -78,26 +92,16 @@ def _run(ablation: Ablation, child: Child) -> None:
         ablation.write()
 
 
-def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = Parser("jaxvid ablate", "jaxvid ablate TABLE [TABLE ...] [flags]", __doc__)
-    add = parser.add_argument
-    add("tables", nargs="*", metavar="TABLE", help=f"one of {', '.join(TABLES)}")
-    dataset = "after the configs' colon: embedded (the default) or, with options, ucf101,split=2"
-    add("--dataset", default="embedded", metavar="NAME", help=dataset)
-    add("--root", default="", metavar="DIR", help="the dataset's folder")
-    output = "folder of the tables and the runs; by default runs/ablations-NAME"
-    add("--output", default="", metavar="DIR", help=output)
-    add("--list", action="store_true", help="show the tables and their rows")
-    shown = "sets a field of `jaxvid fields` in every row"
-    add("--config.FIELD=VALUE", dest="only_for_the_help", metavar="", help=shown)
-    overrides = [argument for argument in argv if argument.startswith(PREFIX)]
-    for override in overrides:
-        if "=" not in override:
-            raise UserError(f"{override}: must be {override}=VALUE, in one word")
-    arguments = parser.parse_intermixed_args([a for a in argv if a not in overrides])
-    if arguments.root:
-        overrides.insert(0, f"{PREFIX}data.root={arguments.root}")
-    return arguments, overrides
+def _parse(argv: Sequence[str]) -> tuple[FlagValues, list[str], list[str]]:
+    """Returns the flags, the names of the tables, and the fields that are set in every row."""
+    values, tables, given = flags.read(argv, FLAGS)
+    if values.help:
+        print(f"{__doc__.strip()}\n\nTables: {', '.join(TABLES)}")
+        raise SystemExit(0)
+    overrides = [f"{PREFIX}{field}={text}" for field, texts in given.items() for text in texts]
+    if values.root:
+        overrides.insert(0, f"{PREFIX}data.root={values.root}")
+    return values, tables, overrides
 
 
 def _tables(names: list[str], all_if_none: bool) -> list[Table]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags
+from absl.flags import DEFINE_bool, DEFINE_float, DEFINE_integer, DEFINE_string, FlagValues
 from ml_collections import ConfigDict, config_flags
 
 from jaxvid import __version__
@@ -20,22 +21,23 @@ from jaxvid.errors import UserError, unknown
 from jaxvid.workdir import layout as workdirs
 
 # How each flag is defined, and its default; `jaxvid/cli/modes.py` has the modes' own flags.
-FLAGS: Mapping[str, tuple[Callable[..., Any], Any]] = {
-    "mode": (flags.DEFINE_string, "train"),
-    "config": (flags.DEFINE_string, ""),
-    "workdir": (flags.DEFINE_string, ""),
-    "distributed": (flags.DEFINE_bool, False),
-    "version": (flags.DEFINE_bool, False),
-    "help": (partial(flags.DEFINE_bool, short_name="h"), False),
-    "output": (flags.DEFINE_string, ""),
-    "top": (flags.DEFINE_integer, 5),
-    "features": (flags.DEFINE_string, ""),
-    "similarity": (flags.DEFINE_float, 0.98),
-    "timeline": (flags.DEFINE_bool, False),
-    "annotate": (flags.DEFINE_string, ""),
-    "class_names": (flags.DEFINE_string, ""),
-    "num_classes": (partial(flags.DEFINE_integer, lower_bound=1), None),
-    "classes": (flags.DEFINE_string, ""),
+Table = Mapping[str, tuple[Callable[..., Any], Any]]
+FLAGS: Table = {
+    "mode": (DEFINE_string, "train"),
+    "config": (DEFINE_string, ""),
+    "workdir": (DEFINE_string, ""),
+    "distributed": (DEFINE_bool, False),
+    "version": (DEFINE_bool, False),
+    "help": (partial(DEFINE_bool, short_name="h"), False),
+    "output": (DEFINE_string, ""),
+    "top": (DEFINE_integer, 5),
+    "features": (DEFINE_string, ""),
+    "similarity": (DEFINE_float, 0.98),
+    "timeline": (DEFINE_bool, False),
+    "annotate": (DEFINE_string, ""),
+    "class_names": (DEFINE_string, ""),
+    "num_classes": (partial(DEFINE_integer, lower_bound=1), None),
+    "classes": (DEFINE_string, ""),
 }
 FIELD = re.compile(r"--?(no)?config\.([^=]+)(?:=(.*))?", re.DOTALL)
 
@@ -48,7 +50,7 @@ def parse(arguments: Sequence[str]) -> Command:
     is_short = bool(arguments) and arguments[0] in MODES
     if is_short:
         arguments = [f"--mode={arguments[0]}", *arguments[1:]]
-    values, rest, overrides = _read(arguments)
+    values, rest, overrides = read(arguments, FLAGS)
     given = {name for name in FLAGS if values[name].present}
     name = values.mode
     if values.version:
@@ -79,14 +81,20 @@ def parse(arguments: Sequence[str]) -> Command:
     return Command(name, config, Path(folder), rest, options, values.distributed)
 
 
-def _read(arguments: Sequence[str]) -> tuple[flags.FlagValues, list[str], dict[str, list[str]]]:
-    """Returns the values of the flags, the other arguments, and the texts given for each field."""
-    values = flags.FlagValues()
+def read(
+    arguments: Sequence[str], table: Table
+) -> tuple[FlagValues, list[str], dict[str, list[str]]]:
+    """Returns the values of the flags, the other arguments, and the texts given for each field.
+
+    Raises UserError for a flag that is not in the table, and for a value of another type.
+    """
+    values = FlagValues()
     values.set_gnu_getopt()  # flags may follow arguments
-    for name, (define, default) in FLAGS.items():
+    for name, (define, default) in table.items():
         define(name, default, "", flag_values=values)
     for old, new in RENAMED_FLAGS.items():
-        flags.DEFINE_alias(old, new, flag_values=values)
+        if new in table:
+            flags.DEFINE_alias(old, new, flag_values=values)
     argv, words = [""], list(arguments)
     overrides: dict[str, list[str]] = {}
     while words:
@@ -102,7 +110,7 @@ def _read(arguments: Sequence[str]) -> tuple[flags.FlagValues, list[str], dict[s
     try:
         rest: list[str] = values(argv)[1:]
     except flags.UnrecognizedFlagError as error:
-        near = did_you_mean(f"--{error.flagname}", [f"--{name}" for name in FLAGS])
+        near = did_you_mean(f"--{error.flagname}", [f"--{name}" for name in table])
         raise UserError(f"there is no flag --{error.flagname}{near}") from None
     except flags.Error as error:
         raise UserError(str(error)) from None
@@ -160,7 +168,7 @@ def _config(
         near = did_you_mean(field, known) or "; jaxvid fields lists them"
         raise UserError(f"there is no field config.{field}{near}")
     argv = [f"--config.{field}={text}" for field, texts in overrides.items() for text in texts]
-    values = flags.FlagValues()
+    values = FlagValues()
     config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
     try:
         values(["", *argv])

@@ -1,4 +1,4 @@
-"""The parser of the command lines that have their own flags: the launchers' and the ablation's."""
+"""The parser of the launchers' own flags."""
 
 import argparse
 from typing import NoReturn
