@@ -21,6 +21,7 @@ import jax
 from jaxvid.config import files as config_files
 from jaxvid.experiment.network import open_network
 from jaxvid.training import optimizers
+from jaxvid.training.schedule import Schedule
 
 CLASSES = 101
 
@@ -29,7 +30,7 @@ def held(config_name: str, shards: int) -> tuple[dict[str, list[int]], int]:
     """Returns the bytes on each device of parameters and optimiser state, and of one whole copy."""
     config = config_files.load(f"configs/{config_name.replace(':', '.py:', 1)}")
     network = open_network(config, CLASSES, shards)
-    optimizer = optimizers.build(config.train, lambda step: config.train.learning_rate)
+    optimizer = optimizers.build(config.train, Schedule.of(config.train, config.train.batch_size))
 
     def create(key: jax.Array) -> dict[str, object]:
         params = network.init(key)["params"]

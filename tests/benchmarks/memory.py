@@ -34,6 +34,7 @@ from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
 from jaxvid.runtime import devices
 from jaxvid.training import optimizers
+from jaxvid.training.schedule import Schedule
 from jaxvid.training.step import TrainState, train_step
 
 CLASSES = 101
@@ -84,7 +85,7 @@ def measure(name: str, batch_size: int, variant: str) -> str:
     config.model.remat = variant == "remat" or config.model.remat
     config.train.accumulate = parts(variant)
     model = models.build(config.model, CLASSES, devices.compute_dtype(config.train.dtype))
-    optimizer = optimizers.build(config.train, lambda step: config.train.learning_rate)
+    optimizer = optimizers.build(config.train, Schedule.of(config.train, config.train.batch_size))
     shapes = loading.clip_shapes(config.data, config.model.skeleton)
 
     def create(key: jax.Array) -> TrainState:

@@ -12,6 +12,7 @@ from jaxvid.experiment import flops
 from jaxvid.experiment.network import forward, open_network
 from jaxvid.runtime import devices
 from jaxvid.training import optimizers
+from jaxvid.training.schedule import Schedule
 from jaxvid.training.step import TrainState, train_step
 
 CLASSES = 101
@@ -39,7 +40,7 @@ class Ours:
         config.data.num_frames, config.data.image_size = clips.shape[1:3]
         self.network = open_network(config, CLASSES)
         self.model = self.network.model
-        self.optimizer = optimizers.build(config.train, lambda step: 0.01)
+        self.optimizer = optimizers.build(config.train, Schedule(1, 1.0, 0, lambda step: 0.01))
         self.key = jax.random.key(0)
         self.batch = jax.device_put({"clip": clips, "label": labels})
         self.state = jax.jit(self._create)(self.key)

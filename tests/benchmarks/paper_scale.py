@@ -21,6 +21,7 @@ from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
 from jaxvid.runtime import devices
 from jaxvid.training import optimizers
+from jaxvid.training.schedule import Schedule
 from jaxvid.training.step import TrainState, train_step
 
 CLASSES = 101
@@ -35,7 +36,7 @@ def main() -> None:
     config = config_files.load(arguments.config)
     dtype = devices.compute_dtype(config.train.dtype)
     model = models.build(config.model, CLASSES, dtype)
-    optimizer = optimizers.build(config.train, lambda step: config.train.learning_rate)
+    optimizer = optimizers.build(config.train, Schedule.of(config.train, config.train.batch_size))
     key, rng = jax.random.key(0), np.random.default_rng(0)
     shapes = loading.clip_shapes(config.data, config.model.skeleton)
     clips = {

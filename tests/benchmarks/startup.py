@@ -177,7 +177,8 @@ def _compile(config_name: str, shape: str, folder: Path) -> dict[str, Seconds]:
     from jaxvid.config import files as config_files
     from jaxvid.runtime import devices
     from jaxvid.training import optimizers
-    from jaxvid.training.trainer import TrainState, train_step
+    from jaxvid.training.schedule import Schedule
+    from jaxvid.training.step import TrainState, train_step
 
     def now() -> Seconds:
         return time.perf_counter(), time.process_time()
@@ -187,7 +188,7 @@ def _compile(config_name: str, shape: str, folder: Path) -> dict[str, Seconds]:
     devices.keep_compiled(folder)
     config = config_files.load(f"{config_name}:ucf101")
     model = models.build(config.model, CLASSES, devices.compute_dtype(config.train.dtype))
-    optimizer = optimizers.build(config.train, lambda step: config.train.learning_rate)
+    optimizer = optimizers.build(config.train, Schedule.of(config.train, config.train.batch_size))
     key = jax.random.key(0)
 
     def create(key: jax.Array) -> TrainState:
