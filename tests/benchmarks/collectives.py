@@ -66,7 +66,7 @@ class Collective:
 
 
 class WithoutVideos(PreparedData):
-    """The data of an experiment whose dataset is not at hand: nothing is decoded."""
+    """The data of an experiment whose dataset is not available: nothing is decoded."""
 
     def clips(self, split: str) -> list[Any]:
         """Returns as many places as an epoch of one step has clips."""

@@ -139,7 +139,7 @@ def test_wrong_input_is_answered_in_one_sentence(arguments, said, tmp_path, caps
     (damaged / "predictions.csv").write_text("clip,label\n1,2\n")
     for folder in (tmp_path / "a", tmp_path / "damaged"):
         config = json.loads((folder / "config.json").read_text())
-        config["data"]["dataset"] = "folder"  # which is not at hand
+        config["data"]["dataset"] = "folder"  # which is not available
         (folder / "config.json").write_text(json.dumps(config))
     assert report(*(argument.format(tmp_path) for argument in arguments)) == 2
     error = capsys.readouterr().err
