@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.config import checks, files
 from jaxvid.errors import UserError
+from jaxvid.experiment import published
 from jaxvid.experiment.batched import Inference
 from jaxvid.inference import arrays, features, predict, video_files
 from jaxvid.inference.video_files import Done
@@ -29,9 +30,11 @@ Results = tuple[dict[Path, Any], dict[Path, str]]  # and the reasons for the vid
 def load(run: Video, checkpoint: Literal["last", "best"] | None = None) -> "Model":
     """Returns the model of a run's workdir, by default of the checkpoint that its config names.
 
+    A published model's name stands for a run: `i3d_kinetics400`, `li3d_kinetics400`.
+
     Raises UserError for a folder without a run, and for the system sift, which has no network.
     """
-    folder = Path(run).expanduser()
+    folder = published.folder_of(run)
     config = files.read(folder / layout.CONFIG)
     config.eval.checkpoint = checkpoint or config.eval.checkpoint
     checks.check(config)

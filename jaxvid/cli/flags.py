@@ -17,7 +17,9 @@ from jaxvid.cli.command import RENAMED_FLAGS, Command
 from jaxvid.cli.modes import MODES, TOOLS
 from jaxvid.config import checks as config_checks
 from jaxvid.config import files as config_files
+from jaxvid.config.names import PUBLISHED
 from jaxvid.errors import UserError, unknown
+from jaxvid.experiment import published
 from jaxvid.workdir import layout as workdirs
 
 # How each flag is defined, and its default; `jaxvid/cli/modes.py` has the modes' own flags.
@@ -71,6 +73,8 @@ def parse(arguments: Sequence[str]) -> Command:
         raise UserError(
             f"unexpected argument '{rest[0]}'; usage: jaxvid {name} {MODES[name].arguments}"
         )
+    if folder and MODES[name].arguments.startswith("RUN"):
+        folder = str(published.folder_of(folder))
     _check_flags(name, given)
     config = _config(name, config_name, folder, overrides)
     if config is not None:
@@ -128,9 +132,9 @@ def _take_first(name: str, config: str, folder: str, rest: list[str]) -> tuple[s
     first = rest.pop(0)
     if kind == "CONFIG" and (folder or not (Path(first) / workdirs.CONFIG).is_file()):
         return first, folder
-    if kind == "RUN" and not Path(first).is_dir():
+    if kind == "RUN" and first not in PUBLISHED and not Path(first).is_dir():
         there = (*Path(first).parent.glob("*/"), *Path("runs").glob("*/"))
-        near = did_you_mean(first, {str(path) for path in there if path.is_dir()})
+        near = did_you_mean(first, {*PUBLISHED, *(str(path) for path in there if path.is_dir())})
         raise UserError(f"there is no run '{first}'{near or '; jaxvid train makes one'}")
     return config, first
 

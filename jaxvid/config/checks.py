@@ -94,7 +94,7 @@ def check(config: ConfigDict) -> None:
         raise UserError(
             f"config.sift.descriptors={descriptors}: must be at least {least} (clusters)"
         )
-    if bool(config.init.source) != bool(config.init.path):
+    if bool(config.init.source) != bool(config.init.path) and config.init.source != "kinetics400":
         raise UserError("config.init.source and config.init.path: set both or neither")
     for field, needed in (("init.flow_path", "init.source"), ("data.mirror", "data.augment")):
         if get(config, field) and not get(config, needed):

@@ -97,7 +97,7 @@ def default() -> ConfigDict:
 
     init = config.init = ConfigDict()
     init.source = ""  # format of published weights to start from; empty: random weights
-    init.path = ""  # file of the weights (source workdir: folder)
+    init.path = ""  # file of the weights (workdir: folder; kinetics400: empty for the package's)
     init.flow_path = ""  # two_stream from i3d sources: file of the flow weights; empty: random
     init.flow_stem = "random"  # first layer of flow: random, or mean (over ImageNet's RGB weights)
 

@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.config.fields import default, flatten, get
+from jaxvid.config.options import check_published
 from jaxvid.errors import UserError, unknown
 
 # Fields that may differ between the run that wrote a checkpoint and the one that continues it.
@@ -99,7 +100,9 @@ def load(name: str) -> ConfigDict:
     spec.loader.exec_module(module)
     if not hasattr(module, "get_config"):
         raise UserError(f"config file {path} has no function get_config")
-    return _known(module.get_config(argument), path)
+    config = _known(module.get_config(argument), path)
+    check_published(argument, config)
+    return config
 
 
 def find(name: str) -> Path:

@@ -26,4 +26,9 @@ BACKBONES = (
 )
 ENCODERS = ("none", "lstm", "bilstm", "gru", "ln_lstm", "transformer")
 POOLINGS = ("mean", "last", "attention", "soft_bof", "soft_fv", "soft_vlad", "soft_concat")
-SOURCES = ("googlenet", "vgg16", "i3d_pytorch", "i3d_tensorflow", "c3d", "st_gcn", "workdir")
+SOURCES = (
+    *("googlenet", "vgg16", "i3d_pytorch", "i3d_tensorflow", "kinetics400"),
+    *("c3d", "st_gcn", "workdir"),
+)
+# Published models, each with its backbone: names that stand for a run.
+PUBLISHED: Mapping[str, str] = {"i3d_kinetics400": "i3d", "li3d_kinetics400": "li3d"}

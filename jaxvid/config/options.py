@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.config import recipes
 from jaxvid.config.fields import default
-from jaxvid.config.names import DATASETS, SOURCES
+from jaxvid.config.names import DATASETS, PUBLISHED, SOURCES
 from jaxvid.errors import UserError, unknown
 
 RENAMED = {"stream": "modality"}  # names of options in command lines of earlier versions
@@ -17,10 +17,12 @@ Protocol = Callable[[ConfigDict], None]
 def for_dataset(argument: str = "", protocol: Protocol | None = None) -> ConfigDict:
     """Returns the default config for a dataset, from which a config file starts.
 
-    `argument`: `DATASET[,split=N][,augment=BOOL][,scale=paper|small][,init=SOURCE]`; two CPU cores
-    train the small scale in minutes. Empty: the embedded dataset, small unless `scale=paper`.
-    `protocol`, of `jaxvid.config.recipes`, changes the defaults before `argument` does. A SOURCE
-    sets config.init.source and, without a protocol, the recipe for fine-tuning. Raises UserError.
+    `argument`: `DATASET[,split=N][,augment=BOOL][,scale=paper|small][,init=SOURCE][,train=head]`;
+    two CPU cores train the small scale in minutes. Empty: the embedded dataset, small unless
+    `scale=paper`. `protocol`, of `jaxvid.config.recipes`, changes the defaults before `argument`
+    does. A SOURCE sets config.init.source and, without a protocol, the recipe for fine-tuning; the
+    name of a published model stands for its source and its backbone's fields. `train=head`: the
+    recipe for a head on a frozen backbone. Raises UserError.
     """
     config, _ = with_options(argument, protocol)
     return config
@@ -41,7 +43,8 @@ def with_options(
         "split": ("NUMBER",),
         "augment": ("true", "false"),
         "scale": ("paper", "small"),
-        "init": SOURCES,
+        "init": (*SOURCES, *PUBLISHED),
+        "train": ("all", "head"),
     } | options
     given = {}
     for pair in pairs:
@@ -63,8 +66,30 @@ def with_options(
         config.data.split = int(given["split"])
     if "augment" in given:
         config.data.augment = given["augment"] == "true"
-    if "init" in given:
-        config.init.source = given["init"]
+    if init := given.get("init"):
+        if init in PUBLISHED:
+            recipes.published(config, PUBLISHED[init])
+        else:
+            config.init.source = init
         if protocol is None:
             recipes.finetune(config)
+    if given.get("train") == "head":
+        if not init:
+            raise UserError("config option 'train=head': requires init=, the backbone's weights")
+        recipes.head(config)
     return config, {name: given.get(name, values[0]) for name, values in options.items()}
+
+
+def check_published(argument: str, config: ConfigDict) -> None:
+    """Raises UserError where a config has another backbone than the model that `init=` names."""
+    for pair in argument.split(","):
+        name = pair.removeprefix("init=")
+        if pair.startswith("init=") and PUBLISHED.get(name, config.model.backbone) != (
+            config.model.backbone
+        ):
+            valid = [n for n, backbone in PUBLISHED.items() if backbone == config.model.backbone]
+            hint = f": init={valid[0]} is of it" if valid else ""
+            raise UserError(
+                f"config option '{pair}': {config.name} has the backbone {config.model.backbone}"
+                f"{hint}"
+            )

@@ -95,3 +95,42 @@ def finetune(config: ConfigDict) -> None:
     config.train.schedule = "step"
     config.train.step_epochs = (8.0, 16.0, 24.0, 32.0)
     config.train.step_factor = 0.5
+
+
+def published(config: ConfigDict, backbone: str) -> None:
+    """The published Kinetics-400 weights and all that they fix: backbone, clips, the crop.
+
+    I3D as its authors trained it; LI3D of its kernels' best two factors, without norms between.
+    """
+    config.init.source = "kinetics400"
+    config.data.short_side = 256
+    config.data.fps = 0.0
+    config.data.num_frames = 64
+    config.data.image_size = 224
+    config.data.augment = True
+    config.model.backbone = backbone
+    config.model.width = 1.0
+    config.model.temporal_stride = 8
+    config.model.kernel_order = "spatial_first"
+    config.model.linear_factors = backbone == "li3d"
+    config.model.factorised_stem = False
+
+
+def head(config: ConfigDict) -> None:
+    """All but the backbone, on features that are computed once per clip: all of it ours.
+
+    Adam with 1e-3 and dropout of 0.5, for 150 passes over the clips.
+    """
+    config.model.dropout = 0.5
+    config.train.optimizer = "adam"
+    config.train.learning_rate = 1e-3
+    config.train.schedule = "cosine"
+    config.train.warmup_epochs = 0.0
+    config.train.weight_decay = 1e-4
+    config.train.label_smoothing = 0.0
+    config.train.batch_size = 32
+    config.train.epochs = 150.0
+    config.train.freeze_backbone_epochs = 150.0
+    config.train.eval_every = 10.0
+    config.train.log_every = 10
+    config.checkpoint.every = 50.0

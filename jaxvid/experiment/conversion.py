@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from jaxvid import pretrained
 from jaxvid.errors import UserError
 from jaxvid.experiment.network import open_network
+from jaxvid.pretrained import kinetics400
 from jaxvid.pretrained.loaded import Loaded
 from jaxvid.runtime import files
 from jaxvid.workdir import checkpoints
@@ -21,26 +22,28 @@ from jaxvid.workdir import layout as workdirs
 logger = logging.getLogger(__name__)
 
 
-def convert(config: ConfigDict, folder: Path, class_names: str) -> Loaded:
+def convert(config: ConfigDict, folder: Path, class_names: str = "") -> Loaded:
     """Writes the model that a config's `init` names to the new workdir `folder`, as its step 0.
 
-    `class_names`: a text file with one class name per line, in the order of the weights.
-    Raises UserError where the weights do not fill the whole model, and where `folder` exists.
+    `class_names`: a text file with one class name per line, in the order of the weights; those of
+    the source kinetics400 are known. Raises UserError where the weights do not fill the whole
+    model, and where `folder` exists.
     """
     if not config.init.source:
         raise UserError("--mode=convert needs config.init.source and config.init.path")
-    if not class_names:
+    is_known = config.init.source == "kinetics400"
+    if not class_names and not is_known:
         raise UserError("--mode=convert needs --class_names=FILE, one class name per line")
     if folder.exists():
         raise UserError(f"{folder} exists already; choose another --workdir")
     pretrained.check(config)
-    names = read_classes(Path(class_names))
+    names = read_classes(Path(class_names)) if class_names else kinetics400.class_names()
     network = open_network(config, len(names))
     loaded = pretrained.load_for(config, network.shapes, names)
     if loaded.initial:
         reasons = "; ".join(dict.fromkeys(loaded.initial.values()))
         raise UserError(
-            f"config.init.path={config.init.path} does not fill the whole model: "
+            f"{pretrained.file_of(config)} does not fill the whole model: "
             f"{len(loaded.initial)} variables would stay random ({reasons})"
         )
     variables = {"batch_stats": {}} | unflatten_dict(loaded.values, sep="/")

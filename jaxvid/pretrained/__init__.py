@@ -28,6 +28,7 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "vgg16": ("vgg16", "conv_fusion", "two_stream"),
     "i3d_pytorch": _I3D,
     "i3d_tensorflow": _I3D,
+    "kinetics400": _I3D,
     "c3d": ("c3d",),
     "st_gcn": ("st_gcn",),
     "workdir": (),
@@ -70,10 +71,11 @@ def load_for(config: ConfigDict, shapes: Any, class_names: tuple[str, ...] | Non
 
     check(config)
     source = importlib.import_module(f"jaxvid.pretrained.{config.init.source}")
-    loaded = source.read(_file(config.init.path), shapes, config, class_names)
+    file = file_of(config)
+    loaded = source.read(file, shapes, config, class_names)
     accounted = loaded.values.keys() | loaded.initial.keys()
     if left := sorted(flatten_dict(shapes, sep="/").keys() ^ accounted):
-        raise UserError(f"{config.init.path} and the model differ, unexplained: {', '.join(left)}")
+        raise UserError(f"{file} and the model differ, unexplained: {', '.join(left)}")
     return loaded
 
 
@@ -100,7 +102,7 @@ def check(config: ConfigDict) -> None:
                 f"config.init.source={init.source} has weights for {', '.join(known)}, not for "
                 f"config.model.{field}={model[field]}"
             )
-    _file(init.path)
+    file_of(config)
     if init.flow_path:
         if model.backbone != "two_stream" or not init.source.startswith("i3d_"):
             raise UserError("config.init.flow_path is for the I3D of a two_stream backbone")
@@ -118,7 +120,7 @@ def fill(variables: Any, loaded: Loaded) -> Any:
 def describe(loaded: Loaded, config: ConfigDict) -> str:
     """Returns in a few lines which of a model's variables a source fills, and which it does not."""
     filled, left = len(loaded.values), len(loaded.initial)
-    lines = [f"weights  {filled} of {filled + left} variables from {config.init.path}"]
+    lines = [f"weights  {filled} of {filled + left} variables from {file_of(config)}"]
     reasons: dict[str, list[str]] = {}
     for name, reason in loaded.initial.items():
         reasons.setdefault(reason, []).append(name.partition("/")[2])
@@ -136,8 +138,17 @@ def warn_of_training(loaded: Loaded) -> None:
 
 def write_account(loaded: Loaded, config: ConfigDict, workdir: Path) -> None:
     """Writes which tensor went where, and which variables keep their initial values."""
-    about = {"source": config.init.source, "path": config.init.path}
+    about = {"source": config.init.source, "path": str(file_of(config))}
     files.write_json(workdir / ACCOUNT, about | loaded.account())
+
+
+def file_of(config: ConfigDict) -> Path:
+    """Returns the file that a config's `init` names, or that a package holds. Raises UserError."""
+    if not config.init.path:
+        source = importlib.import_module(f"jaxvid.pretrained.{config.init.source}")
+        path: Path = source.default_file()
+        return path
+    return _file(config.init.path)
 
 
 def _file(path: str) -> Path:
