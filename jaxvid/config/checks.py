@@ -54,6 +54,7 @@ RULES: dict[str, Rule] = {
     "sift.encoder": _one_of(("bof", "fv", "vlad")),
     "eval.split": _one_of(("train", "test")),
     "eval.checkpoint": _one_of(("last", "best")),
+    "train.feature_draws": _at_least(-1),
     "data.clips_per_class data.fps data.workers data.threads": _at_least(0),
     "windows.length windows.stride sift.min_side sift.contrast": _at_least(0),
     "train.weight_decay train.clip_norm train.center_loss": _at_least(0),
@@ -99,6 +100,16 @@ def check(config: ConfigDict) -> None:
     for field, needed in (("init.flow_path", "init.source"), ("data.mirror", "data.augment")):
         if get(config, field) and not get(config, needed):
             raise UserError(f"config.{field} requires config.{needed}")
+    if config.train.feature_draws >= 0:
+        if config.model.system != "recognizer":
+            raise UserError(
+                f"config.train.feature_draws={config.train.feature_draws}: the system "
+                f"{config.model.system} has no features of a backbone to keep; must be -1"
+            )
+        if not config.train.freeze_backbone_epochs:
+            raise UserError(
+                "config.train.feature_draws requires config.train.freeze_backbone_epochs"
+            )
     if config.train.schedule == "step" and not config.train.step_epochs:
         raise UserError("config.train.schedule='step' requires config.train.step_epochs")
 

@@ -120,6 +120,8 @@ def default() -> ConfigDict:
     train.center_rate = 0.5  # rate at which the centers of the center loss move, up to 1
     train.clip_norm = 1.0  # largest norm of the whole gradient; 0: no limit
     train.freeze_backbone_epochs = 0.0  # epochs at the start in which only the head trains
+    train.feature_draws = -1  # augmented clips per training video, beside the centred one, whose
+    # features a frozen backbone computes once; -1: a new clip at every pass, through the backbone
     train.head_rate = 1.0  # factor of the learning rate of all but the backbone
     train.freeze_batch_norm = False  # keep running statistics and use them; scale and bias train
     train.log_every = 10  # steps between lines of metrics.jsonl

@@ -131,6 +131,7 @@ def head(config: ConfigDict) -> None:
     config.train.batch_size = 32
     config.train.epochs = 150.0
     config.train.freeze_backbone_epochs = 150.0
+    config.train.feature_draws = 0
     config.train.eval_every = 10.0
     config.train.log_every = 10
     config.checkpoint.every = 50.0

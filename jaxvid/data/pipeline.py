@@ -20,7 +20,7 @@ from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Video
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import PreparedDataset, Record
-from jaxvid.runtime import process_pool
+from jaxvid.runtime import files, process_pool
 
 Arrays = np.ndarray | dict[str, np.ndarray]  # of one modality, or of several by name
 VideoRecords = list[tuple[Modality, Record]]  # each modality of a video with its record
@@ -34,6 +34,8 @@ class ClipSettings:
     `fps` 0 keeps the video's own frames per second. `intervals`: the range of the training clips'
     interval between frames, or None for runs of consecutive frames. `mirror`: half of the training
     clips are mirrored. `flow_stack`: L, the flow frames around each frame, as 2 L channels.
+    `draws`: how many clips a training video has beside the one that evaluation sees; None: a new
+    one in each pass.
     """
 
     num_frames: int
@@ -43,6 +45,7 @@ class ClipSettings:
     intervals: tuple[int, int] | None = None
     mirror: bool = False
     flow_stack: int = 1
+    draws: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def train_batches(
             video, clip = training_example(source, videos, settings, seed, g)
         return {"clip": clip, "label": np.int32(video.label)}
 
-    return _batches(example, batch_size, first, last, reading)
+    return batches(example, batch_size, first, last, reading)
 
 
 def training_example(
@@ -85,8 +88,27 @@ def training_example(
 ) -> tuple[Video, Arrays]:
     """Returns example `g` of training: which video it is, and the clip that was cut from it."""
     video = training_video(videos, seed, g)
+    if settings.draws is not None:
+        number = draw_of(g, len(videos), settings.draws)
+        return video, draw(source[video.id], settings, seed, video.id, number)
     rng = np.random.Generator(np.random.Philox(key=[seed, 1], counter=[0, 0, 0, g]))
     return video, train_clip(source[video.id], settings, rng)
+
+
+def draw_of(g: int, videos: int, draws: int) -> int:
+    """Returns the number of the draw of example `g`: each pass over the videos takes the next."""
+    return g // videos % (draws + 1)
+
+
+def draw(
+    video: VideoRecords, settings: ClipSettings, seed: int, video_id: str, number: int
+) -> Arrays:
+    """Returns one of a video's training clips by its number; 0 is the one that evaluation sees."""
+    if not number:
+        return jax.tree.map(lambda views: views[0], eval_clip(video, settings, views=1))
+    name = int(files.fingerprint(files.utf8(video_id))[:16], 16)
+    rng = np.random.Generator(np.random.Philox(key=[seed, 2], counter=[0, 0, number, name]))
+    return train_clip(video, settings, rng)
 
 
 def training_video(videos: list[Video], seed: int, g: int) -> Video:
@@ -119,7 +141,7 @@ def eval_batches(
             clip = jax.tree.map(lambda frames: frames[:, order], clip)
         return {"clip": clip}
 
-    return _batches(example, batch_size, 0, -(-len(videos) // batch_size), reading)
+    return batches(example, batch_size, 0, -(-len(videos) // batch_size), reading)
 
 
 def train_clip(video: VideoRecords, settings: ClipSettings, rng: np.random.Generator) -> Arrays:
@@ -232,13 +254,14 @@ def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
     return rng.permutation(count)
 
 
-def _batches(
+def batches(
     example: Callable[[int], Batch],
     batch_size: int,
     first: int,
     last: int,
     reading: Reading,
 ) -> Iterator[Batch]:
+    """Yields the batches `first` to `last - 1` of examples by number, read ahead in threads."""
     part = batch_size // reading.process_count
 
     def local(i: int) -> dict[str, np.ndarray]:

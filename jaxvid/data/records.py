@@ -230,6 +230,14 @@ class PreparedDataset:
     def __contains__(self, video_id: str) -> bool:
         return all(video_id in source.position for source in self.sources)
 
+    def identity(self, video_id: str) -> list[str]:
+        """Returns names that change with a video's content and with the settings of its records.
+
+        A shard is named by the states of its videos' files, its folder by the settings.
+        """
+        shards = [source.position[video_id].shard for source in self.sources]
+        return [f"{shard.parent.name}/{shard.name}" for shard in shards]
+
     def __getitem__(self, video_id: str) -> list[tuple[Modality, Record]]:
         """Returns each modality with its record of a video."""
         return [(source.modality, source[video_id]) for source in self.sources]

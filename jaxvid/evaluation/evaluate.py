@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxvid.data.datasets import Video
-from jaxvid.experiment import flops
+from jaxvid.experiment import flops, frozen_features
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.experiment.network import forward
 from jaxvid.experiment.restore import restore
@@ -55,7 +55,7 @@ class Scorer:
         self.experiment, network = experiment, experiment.network
 
         def scored(variables: Any, clips: Any) -> dict[str, jax.Array]:
-            outputs = forward(network.model, network.devices.whole(variables), clips)
+            outputs = forward(network.applied, network.devices.whole(variables), clips)
             kept = ("probabilities", "embedding", "attention")
             return {name: outputs[name] for name in kept if name in outputs}
 
@@ -97,6 +97,8 @@ class Scorer:
             outputs.pop("attention", None)  # its steps are no places in the clip
         labels = np.array([clip.label for clip in clips])
         seconds = float(np.median(timed) / config.eval.batch_size)
+        if isinstance(data, frozen_features.FeatureData):
+            seconds += config.eval.views * frozen_features.seconds_per_view(data.folder)
         return Scores(clips, labels=labels, seconds_per_clip=seconds, **outputs)
 
     def _score_batch(self, variables: Any, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -125,7 +127,11 @@ def evaluate(
         "config": config.name,
     }
     is_primary = distributed.is_primary()
-    scores = Scorer(experiment).score(variables, quiet=quiet or not is_primary)
+    quiet = quiet or not is_primary
+    if frozen_features.are_kept(config) and not config.eval.shuffle_frames:
+        clips = experiment.data.clips(config.eval.split)
+        experiment = frozen_features.of(experiment, variables, [], clips, quiet)
+    scores = Scorer(experiment).score(variables, quiet=quiet)
     if not is_primary or scores is None:
         return {}
     place.check()

@@ -14,16 +14,26 @@ from jaxvid.data import loading
 from jaxvid.data.pipeline import as_clip
 from jaxvid.errors import UserError
 from jaxvid.models import Outputs, normalize
+from jaxvid.models.recognizer import Recognizer, head_of
 from jaxvid.runtime.devices import Devices, compute_dtype
 
 
 @dataclass(frozen=True)
 class Network:
-    """A model, its devices, and the shapes that follow from its config alone."""
+    """A model, its devices, and the shapes that follow from its config alone.
+
+    `on_features`: it is computed on features of its backbone, which are then its clips.
+    """
 
     config: ConfigDict
     model: nn.Module
     devices: Devices
+    on_features: bool = False
+
+    @property
+    def applied(self) -> nn.Module:
+        """The module that clips go through, with the variables of the whole model."""
+        return head_of(cast(Recognizer, self.model)) if self.on_features else self.model
 
     @property
     def blank_clip(self) -> Any:

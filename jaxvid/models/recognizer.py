@@ -51,7 +51,10 @@ class Recognizer(nn.Module):
     @nn.compact
     def __call__(self, clips: Any, train: bool = False, frozen: bool = False) -> Outputs:
         sequence = self.backbone(clips, train and not frozen)
-        sequence = jax.lax.stop_gradient(sequence) if frozen else sequence
+        return self._head(jax.lax.stop_gradient(sequence) if frozen else sequence, train)
+
+    @nn.nowrap
+    def _head(self, sequence: jax.Array, train: bool) -> Outputs:
         if self.encoder is not None:
             sequence = self.encoder(sequence, train)
         pick = getattr(self.encoder, "final", None)
@@ -63,3 +66,21 @@ class Recognizer(nn.Module):
         dropped = nn.Dropout(self.dropout, deterministic=not train)(embedding)
         logits = nn.Dense(self.num_classes, dtype=jnp.float32, name="classifier")(dropped)
         return Outputs(logits, embedding, sequence, attention)
+
+
+class Head(Recognizer):
+    """A recogniser on the features (B,τ,C') of its backbone, with the same variables -> Outputs.
+
+    The backbone and its variables are not read.
+    """
+
+    @nn.compact
+    def __call__(self, clips: Any, train: bool = False, frozen: bool = False) -> Outputs:
+        return self._head(clips, train)
+
+
+def head_of(model: Recognizer) -> Head:
+    """Returns the head of a recogniser: all but its backbone."""
+    names = (field.name for field in dataclasses.fields(Recognizer) if field.init)
+    given = {name: getattr(model, name) for name in names if name not in ("parent", "name")}
+    return Head(**given)

@@ -64,6 +64,12 @@ class Devices:
             return tree
         return jax.lax.with_sharding_constraint(tree, self.replicated)
 
+    def gathered(self, tree: Any) -> Any:
+        """Returns a tree of arrays, divided or not, as whole arrays of NumPy in every process."""
+        if self.shards == 1:
+            return jax.device_get(tree)
+        return jax.device_get(jax.jit(lambda t: t, out_shardings=self.replicated)(tree))
+
     def check_batch_size(self, field: str, batch_size: int, parts: int = 1) -> None:
         """Raises UserError if a batch, in equal parts, has no equal share for each device."""
         if batch_size % (self.mesh.size * parts):

@@ -118,6 +118,20 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path} is damaged: {error}") from None
 
 
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes an array to an .npy file."""
+    write(path, lambda temporary: np.save(temporary, array))
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Reads an .npy file. Raises UserError if it is damaged, OSError if there is no file."""
+    try:
+        array: np.ndarray = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{path} is damaged: {error}; delete it") from None
+    return array
+
+
 @contextmanager
 def locked(folder: Path, waits: bool) -> Iterator[None]:
     """Locks a folder against other processes of this machine, until the block or this one ends.
@@ -197,3 +211,13 @@ class Place:
 def fingerprint(content: Any) -> str:
     """Returns 16 hexadecimal digits for a JSON value that describes a folder's content."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fingerprint_arrays(arrays: dict[str, np.ndarray]) -> str:
+    """Returns 16 hexadecimal digits for named arrays."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()[:16]

@@ -61,7 +61,7 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Video]) -
 
     def sequences_of(variables: dict[str, Any], clips: Any) -> jax.Array:
         whole = network.devices.whole(variables)
-        return networks.apply(network.model, whole, clips).sequence
+        return networks.apply(network.applied, whole, clips).sequence
 
     sequences = devices.jit(sequences_of, out_shardings=network.devices.replicated)
     order = np.random.default_rng(config.seed).permutation(len(clips))

@@ -14,14 +14,21 @@ from jaxvid.experiment.experiment import Experiment
 from jaxvid.experiment.network import Network
 from jaxvid.runtime import distributed
 from jaxvid.training import cluster_init
-from jaxvid.training.step import TrainState
+from jaxvid.training.step import TrainState, head_params
 from jaxvid.workdir import checkpoints
 
 
 def create(
-    network: Network, optimizer: optax.GradientTransformation, has_centers: bool, key: jax.Array
+    network: Network,
+    optimizer: optax.GradientTransformation,
+    has_centers: bool,
+    head_only: bool,
+    key: jax.Array,
 ) -> TrainState:
-    """Returns a new state with random weights; the centers of a center loss are (N, E)."""
+    """Returns a new state with random weights; the centers of a center loss are (N, E).
+
+    `head_only`: the optimiser knows the head alone.
+    """
     variables = network.init(key)
     centers = None
     if has_centers:
@@ -31,7 +38,9 @@ def create(
         step=jnp.zeros((), jnp.int32),
         params=variables["params"],
         batch_stats=variables["batch_stats"],
-        opt_state=optimizer.init(variables["params"]),
+        opt_state=optimizer.init(
+            head_params(variables["params"]) if head_only else variables["params"]
+        ),
         centers=centers,
     )
 
@@ -59,11 +68,12 @@ def initialized(
     workdir: Path,
     clips: list[Video],
     show: Callable[[str], None],
+    prepared: Callable[[TrainState], Experiment],
 ) -> TrainState:
     """Returns a new state with the weights that `config.init` names, if any, in its place.
 
-    Clusters that start from data are fitted to features of `clips`, unless the weights have them.
-    `show` receives what was read.
+    Clusters that start from data are fitted to features of `clips`, unless the weights have them,
+    by the experiment that `prepared` returns. `show` receives what was read.
     """
     config = experiment.config
     fits = cluster_init.are_fitted(config.model)
@@ -78,7 +88,7 @@ def initialized(
         fits = fits and any(name.startswith("params/pooling/") for name in loaded.initial)
     if fits:
         file = workdir / "clusters.npz"
-        params = cluster_init.starting_values(experiment, state.variables, clips, file)
+        params = cluster_init.starting_values(prepared(state), state.variables, clips, file)
         state = _with(state, params=params)
     return state
 

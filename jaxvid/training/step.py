@@ -47,24 +47,28 @@ def train_step(
     batch: dict[str, jax.Array],
     key: jax.Array,
     frozen: bool = False,
+    head_only: bool = False,
     whole: Callable[[Any], Any] = lambda tree: tree,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step on a batch of `clip`, as the pipeline makes it, and `label` (B,).
 
     `train` is the config's; `key` is the run's: each step draws its own randomness from it.
     `frozen`: the backbone computes as in evaluation and its gradient is zero; the optimiser has to
-    leave it alone in the same steps. `whole`: what is done to parameters that devices hold in parts
-    before the model computes with them. With `train.accumulate` A the gradient is the mean over A
-    parts of the batch, one after the other, each with batch statistics of its own. Returns the next
-    state, and the batch's loss (and, with a center loss, what it is the sum of), top-1 accuracy and
-    the norm of its gradient.
+    leave it alone in the same steps. `head_only`: it is frozen in all steps, and the optimiser
+    knows the head alone. `whole`: what is done to parameters that devices hold in parts before the
+    model computes with them. With `train.accumulate` A the gradient is the mean over A parts of the
+    batch, one after the other, each with batch statistics of its own. Returns the next state, and
+    the batch's loss (and, with a center loss, what it is the sum of), top-1 accuracy and the norm
+    of its gradient.
     """
     dropout = jax.random.fold_in(key, state.step)
+    trained = head_params(state.params) if head_only else state.params
 
     def gradient_on(
         batch_stats: Any, batch: dict[str, jax.Array], key: jax.Array
     ) -> tuple[Any, Any, dict[str, jax.Array], jax.Array]:
-        def loss_of(params: Any) -> tuple[jax.Array, Any]:
+        def loss_of(trained: Any) -> tuple[jax.Array, Any]:
+            params = {**state.params, **trained}
             frozen_norms = nn.intercept_methods(keep_statistics)
             with frozen_norms if train.freeze_batch_norm else nullcontext():
                 outputs, updated = model.apply(
@@ -87,7 +91,7 @@ def train_step(
             metrics["loss"] = loss
             return loss, (updated.get("batch_stats", {}), metrics, outputs.embedding)
 
-        gradient, (batch_stats, metrics, embedding) = jax.grad(loss_of, has_aux=True)(state.params)
+        gradient, (batch_stats, metrics, embedding) = jax.grad(loss_of, has_aux=True)(trained)
         return gradient, batch_stats, metrics, embedding
 
     if train.accumulate == 1:
@@ -95,21 +99,27 @@ def train_step(
         labels = batch["label"]
     else:
         gradient, batch_stats, metrics, embedding, labels = _accumulated(
-            gradient_on, train.accumulate, state, batch, dropout
+            gradient_on, train.accumulate, trained, state.batch_stats, batch, dropout
         )
-    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    updates, opt_state = optimizer.update(gradient, state.opt_state, trained)
     metrics["grad_norm"] = optax.tree.norm(gradient)
-    params = optax.apply_updates(state.params, updates)
+    params = {**state.params, **optax.apply_updates(trained, updates)}
     centers = state.centers
     if centers is not None:
         centers = losses.move_centers(centers, embedding, labels, train.center_rate)
     return TrainState(state.step + 1, params, batch_stats, opt_state, centers), metrics
 
 
+def head_params(params: Any) -> Any:
+    """Returns the parameters of a model without those of its backbone."""
+    return {part: tree for part, tree in params.items() if part != "backbone"}
+
+
 def _accumulated(
     gradient_on: Callable[..., Any],
     parts: int,
-    state: TrainState,
+    trained: Any,
+    batch_stats: Any,
     batch: dict[str, jax.Array],
     key: jax.Array,
 ) -> tuple[Any, Any, dict[str, jax.Array], jax.Array, jax.Array]:
@@ -126,7 +136,7 @@ def _accumulated(
         )
         return (jax.tree.map(jnp.add, total, gradient), batch_stats), (metrics, embedding)
 
-    start = jax.tree.map(jnp.zeros_like, state.params), state.batch_stats
+    start = jax.tree.map(jnp.zeros_like, trained), batch_stats
     (total, batch_stats), (each, embedding) = jax.lax.scan(
         add_part, start, (divided, jnp.arange(parts))
     )

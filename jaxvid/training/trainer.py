@@ -3,12 +3,14 @@
 import functools
 from collections.abc import Callable
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from jaxvid.evaluation.evaluate import Scorer
+from jaxvid.experiment import frozen_features
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.runtime import devices, distributed
 from jaxvid.runtime.progress import Bar
@@ -42,8 +44,10 @@ class Trainer:
         # An argument of the compiled functions, so that another seed need not compile them again.
         self.key = jax.random.key(config.seed)
         # One object, which JAX traces once.
+        self.head_only = self.schedule.frozen_steps == self.schedule.steps
+        has_centers = config.train.center_loss > 0
         create = functools.partial(
-            start.create, experiment.network, self.optimizer, config.train.center_loss > 0
+            start.create, experiment.network, self.optimizer, has_centers, self.head_only
         )
         self.shapes = jax.eval_shape(create, self.key)
         self.layout = start.layout(experiment.network, self.shapes)
@@ -59,20 +63,29 @@ class Trainer:
         """
         state = self._new(self.key)
         return start.restored(state, self.workdir) or start.initialized(
-            state, self.experiment, self.workdir, self.clips, self._show
+            state, self.experiment, self.workdir, self.clips, self._show, self.on_features
         )
 
+    def on_features(self, state: TrainState) -> Experiment:
+        """Returns the experiment of the frozen steps: on features, if the config keeps them."""
+        if self.config.train.feature_draws < 0:
+            return self.experiment
+        scored = self.experiment.data.clips(self.config.eval.split)
+        quiet = self._quiet or not distributed.is_primary()
+        return frozen_features.of(self.experiment, state.variables, self.clips, scored, quiet)
+
     def compile_step(
-        self, frozen: bool = False
+        self, frozen: bool = False, on_features: bool = False
     ) -> Callable[[TrainState, dict[str, jax.Array], jax.Array], Any]:
         """Returns the jitted step. The state that goes in is used up."""
-        network = self.experiment.network
+        network = replace(self.experiment.network, on_features=on_features)
         step = functools.partial(
             train_step,
-            network.model,
+            network.applied,
             self.optimizer,
             self.config.train,
             frozen=frozen,
+            head_only=self.head_only,
             whole=network.devices.whole,
         )
         shardings = (self.layout, network.devices.replicated)
@@ -115,16 +128,19 @@ class Trainer:
         stop: Callable[[], bool],
     ) -> TrainState | None:
         config, schedule, first = self.config, self.schedule, int(state.step)
-        batches = self.experiment.data.train_batches(self.clips, first, schedule.steps)
-        step_fn, put_batch = self.compile_step(), self.experiment.network.devices.put_batch
-        # A program of its own, so that no time and memory goes into gradients that are not used.
-        frozen_fn = self.compile_step(frozen=True) if schedule.frozen_steps else step_fn
-        scorer = Scorer(self.experiment)
+        put_batch = self.experiment.network.devices.put_batch
         unread: tuple[int, dict[str, jax.Array]] | None = None
         for step in range(first + 1, schedule.steps + 1):
             if step == schedule.frozen_steps + 1 > 1:
                 report.bar.line("from here on the backbone is trained too")
-            take = frozen_fn if step <= schedule.frozen_steps else step_fn
+            if step in (first + 1, schedule.frozen_steps + 1):
+                frozen = step <= schedule.frozen_steps
+                experiment = self.on_features(state) if frozen else self.experiment
+                last = schedule.frozen_steps if frozen else schedule.steps
+                batches = experiment.data.train_batches(self.clips, step - 1, last)
+                # A program of its own, so that no time and memory goes into unused gradients.
+                take = self.compile_step(frozen, experiment.network.on_features)
+                scorer = Scorer(experiment)
             trace.begin(step, state)
             state, metrics = take(state, put_batch(next(batches)), self.key)
             trace.end(step, state)
