@@ -83,6 +83,11 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Video
             f"the dataset's clips or their split have changed since the run in {workdir} began; "
             f"--mode=eval --workdir={workdir} scores its model on them, or choose another --workdir"
         )
+    keep_config(workdir, config)
+
+
+def keep_config(workdir: Path, config: ConfigDict) -> None:
+    """Writes a config to a workdir; only the number of epochs where there is one already."""
     if not (workdir / CONFIG).is_file():
         files.write_text(workdir / CONFIG, config_files.to_json(_anywhere(config)))
         return
