@@ -91,6 +91,13 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the eight simulated devices, as on a plain machine."""
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
+
+
+@pytest.fixture
 def tiny(cache: Path, dataset_root: Path) -> ConfigDict:
     """LI3D-BiLSTM at its smallest: a step takes milliseconds."""
     config = configs.for_dataset("ucf101,split=1,augment=true")

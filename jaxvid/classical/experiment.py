@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from jaxvid.classical.svm import LinearSVM
 from jaxvid.config.fields import get
 from jaxvid.data import loading
 from jaxvid.data.damage import naming
-from jaxvid.data.datasets import Video
+from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
@@ -40,6 +40,10 @@ class SiftExperiment:
     def config(self) -> ConfigDict:
         """The config of the run."""
         return self.data.config
+
+    def on(self, config: ConfigDict, dataset: Dataset) -> "SiftExperiment":
+        """The same under a config with another seed or split, which `dataset` has."""
+        return replace(self, data=replace(self.data, config=config, dataset=dataset))
 
     def describe(self) -> str:
         """Returns two lines on the data and the system."""

@@ -49,6 +49,7 @@ class Mode:
     module: str = ""  # the name of its file, where that is not the mode's
     flags: Mapping[str, str] = field(default_factory=dict)  # its own, each with its meaning
     examples: tuple[str, ...] = ()
+    suffix: str = ""  # of its default workdir
     needs_config: bool = True  # also in a workdir that has none
     continues: bool = False  # the same command goes on where it was stopped
     distributes: bool = False  # several processes can share its work

@@ -31,6 +31,7 @@ FLAGS: Table = {
     "distributed": (DEFINE_bool, False),
     "version": (DEFINE_bool, False),
     "help": (partial(DEFINE_bool, short_name="h"), False),
+    "seeds": (DEFINE_string, "0"),
     "output": (DEFINE_string, ""),
     "top": (DEFINE_integer, 5),
     "features": (DEFINE_string, ""),
@@ -78,7 +79,7 @@ def parse(arguments: Sequence[str]) -> Command:
     _check_flags(name, given)
     config = _config(name, config_name, folder, overrides)
     if config is not None:
-        folder = folder or f"runs/{config.name}-{config.data.dataset}"
+        folder = folder or f"runs/{config.name}-{config.data.dataset}{MODES[name].suffix}"
     elif not folder:
         raise UserError(f"{name} requires --workdir=DIR")
     options = {flag: values[flag].value for flag in MODES[name].flags}

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         shown = flag if isinstance(default, bool) else f"{flag}=VALUE"
         rows[shown] = f"{meaning} (default {default})" if default else meaning
     if mode.arguments.split()[0] == "CONFIG":
-        rows["workdir=DIR"] = "folder of the run (default runs/NAME-DATASET)"
+        rows["workdir=DIR"] = f"folder of the run (default runs/NAME-DATASET{mode.suffix})"
     if mode.distributes:
         rows["distributed"] = "this is one of several processes; see launch/README.md"
     if mode.needs_config:

@@ -26,6 +26,18 @@ MODES = {
         continues=True,
         distributes=True,
     ),
+    "crossval": Mode(
+        "train and test every fold of a dataset, or continue that",
+        arguments="CONFIG",
+        flags={"seeds": "random seeds, with each of which every fold is trained"},
+        examples=(
+            "crossval li3d_bilstm --config.data.folds=5",
+            "crossval li3d_bilstm:folder,scale=small --seeds=0,1,2 --config.data.folds=5 \\\n"
+            "      --config.data.root=my_videos --config.data.validation=0.2",
+        ),
+        suffix="-folds",
+        continues=True,
+    ),
     "report": Mode(
         "draw the figures of an evaluated run and write its report.html",
         arguments="RUN [OTHER_RUN ...]",

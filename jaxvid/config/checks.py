@@ -48,17 +48,19 @@ RULES: dict[str, Rule] = {
     "model.cluster_start": _one_of(("data", "random")),
     "train.dtype": _one_of(("auto", "float32", "bfloat16")),
     "train.optimizer": _one_of(("sgd", "adam")),
+    "train.balance": _one_of(("none", "loss")),
     "train.schedule": _one_of(("cosine", "step", "constant")),
     "init.source": _one_of(("", *SOURCES)),
     "init.flow_stem": _one_of(("random", "mean")),
     "sift.encoder": _one_of(("bof", "fv", "vlad")),
-    "eval.split": _one_of(("train", "test")),
+    "eval.split": _one_of(("train", "val", "test")),
     "eval.checkpoint": _one_of(("last", "best")),
     "train.feature_draws": _at_least(-1),
     "data.clips_per_class data.fps data.workers data.threads": _at_least(0),
     "windows.length windows.stride sift.min_side sift.contrast": _at_least(0),
     "train.weight_decay train.clip_norm train.center_loss": _at_least(0),
     "train.warmup_epochs train.freeze_backbone_epochs train.eval_every": _at_least(0),
+    "train.patience": _at_least(0),
     "data.split data.people data.flow.stack data.prefetch": _at_least(1),
     "model.encoder_layers model.layers_per_stage model.hidden": _at_least(1),
     "model.fc_features model.clusters model.aggregated": _at_least(1),
@@ -73,10 +75,18 @@ RULES: dict[str, Rule] = {
     "model.dropout model.backbone_dropout model.encoder_dropout": _SHARE,
     "model.bn_momentum train.momentum train.label_smoothing": _SHARE,
     "train.center_rate": (lambda value: 0 < value <= 1, "more than 0 and at most 1"),
+    "data.folds": (lambda value: value in (-1, 0) or value >= 2, "0, -1, or at least 2"),
+    "data.validation": (lambda value: 0 <= value <= 0.5, "from 0 to 0.5"),
     "data.jpeg_quality": (lambda value: 1 <= value <= 100, "from 1 to 100"),
     "data.classes": (lambda value: all(isinstance(v, str) for v in value), "names"),
     "train.step_epochs": (lambda value: all(isinstance(v, int | float) for v in value), "numbers"),
     "data.intervals": (_is_range, "(SHORTEST, LONGEST) in frames, from 1"),
+}
+
+REQUIRED = {  # fields that require another one
+    "init.flow_path": "init.source",
+    "data.mirror": "data.augment",
+    "train.patience": "train.eval_every",
 }
 
 
@@ -97,7 +107,7 @@ def check(config: ConfigDict) -> None:
         )
     if bool(config.init.source) != bool(config.init.path) and config.init.source != "kinetics400":
         raise UserError("config.init.source and config.init.path: set both or neither")
-    for field, needed in (("init.flow_path", "init.source"), ("data.mirror", "data.augment")):
+    for field, needed in REQUIRED.items():
         if get(config, field) and not get(config, needed):
             raise UserError(f"config.{field} requires config.{needed}")
     if config.train.feature_draws >= 0:

@@ -19,9 +19,11 @@ def default() -> ConfigDict:
     data.dataset = "ucf101"  # name of the dataset; embedded is rendered by the program itself
     data.root = ""  # folder of the dataset's files (csv: the file); embedded needs none
     data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
-    data.split = 1  # number of the official train/test split or of the random one, from 1
+    data.split = 1  # number of the official train/test split, the random one or the fold, from 1
+    data.folds = 0  # folds of cross-validation, by group; -1: one for each group; 0: none
+    data.validation = 0.0  # share of training groups to choose the best checkpoint on, up to 0.5
     data.classes = ()  # names of the classes to use; empty: all
-    data.clips_per_class = 0  # training clips of each class, drawn by the seed; 0: all
+    data.clips_per_class = 0  # training (and validation) clips of each class, by seed; 0: all
     data.modality = "rgb"  # rgb, flow (optical flow), rgb+flow or skeleton
     data.short_side = 256  # short side of stored frames, pixels; smaller videos keep their size
     data.jpeg_quality = 90  # JPEG quality of stored frames, 1 to 100
@@ -125,7 +127,9 @@ def default() -> ConfigDict:
     train.head_rate = 1.0  # factor of the learning rate of all but the backbone
     train.freeze_batch_norm = False  # keep running statistics and use them; scale and bias train
     train.log_every = 10  # steps between lines of metrics.jsonl
+    train.balance = "none"  # loss: clips of rare classes weigh more in the loss; or none
     train.eval_every = 1.0  # epochs between evaluations while training; 0: only at the end
+    train.patience = 0.0  # epochs without a better evaluation after which training ends; 0: never
     train.profile_steps = ""  # A:B: trace steps A to B - 1, from 1, into profile/; empty: none
 
     checkpoint = config.checkpoint = ConfigDict()
@@ -133,10 +137,11 @@ def default() -> ConfigDict:
     checkpoint.keep = 2  # latest checkpoints to keep, besides the best one
 
     evaluation = config.eval = ConfigDict()
-    evaluation.split = "test"  # clips to evaluate: test or train
+    evaluation.split = "test"  # clips to evaluate: test, val or train
     evaluation.batch_size = 32  # clips per step, over all devices
     evaluation.views = 1  # clips per video, equally spaced, whose scores are averaged
-    evaluation.checkpoint = "last"  # last, or best (by accuracy on eval.split while training)
+    evaluation.checkpoint = "last"  # last, or best (by accuracy while training: on the validation
+    # clips where there are any, else on eval.split)
     evaluation.shuffle_frames = False  # shuffle each clip's frames: tests if their order matters
 
     windows = config.windows = ConfigDict()

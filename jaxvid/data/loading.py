@@ -9,7 +9,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from jaxvid.data import flow
-from jaxvid.data.datasets import Dataset, each_once, splitting, take_classes
+from jaxvid.data.datasets import Dataset, each_once, folds, splitting, take_classes
 from jaxvid.data.modalities import Flow, Modality, Rgb, Skeletons
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
@@ -33,17 +33,42 @@ def cache_folder(data: ConfigDict) -> Path:
 
 
 def load(data: ConfigDict, seed: int = 0) -> Dataset:
-    """Reads the index of the dataset that a config's `data` names. Raises UserError.
+    """Reads the index of the dataset that a config's `data` names, and divides it.
 
-    `seed` draws the training videos where `data` asks for a number of each class.
+    `seed` draws the training videos where `data` asks for a number of each class. Warns of classes
+    that a fold does not test. Raises UserError.
     """
+    dataset = divide(_index(data), data, seed)
+    if data.folds and (names := folds.not_tested(dataset)):
+        logger.warning("fold %d has no test video of class %s", data.split, ", ".join(names))
+    return dataset
+
+
+def divide(dataset: Dataset, data: ConfigDict, seed: int = 0) -> Dataset:
+    """Returns a dataset with its videos on the sides of the split that a config's `data` describes.
+
+    First the folds, then the training videos of each class that `seed` draws, then of these the
+    validation videos. Raises UserError where it cannot be divided so.
+    """
+    if data.folds:
+        dataset = folds.tested(dataset, data.folds, data.split)
+    videos = dataset.videos
+    if data.clips_per_class:
+        videos = splitting.few(videos, data.clips_per_class, seed, dataset.name)
+    if data.validation and not any(video.split == "val" for video in videos):
+        videos = splitting.validated(videos, data.validation, data.split, dataset.name)
+    return replace(dataset, videos=videos)
+
+
+def _index(data: ConfigDict) -> Dataset:
+    split = 1 if data.folds else data.split
     classes = tuple(name for entry in data.classes for name in entry.split(","))
     if data.dataset == "embedded":
-        dataset = _embedded(data, classes)
+        dataset = _embedded(data, classes, split)
     elif not data.root:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     else:
-        dataset = read(data.dataset, Path(data.root).expanduser(), data.split)
+        dataset = read(data.dataset, Path(data.root).expanduser(), split)
         if set(data.classes) <= set(dataset.class_names):  # whose names may have commas
             classes = tuple(data.classes)
     for path in dataset.missing[:10]:
@@ -53,11 +78,7 @@ def load(data: ConfigDict, seed: int = 0) -> Dataset:
         logger.warning(
             "%d of %d listed videos are not in %s; they are skipped", *counts, dataset.folder
         )
-    dataset = take_classes(each_once(dataset), classes)
-    if data.clips_per_class:
-        videos = splitting.few(dataset.videos, data.clips_per_class, seed, dataset.name)
-        dataset = replace(dataset, videos=videos)
-    return dataset
+    return take_classes(each_once(dataset), classes)
 
 
 def read(name: str, root: Path, split: int) -> Dataset:
@@ -66,7 +87,7 @@ def read(name: str, root: Path, split: int) -> Dataset:
     return module.read(root, split)
 
 
-def _embedded(data: ConfigDict, classes: tuple[str, ...]) -> Dataset:
+def _embedded(data: ConfigDict, classes: tuple[str, ...], split: int) -> Dataset:
     """Renders the embedded dataset unless it is there, and reads it, which has UCF101's layout."""
     from jaxvid.data.datasets import embedded, ucf101
 
@@ -79,7 +100,7 @@ def _embedded(data: ConfigDict, classes: tuple[str, ...]) -> Dataset:
         root = embedded.generate(root, workers=data.workers, **rendering)
     except ValueError as error:
         raise UserError(f"embedded dataset: {error}") from None
-    return replace(ucf101.read(root, data.split, name="embedded"), skeletons="embedded")
+    return replace(ucf101.read(root, split, name="embedded"), skeletons="embedded")
 
 
 def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:

@@ -49,7 +49,7 @@ class Scores:
 
 
 class Scorer:
-    """Scores the split that a config's `eval` names; compiles once for any number of calls."""
+    """Scores the clips of a split; compiles once for any number of calls."""
 
     def __init__(self, experiment: Experiment):
         self.experiment, network = experiment, experiment.network
@@ -63,15 +63,19 @@ class Scorer:
         self._compiled = False
 
     def score(
-        self, variables: Any, stop: Callable[[], bool] = lambda: False, quiet: bool = True
+        self,
+        variables: Any,
+        stop: Callable[[], bool] = lambda: False,
+        quiet: bool = True,
+        split: str = "",
     ) -> Scores | None:
         """Returns the scores under a model's variables; the views of a clip are averaged.
 
         `stop` is called before every batch; None where it returns true. `quiet`: without a progress
-        bar.
+        bar. `split`: by default the one that the config's `eval` names.
         """
         data, config = self.experiment.data, self.experiment.config
-        clips = data.clips(config.eval.split)
+        clips = data.clips(split or config.eval.split)
         shuffle_seed = config.seed if config.eval.shuffle_frames else None
         batches = data.eval_batches(clips, config.eval.views, shuffle_seed)
         scored: list[dict[str, np.ndarray]] = []

@@ -48,6 +48,13 @@ def per_class(probabilities: np.ndarray, labels: np.ndarray) -> list[dict[str, f
     ]
 
 
+def confused(labels: np.ndarray, predicted: np.ndarray, number: int) -> np.ndarray:
+    """Returns the confusion matrix (N, N) of counts: rows true, columns predicted."""
+    counts = np.zeros((number, number), int)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
 def interval(correct: int, clips: int) -> tuple[float, float]:
     """Returns the 95 % confidence interval of an accuracy of `correct` out of `clips` clips.
 

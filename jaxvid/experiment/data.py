@@ -9,7 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from jaxvid.data import loading, pipeline
-from jaxvid.data.datasets import Dataset, Video
+from jaxvid.data.datasets import Dataset, Video, splitting
 from jaxvid.data.pipeline import ClipSettings, Reading
 from jaxvid.data.records import PreparedDataset
 from jaxvid.errors import UserError
@@ -29,8 +29,14 @@ class PreparedData:
         """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
         clips = self._usable(split)
         if not clips:
-            raise UserError(f"{self.dataset.name} has no usable video in its {split} split")
+            hint = "; config.data.validation makes one" if split == "val" else ""
+            raise UserError(f"{self.dataset.name} has no usable video in its {split} split{hint}")
         return clips
+
+    @property
+    def selection_split(self) -> str:
+        """The split that is scored while training, on which `best` is chosen: val, if any."""
+        return "val" if self.dataset.split("val") else self.config.eval.split
 
     def _usable(self, split: str) -> list[Video]:
         return [clip for clip in self.dataset.split(split) if clip.id in self.source]
@@ -76,7 +82,6 @@ class PreparedData:
 
     def describe(self) -> str:
         """Returns one line: the numbers of classes and of usable videos."""
-        return (
-            f"data     {self.dataset.name}, {len(self.dataset.class_names)} classes, "
-            f"{len(self._usable('train'))} training and {len(self._usable('test'))} test videos"
-        )
+        counts = splitting.described({side: len(self._usable(side)) for side in splitting.SIDES})
+        classes = len(self.dataset.class_names)
+        return f"data     {self.dataset.name}, {classes} classes, {counts} videos"

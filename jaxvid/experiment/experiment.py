@@ -36,6 +36,11 @@ class Experiment:
         """The same on the devices of this process, for work without the other processes."""
         return replace(self, network=replace(self.network, devices=Devices(local=True)))
 
+    def on(self, config: ConfigDict, dataset: Dataset) -> "Experiment":
+        """The same under a config with another seed or split, which `dataset` has."""
+        data = replace(self.data, config=config, dataset=dataset)
+        return replace(self, network=replace(self.network, config=config), data=data)
+
     def describe(self) -> str:
         """Returns three lines on the data, the model and the devices."""
         config, network = self.config, self.network

@@ -18,13 +18,6 @@ _BLUES = LinearSegmentedColormap.from_list("right", ["#ffffff", GOOD])
 _REDS = LinearSegmentedColormap.from_list("wrong", ["#fde9df", "#f19a72", BAD, "#8f2d05"])
 
 
-def confused(labels: np.ndarray, predicted: np.ndarray, number: int) -> np.ndarray:
-    """Returns the confusion matrix (N, N) of counts: rows true, columns predicted."""
-    counts = np.zeros((number, number), int)
-    np.add.at(counts, (labels, predicted), 1)
-    return counts
-
-
 def confusion_matrix(
     labels: np.ndarray, predicted: np.ndarray, class_names: Names, path: Path, text: str = ""
 ) -> None:
@@ -33,7 +26,7 @@ def confusion_matrix(
     Correct ones are blue, errors red. Up to COUNTED classes, with the counts.
     """
     number = len(class_names)
-    counts = confused(labels, predicted, number)
+    counts = metrics.confused(labels, predicted, number)
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     diagonal = np.eye(number, dtype=bool)
     side = min(17.0, 2.6 + (0.42 if number <= COUNTED else 0.14) * number)

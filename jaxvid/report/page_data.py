@@ -9,7 +9,6 @@ import jaxvid
 from jaxvid.config.fields import default, flatten
 from jaxvid.evaluation import metrics
 from jaxvid.report import curves, tsne
-from jaxvid.report.classes import confused
 from jaxvid.report.figures import spaced
 from jaxvid.report.runs import Run
 
@@ -110,7 +109,7 @@ def _clips(run: Run) -> dict[str, Any]:
 
 def _per_class(run: Run) -> list[dict[str, Any]]:
     scored = run.scored
-    counts = confused(scored.labels, scored.predicted, len(scored.class_names))
+    counts = metrics.confused(scored.labels, scored.predicted, len(scored.class_names))
     np.fill_diagonal(counts, 0)
     rows = metrics.per_class(scored.probabilities, scored.labels)
     return [

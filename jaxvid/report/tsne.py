@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from jaxvid.report.classes import Names, confused
+from jaxvid.evaluation import metrics
+from jaxvid.report.classes import Names
 from jaxvid.report.figures import FAINT, GREY, colour, drawn, sheet
 
 Panel = tuple[str, np.ndarray, np.ndarray]
@@ -41,7 +42,7 @@ def perplexity(clips: int) -> int:
 
 def most_confused(labels: np.ndarray, predicted: np.ndarray, number: int) -> list[int]:
     """Returns up to six of N classes, in order: those most often taken for each other."""
-    counts = confused(labels, predicted, number)
+    counts = metrics.confused(labels, predicted, number)
     np.fill_diagonal(counts, 0)
     pairs = np.triu(counts + counts.T)
     chosen: dict[int, None] = {}

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 
@@ -13,6 +14,17 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float = 0.0) 
     """
     targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
     return optax.softmax_cross_entropy(logits.astype(jnp.float32), targets)
+
+
+def balancing_weights(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Returns the weight of each class that gives all classes an equal part in a mean loss.
+
+    Shapes: labels (B,) of all training clips -> (N,), N = `classes`, float32. B / (K n) for a class
+    of n clips, where K classes have clips: the mean over the clips is 1. 0 for one without clips.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    weights = len(labels) / ((counts > 0).sum() * np.maximum(1, counts))
+    return np.where(counts > 0, weights, 0).astype(np.float32)
 
 
 def center_loss(embeddings: jax.Array, labels: jax.Array, centers: jax.Array) -> jax.Array:

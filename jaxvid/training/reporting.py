@@ -52,9 +52,8 @@ class Report:
             values["learning_rate"] = float(schedule.learning_rate(step - 1))
             self._log(step, values)
 
-    def evaluation(self, step: int, accuracy: float, loss: float) -> None:
-        """Reports the scores of the state after a step."""
-        split = self.config.eval.split
+    def evaluation(self, step: int, split: str, accuracy: float, loss: float) -> None:
+        """Reports the scores of a split under the state after a step."""
         values = {f"{split}_accuracy": accuracy, f"{split}_loss": loss}
         self._log(step, {**values, "epoch": self.schedule.epoch(step)})
         self.bar.line(f"{self._shown}; {split} accuracy {accuracy:.3f}")

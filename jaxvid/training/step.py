@@ -52,6 +52,7 @@ def train_step(
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step on a batch of `clip`, as the pipeline makes it, and `label` (B,).
 
+    A batch may have `weight` (B,), the factor of each clip's cross-entropy in the mean.
     `train` is the config's; `key` is the run's: each step draws its own randomness from it.
     `frozen`: the backbone computes as in evaluation and its gradient is zero; the optimiser has to
     leave it alone in the same steps. `head_only`: it is frozen in all steps, and the optimiser
@@ -80,7 +81,8 @@ def train_step(
                     mutable=["batch_stats"],
                 )
             labels = batch["label"]
-            loss = losses.cross_entropy(outputs.logits, labels, train.label_smoothing).mean()
+            each = losses.cross_entropy(outputs.logits, labels, train.label_smoothing)
+            loss = (each * batch["weight"] if "weight" in batch else each).mean()
             metrics = {"accuracy": (outputs.logits.argmax(-1) == labels).mean()}
             if state.centers is not None:
                 metrics["cross_entropy"] = loss

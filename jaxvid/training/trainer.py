@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
+from jaxvid.errors import UserError
 from jaxvid.evaluation.evaluate import Scorer
 from jaxvid.experiment import frozen_features
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.runtime import devices, distributed
 from jaxvid.runtime.progress import Bar
-from jaxvid.training import optimizers, start
+from jaxvid.training import losses, optimizers, patience, start
 from jaxvid.training.profiler import Trace
 from jaxvid.training.reporting import Report
 from jaxvid.training.schedule import Schedule
@@ -27,7 +29,8 @@ class Trainer:
     """The training of an experiment in a workdir, from where an earlier run of it stopped.
 
     `show` receives lines for the user; without it nothing is shown, no progress either. Raises
-    UserError where the split to train on or the one to evaluate on has no usable video.
+    UserError where the split to train on or the one to evaluate on has no usable video, and where
+    the run has more steps behind it than its config has.
     """
 
     def __init__(
@@ -36,10 +39,17 @@ class Trainer:
         config = experiment.config
         self.experiment, self.workdir, self.config = experiment, workdir, config
         self.clips = experiment.data.clips("train")
-        experiment.data.clips(config.eval.split)
+        self.split = experiment.data.selection_split
+        for split in (config.eval.split, self.split):
+            experiment.data.clips(split)
         self._quiet = show is None
         self._show = show or (lambda _: None)
         self.schedule = Schedule.of(config.train, len(self.clips))
+        self._check_epochs()
+        labels = np.array([clip.label for clip in self.clips])
+        classes = len(experiment.data.dataset.class_names)
+        balances = config.train.balance == "loss"
+        self._weights = losses.balancing_weights(labels, classes) if balances else None
         self.optimizer = optimizers.build(config.train, self.schedule)
         # An argument of the compiled functions, so that another seed need not compile them again.
         self.key = jax.random.key(config.seed)
@@ -54,6 +64,19 @@ class Trainer:
         # The random numbers take longer to compile than to draw: optimisation would not pay.
         quickly = {"xla_backend_optimization_level": 0}
         self._new = jax.jit(create, out_shardings=self.layout, compiler_options=quickly)
+
+    def _check_epochs(self) -> None:
+        folder, schedule = self.workdir / "checkpoints", self.schedule
+
+        def saved() -> int:
+            some = any(step > schedule.steps for step in checkpoints.steps(folder))
+            return (checkpoints.latest(folder) or 0) if some else 0
+
+        if (step := distributed.from_primary(saved)) > schedule.steps:
+            raise UserError(
+                f"config.train.epochs={self.config.train.epochs}: the run in {self.workdir} has "
+                f"trained for {schedule.epoch(step):.4g} epochs; it can go on to that or more"
+            )
 
     def start(self) -> TrainState:
         """Returns the state to go on from, whichever is the first there is.
@@ -94,6 +117,9 @@ class Trainer:
     def run(self, stop: Callable[[], bool] = lambda: False) -> TrainState | None:
         """Trains to the end and returns the state, or None where `stop` ended it before.
 
+        The end is the last step of the schedule, or the evaluation at which `train.patience` is
+        over.
+
         `stop` is called after every step and every batch of an evaluation; the state is saved
         before leaving. Raises UserError where the loss or the gradient is no longer finite; the
         checkpoints then hold the last good state.
@@ -102,6 +128,9 @@ class Trainer:
         first, last = int(state.step), self.schedule.steps
         trace = Trace(self.config.train, self.workdir, first, last, self._show)
         if first == last:
+            return state
+        measured = self._measured(first)
+        if self._ends_early(measured):
             return state
         if first:
             self._show(f"continues after step {first} of {last}")
@@ -114,7 +143,24 @@ class Trainer:
             Bar("training, step", last, first, shown="compiling", quiet=quiet) as bar,
         ):
             report = Report(self.config, self.schedule, writer, logs, bar)
-            return self._run(state, writer, trace, report, stop)
+            return self._run(state, writer, trace, report, stop, measured)
+
+    def _measured(self, last: int) -> dict[int, float]:
+        def found() -> list[tuple[int, float]]:
+            return list(patience.measured(self.workdir, self.split, last).items())
+
+        return dict(distributed.from_primary(found))
+
+    def _ends_early(self, measured: dict[int, float]) -> bool:
+        schedule = self.schedule
+        if not patience.is_over(measured, schedule, self.config.train.patience):
+            return False
+        last, best = max(measured), patience.best_step(measured)
+        self._show(
+            f"stopped early at epoch {schedule.epoch(last):.4g}: no better {self.split} accuracy "
+            f"than {measured[best]:.3f} after epoch {schedule.epoch(best):.4g}"
+        )
+        return True
 
     def _writer(self) -> checkpoints.Writer:
         return checkpoints.Writer(self.workdir / "checkpoints", self.config.checkpoint.keep)
@@ -126,10 +172,27 @@ class Trainer:
         trace: Trace,
         report: Report,
         stop: Callable[[], bool],
+        measured: dict[int, float],
     ) -> TrainState | None:
         config, schedule, first = self.config, self.schedule, int(state.step)
         put_batch = self.experiment.network.devices.put_batch
         unread: tuple[int, dict[str, jax.Array]] | None = None
+
+        def evaluated(step: int) -> float | None:
+            # A run that is asked to leave has no time to evaluate: that point is then missing.
+            scores = scorer.score(state.variables, stop, split=self.split)
+            if scores is None:
+                return None
+            report.evaluation(step, self.split, scores.accuracy, scores.loss)
+            measured[step] = scores.accuracy
+            return scores.accuracy
+
+        if config.train.patience and first and first not in measured:
+            # The evaluation that an interruption cut short counts like any other.
+            if schedule.is_due(first, config.train.eval_every):
+                evaluated(first)
+            if self._ends_early(measured):
+                return state
         for step in range(first + 1, schedule.steps + 1):
             if step == schedule.frozen_steps + 1 > 1:
                 report.bar.line("from here on the backbone is trained too")
@@ -142,7 +205,10 @@ class Trainer:
                 take = self.compile_step(frozen, experiment.network.on_features)
                 scorer = Scorer(experiment)
             trace.begin(step, state)
-            state, metrics = take(state, put_batch(next(batches)), self.key)
+            batch = next(batches)
+            if self._weights is not None:
+                batch["weight"] = self._weights[batch["label"]]
+            state, metrics = take(state, put_batch(batch), self.key)
             trace.end(step, state)
             # A step's metrics are read when the next one runs, so that the device never waits.
             if unread:
@@ -153,11 +219,10 @@ class Trainer:
                 continue
             report.step(*unread)
             unread = None
-            # A run that is asked to leave has no time to evaluate: that point is then missing.
-            scores = scorer.score(state.variables, stop) if evaluates else None
-            if scores:
-                report.evaluation(step, scores.accuracy, scores.loss)
-            writer.save(step, state.trees, scores.accuracy if scores else None)
+            accuracy = evaluated(step) if evaluates else None
+            writer.save(step, state.trees, accuracy)
+            if step < schedule.steps and self._ends_early(measured):
+                break
             if stop():
                 writer.wait()
                 return None

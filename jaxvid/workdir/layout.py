@@ -17,6 +17,7 @@ from jaxvid.runtime import distributed, files
 CONFIG = "config.json"
 DATASET = "dataset.json"
 SPLIT = "split.csv"
+EPOCHS = "train.epochs"  # the one field that a run's continuation may change
 # What a model was made for: its parts, and what it reads.
 OF_THE_MODEL = ("model.", "sift.", "data.modality", "data.people", "data.flow.stack")
 SECONDS_TO_APPEAR = 60.0  # on a network file system, which may keep what a folder held
@@ -26,12 +27,14 @@ SPLIT_COLUMNS = ("clip", "label", "split", "group")
 def check(workdir: Path, config: ConfigDict) -> None:
     """Checks that a folder can be the workdir of a config: a new one, or one of the same config.
 
-    Raises UserError where another config was trained there, naming the fields that differ, and
-    where nothing can be written there.
+    The number of epochs may be another one: the run then goes on to that. Raises UserError where
+    another config was trained there, naming the fields that differ, and where nothing can be
+    written there.
     """
     check_writable(workdir)
     if (workdir / CONFIG).is_file():
         changes = config_files.differences(config_files.read(workdir / CONFIG), config)
+        changes.pop(EPOCHS, None)
         if changes:
             raise UserError(
                 f"{workdir} holds a run of another config ({_listed(changes)}); "
@@ -56,10 +59,10 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Video
     """Makes a folder the workdir of a config and the clips of a dataset that it trains on.
 
     Its split.csv has the split of every clip of the dataset, also of those that do not decode.
-    Raises UserError where a run there began with other clips: no batch would
-    be what it was.
+    Where a run there has another number of epochs, its config.json gets that of `config`. Raises
+    UserError where a run there began with other clips: no batch would be what it was.
     """
-    about = _about(dataset.class_names, clips)
+    about = _about(dataset.class_names, clips, len(dataset.split("val")))
     if (workdir / DATASET).is_file():
         before = files.read_json(workdir / DATASET)
         if before != about:
@@ -80,8 +83,18 @@ def claim(workdir: Path, config: ConfigDict, dataset: Dataset, clips: list[Video
             f"the dataset's clips or their split have changed since the run in {workdir} began; "
             f"--mode=eval --workdir={workdir} scores its model on them, or choose another --workdir"
         )
+    keep_config(workdir, config)
+
+
+def keep_config(workdir: Path, config: ConfigDict) -> None:
+    """Writes a config to a workdir; only the number of epochs where there is one already."""
     if not (workdir / CONFIG).is_file():
         files.write_text(workdir / CONFIG, config_files.to_json(_anywhere(config)))
+        return
+    stored = config_files.read(workdir / CONFIG)
+    if stored.train.epochs != config.train.epochs:
+        stored.train.epochs = config.train.epochs
+        files.write_text(workdir / CONFIG, config_files.to_json(stored))
 
 
 def check_shared(workdir: Path) -> None:
@@ -137,8 +150,8 @@ def class_names(workdir: Path) -> tuple[str, ...]:
 def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Video], split: str) -> None:
     """Checks that a workdir's model can be scored on the clips of a split of a dataset.
 
-    Raises UserError where its classes are others than the model's, or where test clips were trained
-    on.
+    Raises UserError where its classes are others than the model's, or where test or validation
+    clips were trained on. Test clips may be those on which the best checkpoint was chosen.
     """
     names = class_names(workdir)
     if dataset.class_names != names:
@@ -148,10 +161,10 @@ def check_evaluated(workdir: Path, dataset: Dataset, clips: list[Video], split: 
         )
     sides = _sides(workdir)
     trained = [clip.id for clip in clips if sides.get(clip.id) == "train"]
-    if split == "test" and trained:
+    if split != "train" and trained:
         raise UserError(
-            f"the run in {workdir} was trained on {len(trained)} of these {len(clips)} test clips, "
-            f"{trained[0]} among them: it must be scored on its own split"
+            f"the run in {workdir} was trained on {len(trained)} of these {len(clips)} {split} "
+            f"clips, {trained[0]} among them: it must be scored on its own split"
         )
 
 
@@ -182,12 +195,14 @@ def evaluation_folder(workdir: Path, config: ConfigDict, clips: list[Video] | No
     return workdir / "evaluations" / name.replace("/", "-")[:200]
 
 
-def _about(class_names: tuple[str, ...], clips: list[Video]) -> dict[str, Any]:
-    return {
+def _about(class_names: tuple[str, ...], clips: list[Video], validation: int = 0) -> dict[str, Any]:
+    about = {
         "class_names": list(class_names),
         "training_clips": len(clips),
         "fingerprint": files.fingerprint([(clip.id, clip.label) for clip in clips]),
     }
+    # Not where there are none: runs of earlier versions go on.
+    return about | ({"validation_clips": validation} if validation else {})
 
 
 def _sides(workdir: Path) -> dict[str, str]:

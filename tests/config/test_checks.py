@@ -10,6 +10,11 @@ from jaxvid.errors import UserError
     [
         ("data.dataset", "ucf", "one of embedded, ucf101"),
         ("train.epochs", 0.0, "must be more than 0"),
+        ("train.patience", -1.0, "must be at least 0"),
+        ("train.balance", "clips", "one of none, loss"),
+        ("data.folds", 1, "must be 0, -1, or at least 2"),
+        ("data.validation", 0.6, "must be from 0 to 0.5"),
+        ("eval.split", "valid", "one of train, val, test"),
         ("model.dropout", 1.0, "must be at least 0 and below 1"),
         ("data.num_frames", 4, "at least 8"),
         ("data.image_size", 31, "at least 32"),
@@ -47,6 +52,13 @@ def test_a_mirror_requires_augmentation():
     config = configs.default()
     config.data.update(mirror=True, augment=False)
     with pytest.raises(UserError, match=r"data\.mirror requires config\.data\.augment"):
+        config_checks.check(config)
+
+
+def test_patience_requires_evaluations():
+    config = configs.default()
+    config.train.update(patience=2.0, eval_every=0.0)
+    with pytest.raises(UserError, match=r"train\.patience requires config\.train\.eval_every"):
         config_checks.check(config)
 
 

@@ -60,6 +60,32 @@ def test_a_dataset_of_the_users_own_is_loaded(tmp_path):
     assert len({tuple(d.split("train")) for d in few}) > 1
 
 
+def test_a_dataset_is_divided_into_folds_and_validation(tmp_path, caplog):
+    videos = [("ab"[n % 2], f"P{n % 8}", n) for n in range(64)]
+    (tmp_path / "videos").mkdir()
+    rows = ["path,label,group,split"]
+    for label, group, n in videos:
+        (tmp_path / f"videos/{n}.mp4").touch()
+        rows.append(f"videos/{n}.mp4,{label},{group},{('train', 'val', 'test')[n // 8 % 3]}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    config = configs.for_dataset("csv")
+    config.data.update(root=str(tmp_path), validation=0.25)
+    assert len(loading.load(config.data).split("val")) == 24  # the dataset has its own
+    config.data.update(folds=4, split=4)
+    dataset = loading.load(config.data)
+    sizes = [len(dataset.split(side)) for side in ("train", "val", "test")]
+    assert sizes == [32, 16, 16]
+    assert len({(video.group, video.split) for video in dataset.videos}) == 8
+    assert loading.divide(dataset, config.data) == dataset
+    caplog.clear()
+    config.data.update(folds=-1, split=8, validation=0.0)
+    assert {video.group for video in loading.load(config.data).split("test")} == {"P7"}
+    assert caplog.messages[-1] == "fold 8 has no test video of class a"
+    config.data.split = 9
+    with pytest.raises(UserError, match=r"data.split=9: there are 8 folds"):
+        loading.load(config.data)
+
+
 @pytest.mark.parametrize("modalities", ["rgb", "flow", "rgb+flow"])
 def test_joints_alone_have_no_pictures(modalities, tmp_path):
     config = configs.for_dataset("ntu60")

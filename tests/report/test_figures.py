@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from jaxvid.evaluation import metrics
 from jaxvid.report import classes, curves, figures, tsne
 
 ODD = (
@@ -89,5 +90,5 @@ def test_wrong_cells_are_red_and_right_ones_blue(tmp_path):
 
 
 def test_the_clips_of_a_class_are_counted_in_its_cells():
-    counts = classes.confused(np.array([0, 0, 2]), np.array([1, 1, 2]), 3)
+    counts = metrics.confused(np.array([0, 0, 2]), np.array([1, 1, 2]), 3)
     assert counts.tolist() == [[0, 2, 0], [0, 0, 0], [0, 0, 1]]

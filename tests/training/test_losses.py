@@ -16,6 +16,17 @@ def test_cross_entropy_is_its_definition(smoothing):
     np.testing.assert_allclose(losses.cross_entropy(logits, labels, smoothing), expected, rtol=1e-5)
 
 
+def test_balancing_weights_are_their_formula():
+    labels = np.array([0, 0, 0, 2, 0, 2, 3])
+    weights = losses.balancing_weights(labels, 5)
+    np.testing.assert_allclose(
+        weights, [7 / (3 * 4), 0, 7 / (3 * 2), 0 + 7 / (3 * 1), 0], rtol=1e-6
+    )
+    assert weights[labels].mean() == pytest.approx(1)
+    sums = [weights[labels[labels == k]].sum() for k in (0, 2, 3)]
+    np.testing.assert_allclose(sums, 7 / 3, rtol=1e-6)
+
+
 def test_center_loss_and_its_centres_by_hand():
     embeddings = np.array([[1.0, 0.0], [3.0, 2.0], [0.0, -2.0]])
     centers = np.array([[0.0, 0.0], [1.0, 1.0], [5.0, 5.0]])

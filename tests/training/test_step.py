@@ -11,6 +11,7 @@ from flax import linen as nn
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxvid import config as configs
+from jaxvid import models
 from jaxvid.errors import UserError
 from jaxvid.experiment import experiment as experiments
 from jaxvid.models.c3d import C3D
@@ -100,6 +101,25 @@ def test_parts_give_the_step_of_the_whole_batch(batch, parts, centers):
     assert_close(parted, whole)
     if centers:
         assert np.abs(parted.centers - state.centers).max() > 0.01
+
+
+def test_the_loss_is_the_mean_of_weighted_clips(batch):
+    state, train = started(PLAIN), settings(1)
+    weight = np.random.default_rng(2).uniform(0.5, 2, 16).astype(np.float32)
+    ones = {**batch, "weight": np.ones(16, np.float32)}
+    for plain, same in zip(
+        *map(jax.tree.leaves, (take(PLAIN, train, state, batch), take(PLAIN, train, state, ones))),
+        strict=True,
+    ):
+        np.testing.assert_allclose(same, plain, rtol=1e-6)
+    clips = models.normalize(batch["clip"])
+    logits = PLAIN.apply({"params": state.params}, clips, train=False).logits
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = -(weight * np.log(shares[np.arange(16), batch["label"]])).mean()
+    weighted = {**batch, "weight": weight}
+    for parts in (1, 4):
+        _, metrics = take(PLAIN, settings(parts), state, weighted)
+        np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-4)
 
 
 def test_parts_move_the_running_statistics_one_after_the_other(batch):

@@ -1,24 +1,25 @@
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
+from jaxvid.config import files as config_files
 from jaxvid.data import pipeline
 from jaxvid.errors import UserError
 from jaxvid.experiment import experiment as experiments
 from jaxvid.runtime.devices import Devices
+from jaxvid.training import patience
+from jaxvid.training import trainer as trainers
+from jaxvid.training.schedule import Schedule
 from jaxvid.training.trainer import Trainer
+from jaxvid.workdir import checkpoints
+from jaxvid.workdir import layout as workdirs
 from jaxvid.workdir.metrics_log import read_metrics
 
 pytestmark = pytest.mark.usefixtures("shallow")
-
-
-@pytest.fixture
-def one_device(monkeypatch):
-    """One of the eight simulated devices, as on a plain machine."""
-    first = jax.devices()[:1]
-    monkeypatch.setattr(jax, "devices", lambda *_: first)
 
 
 def trainer(config, workdir):
@@ -144,6 +145,112 @@ def test_batches_that_do_not_divide_are_refused(tiny):
     tiny.train.batch_size = 12
     with pytest.raises(UserError, match="batch_size=12: must be a multiple of 8, for 8 devices"):
         experiments.open_experiment(tiny)
+
+
+def test_more_epochs_continue_a_finished_run(tiny, tmp_path, one_device):
+    experiment = experiments.open_experiment(tiny)
+
+    def run(epochs, shown):
+        tiny.train.epochs = epochs
+        workdirs.check(tmp_path, tiny)
+        made = Trainer(experiment, tmp_path, shown.append)
+        workdirs.claim(tmp_path, tiny, experiment.data.dataset, made.clips)
+        return made, made.run()
+
+    _, first = run(4.0, [])
+    shown: list[str] = []
+    more, second = run(6.0, shown)
+    assert shown == ["continues after step 6 of 9"]
+    assert (int(first.step), int(second.step)) == (6, 9)
+    assert config_files.read(tmp_path / "config.json").train.epochs == 6.0
+    rates = [line["learning_rate"] for line in read_metrics(tmp_path) if "learning_rate" in line]
+    assert rates[5] == pytest.approx(float(trainer_schedule(tiny, 4.0).learning_rate(5)))
+    expected = [float(more.schedule.learning_rate(step)) for step in (6, 7, 8)]
+    assert rates[6:] == pytest.approx(expected)
+    before = (tmp_path / "config.json").read_bytes()
+    with pytest.raises(UserError, match=r"epochs=5.0: the run in .* has trained for 6 epochs"):
+        run(5.0, [])
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+def trainer_schedule(config, epochs):
+    train = config.train.copy_and_resolve_references()
+    train.epochs = epochs
+    return Schedule.of(train, 12)
+
+
+class Scripted:
+    """A scorer whose accuracies are given, in the place of an evaluation's."""
+
+    def __init__(self, experiment, accuracies):
+        self.accuracies, self.splits = accuracies, []
+
+    def score(self, variables, stop, split):
+        if stop():
+            return None
+        self.splits.append(split)
+        return SimpleNamespace(accuracy=self.accuracies.pop(0), loss=1.0)
+
+
+def test_patience_ends_a_run_where_it_is_over_also_after_an_interruption(
+    tiny, tmp_path, one_device, monkeypatch
+):
+    tiny.data.validation = 0.3
+    tiny.train.update(epochs=8.0, patience=2.0, batch_size=8)
+    monkeypatch.setattr(trainers, "Scorer", lambda _: scripted[-1])
+    experiment = experiments.open_experiment(tiny)
+    assert (len(experiment.data.clips("val")), len(experiment.data.clips("train"))) == (4, 8)
+    script = [0.25, 0.75, 0.5, 0.6, 1.0]
+    scripted = [Scripted(None, list(script))]
+    shown: list[str] = []
+    whole = Trainer(experiment, tmp_path / "whole", shown.append)
+    assert int(whole.run().step) == 4  # an epoch is one step, and the second was the best
+    message = "stopped early at epoch 4: no better val accuracy than 0.750 after epoch 2"
+    assert shown == [message]
+    assert set(scripted[0].splits) == {"val"}
+    lines = [line for line in read_metrics(tmp_path / "whole") if "val_accuracy" in line]
+    assert [line["val_accuracy"] for line in lines] == script[:4]
+    assert checkpoints.best_step(tmp_path / "whole" / "checkpoints") == 2
+
+    again = Trainer(experiment, tmp_path / "whole", shown.append)
+    again.compile_step = lambda: pytest.fail("trained again")
+    assert int(again.run().step) == 4
+    assert shown == [message] * 2
+
+    for steps in (2, 4):
+        # Stopped in an evaluation, which is made up for before the next step.
+        folder = tmp_path / f"stopped{steps}"
+        scripted.append(Scripted(None, list(script)))
+        assert Trainer(experiment, folder).run(lambda n=steps, f=folder: done(f) >= n) is None
+        state = Trainer(experiment, folder).run()
+        assert int(state.step) == 4
+        assert patience.measured(folder, "val", 9) == dict(enumerate(script[:4], 1))
+
+
+def done(workdir):
+    return max(losses(workdir), default=0)
+
+
+def test_balanced_classes_have_equal_parts_in_the_loss(tiny, tmp_path, one_device):
+    tiny.train.update(balance="loss", epochs=1.0)
+    experiment = experiments.open_experiment(tiny)
+    _, *others = (v for v in experiment.data.dataset.videos if v.label and v.split == "train")
+    unused = {video.id for video in others}
+    videos = tuple(
+        replace(v, split="unused") if v.id in unused else v for v in experiment.data.dataset.videos
+    )
+    dataset = replace(experiment.data.dataset, videos=videos)
+    experiment = replace(experiment, data=replace(experiment.data, dataset=dataset))
+    run = Trainer(experiment, tmp_path)
+    assert len(run.clips) == 7
+    np.testing.assert_allclose(run._weights, [7 / 12, 7 / 2], rtol=1e-6)
+    batches = []
+    step = run.compile_step()
+    run.compile_step = lambda: lambda *given: batches.append(given[1]) or step(*given)
+    run.run()
+    for batch in batches:
+        expected = np.where(np.asarray(batch["label"]) == 1, 7 / 2, 7 / 12)
+        np.testing.assert_allclose(batch["weight"], expected, rtol=1e-6)
 
 
 def test_divergence_stops_with_a_message_and_a_good_checkpoint(tiny, tmp_path, one_device):

@@ -66,6 +66,37 @@ def test_clips_that_were_trained_on_are_no_test(trained):
     workdirs.check_evaluated(folder, dataset, dataset.split("train"), "train")
 
 
+def test_validation_clips_may_be_scored_and_are_noted(trained):
+    dataset, folder = trained
+    clips = [replace(c, split="val") if c.group == "a1" else c for c in dataset.videos]
+    divided = replace(dataset, videos=tuple(clips))
+    run, config = folder.with_name("other"), configs.for_dataset("folder")
+    workdirs.claim(run, config, divided, divided.split("train"))
+    assert json.loads((run / workdirs.DATASET).read_text())["validation_clips"] == 1
+    assert "validation_clips" not in json.loads((folder / workdirs.DATASET).read_text())
+    assert "a/1.mp4,a,val,a1" in (run / workdirs.SPLIT).read_text()
+    val = divided.split("val")
+    workdirs.check_evaluated(run, divided, val, "val")
+    workdirs.check_evaluated(run, dataset, val, "test")  # nothing was trained on it
+    with pytest.raises(UserError, match=r"trained on 1 of these 1 val clips, a/1.mp4 among them"):
+        workdirs.check_evaluated(folder, divided, val, "val")
+    config.eval.split = "val"
+    assert workdirs.evaluation_folder(run, config, val).name == "split=val"
+
+
+def test_epochs_alone_may_change(trained):
+    dataset, folder = trained
+    config = configs.for_dataset("folder")
+    config.train.epochs, config.eval.views = 70.0, 3
+    workdirs.check(folder, config)
+    workdirs.claim(folder, config, dataset, dataset.split("train"))
+    stored = config_files.read(folder / workdirs.CONFIG)
+    assert (stored.train.epochs, stored.eval.views) == (70.0, 1)
+    config.train.batch_size = 8
+    with pytest.raises(UserError, match=r"another config \(train.batch_size: 32 there, 8 now\)"):
+        workdirs.check(folder, config)
+
+
 def test_results_of_other_clips_get_a_folder_of_their_own(trained):
     dataset, folder = trained
     config, test = configs.for_dataset("folder"), dataset.split("test")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from jaxvid.errors import UserError
 
+_LISTS = {"train": "training", "val": "validation"}  # names of sides of a split in messages
+
 
 @dataclass(frozen=True)
 class Video:
@@ -19,7 +21,7 @@ class Video:
 
     path: Path  # relative to the dataset's folder of videos; its POSIX form is the video's id
     label: int
-    split: str  # train, test, or unused: neither
+    split: str  # train, val, test, or unused: none of them
     group: str  # videos of one group share actor or scene; a split never separates them
 
     @property
@@ -45,13 +47,14 @@ class Dataset:
 def each_once(dataset: Dataset) -> Dataset:
     """Returns the dataset without repeated videos.
 
-    Raises UserError where a video is listed with two labels, or on both sides of the split.
+    Raises UserError where a video is listed with two labels, or on two sides of the split.
     """
     videos: dict[str, Video] = {}
     for video in dataset.videos:
         before = videos.setdefault(video.id, video)
         if before.split != video.split:
-            raise UserError(f"{dataset.name}: {video.id} is in the training and in the test list")
+            lists = " and in the ".join(_LISTS.get(c.split, c.split) for c in (before, video))
+            raise UserError(f"{dataset.name}: {video.id} is in the {lists} list")
         if before.label != video.label:
             names = (dataset.class_names[c.label] for c in (before, video))
             raise UserError(f"{dataset.name}: {video.id} is listed as {' and as '.join(names)}")

@@ -40,9 +40,8 @@ def read(root: Path, split: int) -> Dataset:
             raise UserError(f"{file}, line {line}: {path} is in line {lines[path]} already")
         lines[path] = line
         side = sides[row["split"]] if sides else "train"
-        if side:
-            group = row.get("group") or path.as_posix()
-            videos.append(Video(path, label_of[row["label"]], side, group))
+        group = row.get("group") or path.as_posix()
+        videos.append(Video(path, label_of[row["label"]], side, group))
     dataset = layout.listed("csv", folder, class_names, videos)
     if sides:
         splitting.check(dataset.videos, class_names, str(file))

@@ -12,10 +12,10 @@ logger = logging.getLogger(__name__)
 def read(root: Path, split: int) -> Dataset:
     """Reads a folder whose folders are classes, with videos as deep as they are.
 
-    Where its folders are `train` and `test` (or `val`), they hold the class folders and are the
-    split; else split N is the random one of that number, 7:3, as `splitting` draws it, with every
-    video a group of its own. Names of classes may be any. Raises UserError where there are no two
-    class folders, one holds no video, or a class has videos to test on alone.
+    Where its folders are `train` and `test` (or `val`, or both), they hold the class folders and
+    are the split; else split N is the random one of that number, 7:3, as `splitting` draws it, with
+    every video a group of its own. Names of classes may be any. Raises UserError where there are no
+    two class folders, one holds no video, or a class has no videos to train on.
     """
     layout.check_root(root)
     names = [folder.name for folder in layout.subfolders(root)]
@@ -34,7 +34,7 @@ def read(root: Path, split: int) -> Dataset:
         return Dataset("folder", root, class_names, videos)
     splitting.only_split(split, str(root))
     sides = splitting.sides(known, str(root))
-    parts = {part: _classes(root / part) for part, side in sides.items() if side}
+    parts = {part: _classes(root / part) for part in sides}
     class_names = tuple(sorted({name for named, _ in parts.values() for name in named}))
     videos = tuple(
         _video(root, path, class_names.index(named[i]), sides[part])

@@ -20,16 +20,17 @@ class _Row:
     label: str
     video: str  # the YouTube id
     cut: str  # the id with its seconds
-    side: str  # train or test
+    side: str  # train, val or test
 
 
 def read(root: Path, split: int) -> Dataset:
     """Reads the lists: split 1 tests on the validation videos, split 2 on the test videos.
 
-    `root` holds the lists, at most one folder deep, and the videos, as deep as they are. Classes
-    stand in alphabetical order; the entries of one YouTube video are a group. Listed videos that
-    are not there are `missing`. Raises UserError where there is no list, a row does not parse, a
-    side of the split has no row, or no listed video exists.
+    Under split 2 the validation videos are on the side "val". `root` holds the lists, at most one
+    folder deep, and the videos, as deep as they are. Classes stand in alphabetical order; the
+    entries of one YouTube video are a group. Listed videos that are not there are `missing`. Raises
+    UserError where there is no list, a row does not parse, a side of the split has no row, or no
+    listed video exists.
     """
     layout.check_root(root)
     if split not in (1, 2):
@@ -39,6 +40,7 @@ def read(root: Path, split: int) -> Dataset:
     for side, what in (("train", "train"), ("test", names[0])):
         if not any(row.side == side for row in rows):
             raise UserError(f"the lists in {root} have no row whose split is {what}")
+    rows.sort(key=lambda row: row.side == "val")  # stable: a file of both lists is to test on
     class_names = tuple(sorted({row.label for row in rows}))
     label_of = {name: label for label, name in enumerate(class_names)}
     found = {path.stem: path.relative_to(root) for path in reversed(layout.videos(root))}
@@ -70,13 +72,13 @@ def _lists(root: Path) -> list[Path]:
 
 
 def _rows(path: Path, tested: tuple[str, ...]) -> list[_Row]:
-    """Returns the rows to train on, and those to test on: of the splits named in `tested`."""
+    """Returns the rows of a list; those of the splits named in `tested` are to test on."""
     rows = []
     for line, values in layout.table(path, COLUMNS[1:], ",".join(COLUMNS)):
         where, part = f"{path}, line {line}", values["split"].lower()
         if part not in ("train", "test", *VALIDATION):
             raise UserError(f"{where}: split '{part}' must be train, validate or test")
-        if part != "train" and part not in tested:
+        if part == "test" and part not in tested:
             continue
         # Older lists of the test videos have no labels.
         label, video = values.get("label"), values["youtube_id"]
@@ -86,6 +88,6 @@ def _rows(path: Path, tested: tuple[str, ...]) -> list[_Row]:
             start, end = (round(float(values[column])) for column in ("time_start", "time_end"))
         except (ValueError, OverflowError):
             raise UserError(f"{where}: time_start and time_end must be seconds") from None
-        side = "train" if part == "train" else "test"
+        side = "test" if part in tested else "train" if part == "train" else "val"
         rows.append(_Row(label, video, f"{video}_{start:06d}_{end:06d}", side))
     return rows

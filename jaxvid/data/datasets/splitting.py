@@ -1,4 +1,4 @@
-"""Which videos are for training and which for testing, where a dataset does not say or a user does.
+"""Which videos are for training, validation and testing, where a dataset or a user does not say.
 
 The random split of the deep fusion paper, section 4.1, is 7:3. Ours, where it is silent: stratified
 by class, and no group of videos on both sides.
@@ -7,13 +7,14 @@ by class, and no group of videos on both sides.
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from jaxvid.data.datasets import Video
 from jaxvid.errors import UserError
 
 TEST_SHARE = 0.3
+SIDES = ("train", "val", "test")  # of a split; on the side "unused" are the other videos
 VALIDATION = ("val", "valid", "validate", "validation")
 
 logger = logging.getLogger(__name__)
@@ -26,25 +27,31 @@ def at_random(videos: Sequence[Video], number: int, where: str) -> tuple[Video, 
     function of the number and the videos' ids, labels and groups, in any order. `where` names the
     videos in messages. Raises UserError where nothing is left to test on.
     """
-    groups: dict[str, Counter[int]] = defaultdict(Counter)
-    for video in videos:
-        groups[video.group][video.label] += 1
-    size = Counter(video.label for video in videos)
-    tested: Counter[int] = Counter()
-    test: set[str] = set()
-    # A digest rather than a generator of random numbers: it is the same in every version of NumPy.
-    for group in sorted(groups, key=lambda name: _draw(number, name)):
-        labels = groups[group]
-        leaves_some = all(tested[label] + n < size[label] for label, n in labels.items())
-        if leaves_some and _gain(labels, tested, size) > 0:
-            test.add(group)
-            tested.update(labels)
+    test = _groups(videos, TEST_SHARE, number)
     if not test:
         raise UserError(
             f"{where}: every class has one video or one group of them, so that none is left to "
             "test on; add videos, or say which is which"
         )
     return tuple(replace(c, split="test" if c.group in test else "train") for c in videos)
+
+
+def validated(videos: Sequence[Video], share: float, number: int, where: str) -> tuple[Video, ...]:
+    """Returns the videos with a share of the training videos on the side "val".
+
+    Each class is divided so, as nearly as its groups allow, and keeps videos to train on. A
+    function of the share, the number and the training videos' labels and groups, in any order.
+    Raises UserError where no group can be taken.
+    """
+    val = _groups([c for c in videos if c.split == "train"], share, f"val/{number}")
+    if not val:
+        raise UserError(
+            f"config.data.validation={share}: {where} has too few groups of training videos for "
+            "any of them to be taken; take a larger share, or 0 for no validation"
+        )
+    return tuple(
+        replace(c, split="val") if c.split == "train" and c.group in val else c for c in videos
+    )
 
 
 def few(videos: Sequence[Video], count: int, seed: int, where: str) -> tuple[Video, ...]:
@@ -56,7 +63,7 @@ def few(videos: Sequence[Video], count: int, seed: int, where: str) -> tuple[Vid
     drawn: Counter[int] = Counter()
     unused: set[str] = set()
     trained = [video for video in videos if video.split == "train"]
-    for video in sorted(trained, key=lambda video: _draw(seed, video.id)):
+    for video in sorted(trained, key=lambda video: draw(seed, video.id)):
         if drawn[video.label] < count:
             drawn[video.label] += 1
         else:
@@ -70,41 +77,60 @@ def few(videos: Sequence[Video], count: int, seed: int, where: str) -> tuple[Vid
     return tuple(replace(c, split="unused") if c.id in unused else c for c in videos)
 
 
-def _draw(number: int, name: str) -> bytes:
+def draw(number: int | str, name: str) -> bytes:
+    """Returns what a name is drawn by: names in the order of it are in random order."""
+    # A digest rather than a generator of random numbers: it is the same in every version of NumPy.
     return hashlib.sha256(f"{number}/{name}".encode(errors="surrogatepass")).digest()
 
 
-def _gain(labels: Counter[int], tested: Counter[int], size: Counter[int]) -> float:
-    """Returns by how much the squared distances from 3 in 10 shrink when a group is tested on."""
+def _groups(videos: Iterable[Video], share: float, number: int | str) -> set[str]:
+    """Returns the groups, drawn by a number, that hold a share of each class, never all of one."""
+    groups: dict[str, Counter[int]] = defaultdict(Counter)
+    for video in videos:
+        groups[video.group][video.label] += 1
+    size = sum(groups.values(), Counter[int]())
+    taken: Counter[int] = Counter()
+    chosen: set[str] = set()
 
     def distance(label: int, more: int) -> float:
-        return (tested[label] + more - TEST_SHARE * size[label]) ** 2 / size[label]
+        return (taken[label] + more - share * size[label]) ** 2 / size[label]
 
-    return sum(distance(label, 0) - distance(label, n) for label, n in labels.items())
+    for group in sorted(groups, key=lambda name: draw(number, name)):
+        labels = groups[group]
+        leaves_some = all(taken[label] + n < size[label] for label, n in labels.items())
+        gain = sum(distance(label, 0) - distance(label, n) for label, n in labels.items())
+        if leaves_some and gain > 0:
+            chosen.add(group)
+            taken.update(labels)
+    return chosen
 
 
 def sides(names: Collection[str], where: str) -> dict[str, str]:
-    """Returns which side each name of a split stands for: train, test, or "" for neither.
+    """Returns which side each name of a split stands for: train, val or test.
 
-    Validation videos are tested on where there are no test videos; beside test videos they are not
-    used, with a warning. Raises UserError for another name, and without one of the two.
+    Validation videos are tested on where there are no test videos. Raises UserError for another
+    name, and without videos to train or to test on.
     """
     chosen = {}
     for name in sorted(names):
         word = name.lower()
         if word in VALIDATION:
             has_test = any(other.lower() == "test" for other in names)
-            chosen[name] = "" if has_test else "test"
+            chosen[name] = "val" if has_test else "test"
         elif word in ("train", "test"):
             chosen[name] = word
         else:
             raise UserError(f"{where}: split '{name}' must be train, test or val")
-        if not chosen[name]:
-            logger.warning("%s: split %s is not used: there is a test split", where, name)
     for side in ("train", "test"):
         if side not in chosen.values():
             raise UserError(f"{where}: no video is in the {side} split")
     return chosen
+
+
+def described(counts: Mapping[str, int]) -> str:
+    """Returns the numbers of videos on each side, such as "10 training and 5 test"."""
+    val = f", {counts['val']:,} validation" if counts["val"] else ""
+    return f"{counts['train']:,} training{val} and {counts['test']:,} test"
 
 
 def only_split(number: int, where: str) -> None:
@@ -114,27 +140,28 @@ def only_split(number: int, where: str) -> None:
 
 
 def shared_groups(videos: Iterable[Video]) -> list[str]:
-    """Returns the groups that are in the training and in the test split, by name."""
-    groups: dict[str, set[str]] = defaultdict(set)
+    """Returns the groups that are on two sides of the split, by name."""
+    sides: dict[str, set[str]] = defaultdict(set)
     for video in videos:
-        groups[video.split].add(video.group)
-    return sorted(groups["train"] & groups["test"])
+        if video.split in SIDES:
+            sides[video.group].add(video.split)
+    return sorted(group for group, found in sides.items() if len(found) > 1)
 
 
 def check(videos: Sequence[Video], class_names: Sequence[str], where: str) -> None:
-    """Checks a split that a user made; warns of groups on both sides.
+    """Checks a split that a user made; warns of groups on two sides.
 
-    Raises UserError where a class has test videos and no training videos.
+    Raises UserError where a class has test or validation videos and no training videos.
     """
-    labels: dict[str, set[int]] = {"train": set(), "test": set()}
+    labels: dict[str, set[int]] = {side: set() for side in SIDES}
     for video in videos:
         labels[video.split].add(video.label)
-    untrained = sorted(labels["test"] - labels["train"])
-    if untrained:
-        names = ", ".join(f"'{class_names[label]}'" for label in untrained)
-        raise UserError(f"{where}: only the test split has videos of class {names}")
+    for side in ("test", "val"):
+        if untrained := sorted(labels[side] - labels["train"]):
+            names = ", ".join(f"'{class_names[label]}'" for label in untrained)
+            raise UserError(f"{where}: only the {side} split has videos of class {names}")
     shared = shared_groups(videos)
     if shared:
         logger.warning(
-            "%s: %d groups are in both splits, %s among them", where, len(shared), shared[0]
+            "%s: %d groups are in two splits, %s among them", where, len(shared), shared[0]
         )

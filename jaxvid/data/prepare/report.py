@@ -11,7 +11,7 @@ from jaxvid.data.prepare.notes import Decoded, Entry
 
 JSON, TEXT = "report.json", "report.txt"
 SHOWN = 10  # of a list, in the text
-SIDES = ("train", "test", "unused", "failed")  # that a class's videos are counted by
+SIDES = (*splitting.SIDES, "unused", "failed")  # that a class's videos are counted by
 ENDS_EARLY = 0.9  # of the frames that the header states
 
 
@@ -55,7 +55,9 @@ def summarise(dataset: Dataset, modality: str, entries: Iterable[Entry]) -> dict
         "classes": _classes(dataset, good),
         "copies": [[v.id for v in same] for same in copies],
         "copies_in_both_splits": [
-            [v.id for v in same] for same in copies if {"train", "test"} <= {v.split for v in same}
+            [v.id for v in same]
+            for same in copies
+            if len({v.split for v in same} & set(splitting.SIDES)) > 1
         ],
         "copies_of_two_classes": [
             [v.id for v in same] for same in copies if len({v.label for v in same}) > 1
@@ -80,15 +82,15 @@ def lines(report: Mapping[str, Any]) -> list[str]:
         shown.append("frames per second: " + _shares(r["frames_per_second"]))
     if r["sizes"]:
         shown.append("sizes: " + _shares(r["sizes"]))
-    test, train = (sum(c[side] for c in r["classes"].values()) for side in ("test", "train"))
-    shown.append(f"{len(r['classes'])} classes, {train:,} training and {test:,} test videos")
+    counts = {side: sum(c[side] for c in r["classes"].values()) for side in SIDES}
+    shown.append(f"{len(r['classes'])} classes, {splitting.described(counts)} videos")
     for name, what in (
         ("varying_rate", "frames come at a varying rate, and data.fps follows their times"),
         ("ends_early", f"less than {ENDS_EARLY:.0%} of the frames that the header states"),
         ("copies", "sets of copies, alike byte for byte"),
-        ("copies_in_both_splits", "sets of copies in both splits, which make a test too easy"),
+        ("copies_in_both_splits", "sets of copies in two splits, which make a test too easy"),
         ("copies_of_two_classes", "sets of copies with two labels"),
-        ("groups_in_both_splits", "groups in both splits"),
+        ("groups_in_both_splits", "groups in two splits"),
     ):
         if r[name]:
             shown.append(f"{what}: {_some(r[name])}")
@@ -103,10 +105,10 @@ def lines(report: Mapping[str, Any]) -> list[str]:
 def text(report: Mapping[str, Any]) -> str:
     """Returns the report as a text file: the lines for people, then a table of the classes."""
     width = max([5, *(len(name) for name in report["classes"])])
-    table = [f"{'class':{width}}  train   test  unused  skipped"]
+    table = [f"{'class':{width}}  train    val   test  unused  skipped"]
     for name, counts in report["classes"].items():
-        train, test, unused, failed = (counts[k] for k in SIDES)
-        table.append(f"{name:{width}}  {train:5}  {test:5}  {unused:6}  {failed:7}")
+        train, val, test, unused, failed = (counts[k] for k in SIDES)
+        table.append(f"{name:{width}}  {train:5}  {val:5}  {test:5}  {unused:6}  {failed:7}")
     return "\n".join([*lines(report), "", *table]) + "\n"
 
 

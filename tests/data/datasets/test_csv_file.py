@@ -52,7 +52,7 @@ def test_split_and_group_are_read(tree, caplog):
     dataset = csv_file.read(root, 1)
     assert [c.split for c in dataset.videos] == ["train"] * 4 + ["test"] * 2
     assert [c.group for c in dataset.videos] == ["P0", "P0", "P1", "P1", "P2", "P0"]
-    assert "1 groups are in both splits, P0 among them" in caplog.text
+    assert "1 groups are in two splits, P0 among them" in caplog.text
 
 
 def test_groups_are_never_separated(tree):

@@ -42,7 +42,9 @@ def test_reads_lists_and_found_files(tree):
 def test_split_2_tests_on_the_test_clips(tree):
     test = HEADER + "archery,valvalval11,100,110,test\n"
     root = tree(*FILES, **{"train.csv": TRAIN, "validate.csv": VALIDATE, "test.csv": test})
-    assert [c.group for c in kinetics.read(root, 2).split("test")] == ["valvalval11"]
+    dataset = kinetics.read(root, 2)
+    assert [c.group for c in dataset.split("test")] == ["valvalval11"]
+    assert [c.group for c in dataset.split("val")] == ["valvalval22"]
 
 
 @pytest.mark.parametrize(

@@ -97,17 +97,33 @@ def test_a_few_clips_of_each_class_are_drawn(caplog):
     assert "toy: 1 classes have fewer than 5 training videos, 3 the fewest" in caplog.text
 
 
+def test_a_share_of_the_training_groups_is_for_validation():
+    split = splitting.at_random(clips([2] * 20, [1] * 30, [1] * 2), 1, "toy")
+    divided = splitting.validated(split, 0.2, 1, "toy")
+    count = Counter((c.label, c.split) for c in divided)
+    trained = Counter(c.label for c in split if c.split == "train")
+    assert [count[label, "val"] for label in range(2)] == [6, 4]
+    assert all(count[k, "train"] + count[k, "val"] == n for k, n in trained.items())
+    assert count[2, "train"] == trained[2]  # a class of one training group keeps it
+    tested = [c for c in split if c.split == "test"]
+    assert [c for c in divided if c.split == "test"] == tested
+    assert not splitting.shared_groups(divided)
+    turned = splitting.validated(split[::-1], 0.2, 1, "toy")
+    assert turned[::-1] == divided
+    assert splitting.validated(split, 0.2, 2, "toy") != divided
+    with pytest.raises(UserError, match=r"config.data.validation=0.1: toy has too few groups"):
+        splitting.validated(splitting.at_random(clips([1] * 4, [1] * 4), 1, "toy"), 0.1, 1, "toy")
+
+
 def test_nothing_to_test_on_is_said():
     with pytest.raises(UserError, match="toy: every class has one video or one group"):
         splitting.at_random(clips([5], [1]), 1, "toy")
 
 
-def test_names_of_sides(caplog):
+def test_names_of_sides():
     assert splitting.sides({"Train", "val"}, "x") == {"Train": "train", "val": "test"}
-    assert not caplog.records
     chosen = splitting.sides({"train", "validation", "test"}, "x")
-    assert chosen == {"train": "train", "validation": "", "test": "test"}
-    assert "split validation is not used" in caplog.text
+    assert chosen == {"train": "train", "validation": "val", "test": "test"}
     with pytest.raises(UserError, match="split 'dev' must be train, test or val"):
         splitting.sides({"train", "dev"}, "x")
     with pytest.raises(UserError, match="no video is in the test split"):

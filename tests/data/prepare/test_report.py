@@ -49,8 +49,12 @@ def test_a_report_counts_what_is_there(summary):
     assert summary["frames_per_video"] == {"least": 20, "median": 50, "most": 100}
     assert summary["sizes"] == {"64x48": 6, "48x64": 1}
     assert summary["frames_per_second"] == {"25": 6, "10": 1}
-    assert summary["classes"]["y"] == {"train": 2, "test": 1, "unused": 1, "failed": 0}
-    assert summary["classes"]["z"] == {"train": 1, "test": 0, "unused": 0, "failed": 1}
+    assert summary["classes"]["y"] == {
+        **{"train": 2, "val": 0, "test": 1, "unused": 1, "failed": 0}
+    }
+    assert summary["classes"]["z"] == {
+        **{"train": 1, "val": 0, "test": 0, "unused": 0, "failed": 1}
+    }
 
 
 def test_a_report_names_what_may_be_wrong(summary):
@@ -70,6 +74,6 @@ def test_a_report_can_be_read(summary):
     text = report.text(summary)
     assert "7 of 8 videos decode; 1 more are listed and not there" in text
     assert "skipped, the file is empty: 1, 6.avi" in text
-    assert "groups in both splits: 1, c" in text
+    assert "groups in two splits: 1, c" in text
     assert "classes without training or without test videos: 1, z" in text
-    assert text.splitlines()[-1].split() == ["z", "1", "0", "0", "1"]
+    assert text.splitlines()[-1].split() == ["z", "1", "0", "0", "0", "1"]
