@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from jaxvid.evaluation.evaluate import Scorer
+from jaxvid.experiment import memory
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.runtime import devices, distributed
 from jaxvid.runtime.progress import Bar
@@ -101,7 +102,8 @@ class Trainer:
             Bar("training, step", last, first, shown="compiling", quiet=quiet) as bar,
         ):
             report = Report(self.config, self.schedule, writer, logs, bar)
-            return self._run(state, writer, trace, report, stop)
+            with memory.naming(self.config, "train.batch_size"):
+                return self._run(state, writer, trace, report, stop)
 
     def _writer(self) -> checkpoints.Writer:
         return checkpoints.Writer(self.workdir / "checkpoints", self.config.checkpoint.keep)
@@ -120,13 +122,18 @@ class Trainer:
         # A program of its own, so that no time and memory goes into gradients that are not used.
         frozen_fn = self.compile_step(frozen=True) if schedule.frozen_steps else step_fn
         scorer = Scorer(self.experiment)
+        if config.eval.batch_size:  # one that cannot fit is refused now, not after an epoch
+            scorer.batch_size(state.variables)
         unread: tuple[int, dict[str, jax.Array]] | None = None
         for step in range(first + 1, schedule.steps + 1):
             if step == schedule.frozen_steps + 1 > 1:
                 report.bar.line("from here on the backbone is trained too")
             take = frozen_fn if step <= schedule.frozen_steps else step_fn
             trace.begin(step, state)
-            state, metrics = take(state, put_batch(next(batches)), self.key)
+            batch = put_batch(next(batches))
+            if step in (first + 1, schedule.frozen_steps + 1):
+                memory.check_step(self.experiment.network, take, state, batch, self.key)
+            state, metrics = take(state, batch, self.key)
             trace.end(step, state)
             # A step's metrics are read when the next one runs, so that the device never waits.
             if unread:
