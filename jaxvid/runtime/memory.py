@@ -18,7 +18,7 @@ def of_host(root: Path = Path("/")) -> int:
     except OSError:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert found  # of every kernel since Linux 3.14
-    return max(0, min(int(found[1]) * 1024, *_cgroups(root)))
+    return max(0, min([int(found[1]) * 1024, *_cgroups(root)]))
 
 
 def of_devices() -> int | None:
@@ -31,39 +31,35 @@ def of_devices() -> int | None:
 
 def _cgroups(root: Path) -> Iterator[int]:
     """Yields what is left below the limit of this process's cgroup and of each above it."""
-    yield 2**63
     try:
         lines = _text(root / "proc/self/cgroup").splitlines()
     except OSError:
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            mount, names = (
-                "sys/fs/cgroup/memory",
-                ("memory.limit_in_bytes", "memory.usage_in_bytes"),
-            )
-            cached = "total_inactive_file"
-        elif not controllers:
-            mount, names, cached = (
-                "sys/fs/cgroup",
-                ("memory.max", "memory.current"),
-                "inactive_file",
-            )
+        if not controllers:
+            names = "memory.max", "memory.current", "inactive_file"
+            mount = root / "sys/fs/cgroup"
+        elif "memory" in controllers.split(","):
+            names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+            mount = root / "sys/fs/cgroup/memory"
         else:
             continue
-        # In a container the path may be that of the host, whose folders are not there.
+        # In a container the path may be the host's, and of its folders only the mount be there.
         inside = Path(path.lstrip("/"))
         for folder in (inside, *inside.parents):
-            at = root / mount / folder
-            try:
-                limit, used = (_text(at / name).strip() for name in names)
-                # Files in the page cache count as used, and make room when it is needed.
-                kept = re.search(rf"^{cached} (\d+)", _text(at / "memory.stat"), re.MULTILINE)
-            except OSError:
-                continue
-            if limit != "max":
-                yield int(limit) - int(used) + (int(kept[1]) if kept else 0)
+            yield from _left(mount / folder, *names)
+
+
+def _left(folder: Path, limit: str, used: str, cached: str) -> Iterator[int]:
+    try:
+        most, taken = _text(folder / limit).strip(), int(_text(folder / used))
+        # Files in the page cache count as used, and make room when it is needed.
+        files = re.search(rf"^{cached} (\d+)", _text(folder / "memory.stat"), re.MULTILINE)
+    except OSError:  # this cgroup, or the root, has no limits
+        return
+    if most != "max":
+        yield int(most) - taken + (int(files[1]) if files else 0)
 
 
 def _text(path: Path) -> str:

@@ -71,9 +71,8 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Video]) -
     size = memory.batch_size(network, sequences, variables, data.ahead)
     for batch in data.eval_batches([clips[i] for i in order], 1, size):
         with memory.naming(config, "eval.batch_size"):
-            features.extend(
-                np.asarray(sequences(variables, network.devices.put_batch(batch)["clip"]))
-            )
+            found = sequences(variables, network.devices.put_batch(batch)["clip"])
+            features.extend(np.asarray(found))
         if len(features) * len(features[0]) >= needed:
             break
     steps = np.concatenate(features[: len(clips)])[:needed]
