@@ -138,7 +138,7 @@ def default() -> ConfigDict:
 
     evaluation = config.eval = ConfigDict()
     evaluation.split = "test"  # clips to evaluate: test, val or train
-    evaluation.batch_size = 32  # clips per step, over all devices
+    evaluation.batch_size = 0  # clips at once, over all devices; 0: as many as fit, up to 32
     evaluation.views = 1  # clips per video, equally spaced, whose scores are averaged
     evaluation.checkpoint = "last"  # last, or best (by accuracy while training: on the validation
     # clips where there are any, else on eval.split)

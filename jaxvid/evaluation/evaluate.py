@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxvid.data.datasets import Video
-from jaxvid.experiment import flops, frozen_features
+from jaxvid.experiment import flops, frozen_features, memory
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.experiment.network import forward
 from jaxvid.experiment.restore import restore
@@ -61,6 +61,15 @@ class Scorer:
 
         self._forward = devices.jit(scored, out_shardings=network.devices.replicated)
         self._compiled = False
+        self._size = 0
+
+    def batch_size(self, variables: Any) -> int:
+        """Returns the clips of a batch. Raises UserError where an `eval.batch_size` cannot fit."""
+        if not self._size:
+            network, data = self.experiment.network, self.experiment.data
+            views = network.config.eval.views
+            self._size = memory.batch_size(network, self._forward, variables, data.ahead, views)
+        return self._size
 
     def score(
         self,
@@ -77,7 +86,8 @@ class Scorer:
         data, config = self.experiment.data, self.experiment.config
         clips = data.clips(split or config.eval.split)
         shuffle_seed = config.seed if config.eval.shuffle_frames else None
-        batches = data.eval_batches(clips, config.eval.views, shuffle_seed)
+        size = self.batch_size(variables)
+        batches = data.eval_batches(clips, config.eval.views, size, shuffle_seed)
         scored: list[dict[str, np.ndarray]] = []
         timed: list[float] = []
         with Bar("evaluating, clip", len(clips), quiet=quiet) as bar:
@@ -90,8 +100,7 @@ class Scorer:
                 start = time.perf_counter()
                 scored.append(self._score_batch(variables, batch))
                 timed.append(time.perf_counter() - start)
-                left = len(clips) - (len(timed) - 1) * config.eval.batch_size
-                bar.advance(min(config.eval.batch_size, left))
+                bar.advance(min(size, len(clips) - (len(timed) - 1) * size))
         # The last batch is filled up; every clip counts once.
         outputs = {
             name: np.concatenate([batch[name] for batch in scored])[: len(clips)]
@@ -100,14 +109,15 @@ class Scorer:
         if config.eval.views > 1 or config.eval.shuffle_frames:
             outputs.pop("attention", None)  # its steps are no places in the clip
         labels = np.array([clip.label for clip in clips])
-        seconds = float(np.median(timed) / config.eval.batch_size)
+        seconds = float(np.median(timed) / size)
         if isinstance(data, frozen_features.FeatureData):
             seconds += config.eval.views * frozen_features.seconds_per_view(data.folder)
         return Scores(clips, labels=labels, seconds_per_clip=seconds, **outputs)
 
     def _score_batch(self, variables: Any, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        clips = self.experiment.network.devices.put_batch(batch)["clip"]
-        return jax.device_get(self._forward(variables, clips))
+        with memory.naming(self.experiment.config, "eval.batch_size"):
+            clips = self.experiment.network.devices.put_batch(batch)["clip"]
+            return jax.device_get(self._forward(variables, clips))
 
 
 def evaluate(

@@ -49,13 +49,17 @@ class PreparedData:
         )
 
     def eval_batches(
-        self, clips: list[Video], views: int, shuffle_seed: int | None = None
+        self, clips: list[Video], views: int, size: int, shuffle_seed: int | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yields clips in order, `eval.batch_size` at a time, as `pipeline.eval_batches` does."""
-        size = self.config.eval.batch_size
+        """Yields clips in order, `size` at a time, as `pipeline.eval_batches` does."""
         return pipeline.eval_batches(
             self.source, clips, self.clip_settings, size, views, self.reading, shuffle_seed
         )
+
+    @property
+    def ahead(self) -> int:
+        """The batches in memory at a time: ahead, decoded, stacked, computed, and the next one."""
+        return int(self.config.data.prefetch) + 4
 
     @property
     def clip_settings(self) -> ClipSettings:

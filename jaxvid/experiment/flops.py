@@ -39,7 +39,7 @@ def _flops_of(equation: JaxprEqn) -> int:
         return 2 * math.prod(y) * math.prod(left[axis] for axis in contracted)
     if name == "conv_general_dilated":
         return _flops_of_convolution(equation)
-    inner = [count_flops(program) for program in _programs(params)]
+    inner = [count_flops(program) for program in programs(params)]
     if name == "while" and any(inner):
         raise ValueError("a product in a while loop: how often it is computed is not known")
     if name == "cond":
@@ -64,7 +64,8 @@ def _shape(variable: Literal | Var) -> tuple[int, ...]:
     return variable.aval.shape
 
 
-def _programs(params: dict[str, Any]) -> Iterator[Jaxpr]:
+def programs(params: dict[str, Any]) -> Iterator[Jaxpr]:
+    """Yields the programs inside an equation, by its parameters."""
     for value in params.values():
         for part in value if isinstance(value, tuple | list) else (value,):
             if isinstance(part, ClosedJaxpr):

@@ -25,6 +25,7 @@ from jaxvid.data import loading, pipeline
 from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Video
 from jaxvid.data.pipeline import ClipSettings
+from jaxvid.experiment import memory
 from jaxvid.experiment.data import PreparedData
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.models import normalize
@@ -81,12 +82,12 @@ class FeatureData(PreparedData):
             yield {"clip": np.stack(features), "label": labels}
 
     def eval_batches(
-        self, clips: list[Video], views: int, shuffle_seed: int | None = None
+        self, clips: list[Video], views: int, size: int, shuffle_seed: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yields the batches of `PreparedData.eval_batches`, clips being features (b,V,τ,C')."""
         assert shuffle_seed is None  # shuffled frames have other features
-        part = self.config.eval.batch_size // self.reading.process_count
-        for first in range(0, len(clips), self.config.eval.batch_size):
+        part = size // self.reading.process_count
+        for first in range(0, len(clips), size):
             start = first + self.reading.process_index * part
             chosen = [clips[min(i, len(clips) - 1)] for i in range(start, start + part)]
             yield {"clip": np.stack([self.read((video, "views", views)) for video in chosen])}
@@ -193,7 +194,7 @@ def _run(
     experiment: Experiment, data: FeatureData, backbone: Any, clips: list[Clip], bar: Bar
 ) -> list[float]:
     """Computes clips of as many views each; returns the seconds that batches took, by view."""
-    network, size = experiment.network, experiment.config.eval.batch_size
+    network = experiment.network
     views, module = _views(clips[0]), experiment.network.model.backbone
 
     def features_of(variables: Any, batch: Any) -> jax.Array:
@@ -203,12 +204,14 @@ def _run(
 
     forward = devices.jit(features_of, out_shardings=network.devices.replicated)
     backbone = jax.device_put(backbone, network.devices.replicated)
+    size = memory.batch_size(network, forward, backbone, data.ahead, views, len(clips))
     seconds: list[float] = []
     for start, batch in zip(range(0, len(clips), size), _batches(data, clips, size), strict=True):
         if not start:  # once more than needed, so that no timed batch compiles
             forward(backbone, network.devices.put_batch(batch["clip"])).block_until_ready()
         begin = perf_counter()
-        found = np.asarray(forward(backbone, network.devices.put_batch(batch["clip"])))
+        with memory.naming(experiment.config, "eval.batch_size"):
+            found = np.asarray(forward(backbone, network.devices.put_batch(batch["clip"])))
         seconds.append((perf_counter() - begin) / (size * views))
         for clip, features in zip(clips[start : start + size], found, strict=False):
             files.write_array(data.path(clip), features)

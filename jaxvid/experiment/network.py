@@ -46,6 +46,24 @@ class Network:
         """The shape of each modality of a clip, without the axis of the batch."""
         return loading.clip_shapes(self.config.data, self.config.model.skeleton)
 
+    @property
+    def clip_specs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """The shape and the type of each modality of a clip as `applied` takes it, or of features.
+
+        Without the axis of the batch.
+        """
+        if self.on_features:
+            backbone = cast(Recognizer, self.model).backbone
+            one = jax.eval_shape(
+                lambda key: backbone.init_with_output(key, self.blank_clip, False)[0],
+                jax.random.key(0),
+            )
+            return {"features": jax.ShapeDtypeStruct(one.shape[1:], jnp.float32)}
+        return {
+            name: jax.ShapeDtypeStruct(shape, jnp.float32 if name == "skeleton" else jnp.uint8)
+            for name, shape in self.clip_shapes.items()
+        }
+
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Returns the model's variables before training: `params` and `batch_stats`."""
         return {"batch_stats": {}, **self.model.init(key, self.blank_clip, train=False)}

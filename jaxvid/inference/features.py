@@ -1,6 +1,7 @@
 """Features of videos: embedding, sequence and logits of every window, one file per video."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ def write(
             rows.pop(path).close()
         done(path)
 
-    found = video_files.infer(network, cut, network.config, names, skipped, save)
+    size = network.batch_size()
+    forward = partial(network, size=size)
+    found = video_files.infer(forward, cut, network.config, names, skipped, save, size)
     for path, window, outputs in found:
         if path not in rows:
             names[path].parent.mkdir(parents=True, exist_ok=True)

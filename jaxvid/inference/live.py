@@ -41,9 +41,10 @@ def _windows(camera: Camera, network: Inference, top: int) -> Iterator[tuple[Win
     modalities = video_files.modalities_of(network.config, network.class_names)
     cutter = video_files.cutter_of(network.config)
     _, stride = cutter.frames(camera.fps)
+    size = network.batch_size(most=1)
     for window, clip in cutter.cut(camera.frames(modalities), modalities, camera.fps):
         if camera.waits or camera.behind <= stride / cutter.rate(camera.fps):
-            ((_, outputs),) = network([(window, clip)])
+            ((_, outputs),) = network([(window, clip)], size)
             shares = outputs["probabilities"]
             best = np.argsort(-shares, kind="stable")[:top]
             yield window, [(network.class_names[i], float(shares[i])) for i in best]

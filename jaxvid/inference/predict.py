@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxvid.data import loading, pipeline, records
 from jaxvid.data.modalities import Modality
 from jaxvid.data.records import Record
 from jaxvid.experiment.batched import Inference
+from jaxvid.experiment.memory import MOST
 from jaxvid.inference import video_files
 from jaxvid.inference.timeline import Segment
 from jaxvid.inference.video_files import Cut, Done, Forward, Outputs
@@ -77,14 +79,21 @@ def predict(
 
 def label(network: Inference, videos: Iterable[Path], done: Done = video_files.ignore) -> Labels:
     """Returns the labels of videos by an opened network."""
-    config, names = network.config, network.class_names
-    return _labels(config, names, (network, clip_of(config, names)), videos, done)
+    config, names, paths = network.config, network.class_names, list(videos)
+    size = network.batch_size(config.eval.views, most=len(paths))
+    model = partial(network, size=size), clip_of(config, names)
+    return _labels(config, names, model, paths, done, size)
 
 
 def _labels(
-    config: ConfigDict, class_names: Names, model: Opened, videos: Iterable[Path], done: Done
+    config: ConfigDict,
+    class_names: Names,
+    model: Opened,
+    videos: Iterable[Path],
+    done: Done,
+    ahead: int = MOST,
 ) -> Labels:
-    rows, skipped = video_files.collect(*model, config, videos, done)
+    rows, skipped = video_files.collect(*model, config, videos, done, ahead)
     shares = np.array([outputs["probabilities"] for [(_, outputs)] in rows.values()])
     return Labels(class_names, list(rows), shares, skipped)
 

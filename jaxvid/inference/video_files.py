@@ -21,6 +21,7 @@ from jaxvid.data.video import IMAGE_SUFFIXES, VideoError
 from jaxvid.data.windows import Cutter
 from jaxvid.errors import UserError
 from jaxvid.experiment.batched import Inference
+from jaxvid.experiment.memory import MOST
 from jaxvid.runtime import process_pool, read_ahead
 
 Place = TypeVar("Place")  # of a clip in its video, such as a Window
@@ -115,12 +116,13 @@ def infer(
     videos: Iterable[Path],
     skipped: dict[Path, str],
     done: Done = ignore,
+    ahead: int = MOST,
 ) -> Iterator[tuple[Path, Place, Outputs]]:
     """Yields (video, place, outputs) for the clips of videos, which `cut` yields as (place, clip).
 
-    `forward`: an `Inference`. Videos are read in threads, ahead of it but no further than a batch.
-    At the end of each one, `done(video)` is called, after the reason is added to `skipped` where
-    the video does not decode.
+    `forward`: an `Inference` with its batch size. Videos are read in threads, up to `ahead` clips
+    ahead of it. At the end of each one, `done(video)` is called, after the reason is added to
+    `skipped` where the video does not decode.
     """
     process_pool.set_up_opencv()
     paths = list(videos)
@@ -134,7 +136,7 @@ def infer(
         except (VideoError, OSError) as error:
             yield (path, _End(str(error) or type(error).__name__)), None
 
-    read = read_ahead.in_turn(clips, paths, threads, config.eval.batch_size // threads)
+    read = read_ahead.in_turn(clips, paths, threads, ahead // threads)
     for (path, place), outputs in forward(item for _, item in read):
         if not isinstance(place, _End):
             yield path, place, outputs
@@ -150,11 +152,12 @@ def collect(
     config: ConfigDict,
     videos: Iterable[Path],
     done: Done = ignore,
+    ahead: int = MOST,
 ) -> tuple[dict[Path, list[tuple[Place, Outputs]]], dict[Path, str]]:
     """Returns the (place, outputs) of each video's clips, and the reasons for those skipped."""
     rows: dict[Path, list[tuple[Place, Outputs]]] = {path: [] for path in videos}
     skipped: dict[Path, str] = {}
-    for path, place, outputs in infer(forward, cut, config, rows, skipped, done):
+    for path, place, outputs in infer(forward, cut, config, rows, skipped, done, ahead):
         rows[path].append((place, outputs))
     return {path: each for path, each in rows.items() if path not in skipped}, skipped
 
@@ -167,14 +170,14 @@ def windows(
     And the reasons for the videos skipped.
     """
     modalities = modalities_of(network.config, network.class_names)
-    cutter = cutter_of(network.config)
+    cutter, size = cutter_of(network.config), network.batch_size()
 
     def forward(clips: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Outputs]]:
-        for key, outputs in network(clips):
+        for key, outputs in network(clips, size):
             yield key, {name: outputs[name] for name in outputs if name in names}
 
     cut = partial(cutter.of_file, modalities=modalities)
-    rows, skipped = collect(forward, cut, network.config, videos, done)
+    rows, skipped = collect(forward, cut, network.config, videos, done, size)
     found = {}
     for path, each in rows.items():
         arrays = {name: np.stack([outputs[name] for _, outputs in each]) for name in names}

@@ -6,6 +6,7 @@ connects the processes.
 
 import itertools
 import json
+import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -70,6 +71,26 @@ def from_primary(find: Callable[[], Any]) -> Any:
     if "error" in shared:
         raise UserError(shared["error"])
     return shared["value"]
+
+
+def from_all(own: str) -> list[str]:
+    """Returns, in every process, what each of them gives, by index."""
+    if count() == 1:
+        return [own]
+    key, store = f"jaxvid/all/{next(_numbers)}", jax_internals.store()
+    store.key_value_set(f"{key}/{index()}", own)
+    return [store.blocking_key_value_get(f"{key}/{i}", FOREVER) for i in range(count())]
+
+
+def smallest(own: int) -> int:
+    """Returns, in every process, the smallest of the numbers that they give."""
+    return min(map(int, from_all(str(own))))
+
+
+def count_here() -> int:
+    """Returns the number of processes of the run on this machine."""
+    name = socket.gethostname()
+    return from_all(name).count(name)
 
 
 class Agreement:

@@ -13,8 +13,9 @@ from ml_collections import ConfigDict
 
 from jaxvid.data.datasets import Video
 from jaxvid.errors import UserError
-from jaxvid.experiment import network as networks
+from jaxvid.experiment import memory
 from jaxvid.experiment.experiment import Experiment
+from jaxvid.experiment.network import forward
 from jaxvid.models.soft_aggregation import ALPHA, ENCODINGS
 from jaxvid.runtime import devices, distributed, files
 
@@ -61,16 +62,17 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Video]) -
 
     def sequences_of(variables: dict[str, Any], clips: Any) -> jax.Array:
         whole = network.devices.whole(variables)
-        return networks.apply(network.applied, whole, clips).sequence
+        return forward(network.applied, whole, clips)["sequence"]
 
     sequences = devices.jit(sequences_of, out_shardings=network.devices.replicated)
     order = np.random.default_rng(config.seed).permutation(len(clips))
     needed = STEPS_PER_CLUSTER * config.model.clusters
     features: list[np.ndarray] = []  # of each clip, (τ, D)
-    for batch in data.eval_batches([clips[i] for i in order], views=1):
-        first_view = jax.tree.map(lambda views: views[:, 0], batch["clip"])
-        found = sequences(variables, network.devices.put_batch(first_view))
-        features.extend(np.asarray(found))
+    size = memory.batch_size(network, sequences, variables, data.ahead)
+    for batch in data.eval_batches([clips[i] for i in order], 1, size):
+        with memory.naming(config, "eval.batch_size"):
+            found = sequences(variables, network.devices.put_batch(batch)["clip"])
+            features.extend(np.asarray(found))
         if len(features) * len(features[0]) >= needed:
             break
     steps = np.concatenate(features[: len(clips)])[:needed]

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxvid.errors import UserError
 from jaxvid.evaluation.evaluate import Scorer
-from jaxvid.experiment import frozen_features
+from jaxvid.experiment import frozen_features, memory
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.runtime import devices, distributed
 from jaxvid.runtime.progress import Bar
@@ -93,7 +93,8 @@ class Trainer:
         """Returns the experiment of the frozen steps: on features, if the config keeps them."""
         if self.config.train.feature_draws < 0:
             return self.experiment
-        scored = self.experiment.data.clips(self.config.eval.split)
+        splits = dict.fromkeys((self.split, self.config.eval.split))
+        scored = [clip for split in splits for clip in self.experiment.data.clips(split)]
         quiet = self._quiet or not distributed.is_primary()
         return frozen_features.of(self.experiment, state.variables, self.clips, scored, quiet)
 
@@ -143,7 +144,8 @@ class Trainer:
             Bar("training, step", last, first, shown="compiling", quiet=quiet) as bar,
         ):
             report = Report(self.config, self.schedule, writer, logs, bar)
-            return self._run(state, writer, trace, report, stop, measured)
+            with memory.naming(self.config, "train.batch_size"):
+                return self._run(state, writer, trace, report, stop, measured)
 
     def _measured(self, last: int) -> dict[int, float]:
         def found() -> list[tuple[int, float]]:
@@ -165,6 +167,22 @@ class Trainer:
     def _writer(self) -> checkpoints.Writer:
         return checkpoints.Writer(self.workdir / "checkpoints", self.config.checkpoint.keep)
 
+    def _phase(self, state: TrainState, done: int) -> tuple[Experiment, Any, Scorer, Any]:
+        """Returns what the steps after `done` steps work with, up to the end or a thaw.
+
+        The experiment, the jitted step, a scorer, and the batches.
+        """
+        schedule = self.schedule
+        frozen = done < schedule.frozen_steps
+        experiment = self.on_features(state) if frozen else self.experiment
+        last = schedule.frozen_steps if frozen else schedule.steps
+        scorer = Scorer(experiment)
+        if self.config.eval.batch_size:  # one that cannot fit is refused now, not after an epoch
+            scorer.batch_size(state.variables)
+        # A program of its own, so that no time and memory goes into gradients that are not used.
+        take = self.compile_step(frozen, experiment.network.on_features)
+        return experiment, take, scorer, experiment.data.train_batches(self.clips, done, last)
+
     def _run(
         self,
         state: TrainState,
@@ -176,6 +194,7 @@ class Trainer:
     ) -> TrainState | None:
         config, schedule, first = self.config, self.schedule, int(state.step)
         put_batch = self.experiment.network.devices.put_batch
+        experiment, take, scorer, batches = self._phase(state, first)
         unread: tuple[int, dict[str, jax.Array]] | None = None
 
         def evaluated(step: int) -> float | None:
@@ -196,19 +215,15 @@ class Trainer:
         for step in range(first + 1, schedule.steps + 1):
             if step == schedule.frozen_steps + 1 > 1:
                 report.bar.line("from here on the backbone is trained too")
-            if step in (first + 1, schedule.frozen_steps + 1):
-                frozen = step <= schedule.frozen_steps
-                experiment = self.on_features(state) if frozen else self.experiment
-                last = schedule.frozen_steps if frozen else schedule.steps
-                batches = experiment.data.train_batches(self.clips, step - 1, last)
-                # A program of its own, so that no time and memory goes into unused gradients.
-                take = self.compile_step(frozen, experiment.network.on_features)
-                scorer = Scorer(experiment)
+                experiment, take, scorer, batches = self._phase(state, step - 1)
             trace.begin(step, state)
             batch = next(batches)
             if self._weights is not None:
                 batch["weight"] = self._weights[batch["label"]]
-            state, metrics = take(state, put_batch(batch), self.key)
+            batch = put_batch(batch)
+            if step in (first + 1, schedule.frozen_steps + 1):
+                memory.check_step(experiment.network, take, state, batch, self.key)
+            state, metrics = take(state, batch, self.key)
             trace.end(step, state)
             # A step's metrics are read when the next one runs, so that the device never waits.
             if unread:

@@ -120,7 +120,9 @@ def _files(arguments: argparse.Namespace, folder: Path) -> None:
         return list(video_files.infer(lambda clips: iter(clips), cut, config, paths, {}))
 
     def label(paths: list[Path]) -> list[Any]:
-        return list(video_files.infer(network, cut, config, paths, {}))
+        size = config.eval.batch_size
+        forward = functools.partial(network, size=size)
+        return list(video_files.infer(forward, cut, config, paths, {}, ahead=size))
 
     clips = np.concatenate([clip for *_, clip in read(videos)])
     passes: dict[str, Callable[[], Any]] = {}
@@ -154,7 +156,7 @@ def _untrained(config: ConfigDict, batch: int, folder: Path) -> Inference:
 
 def _ours(network: Inference, clips: np.ndarray) -> np.ndarray:
     views = ((number, clip[None]) for number, clip in enumerate(clips))
-    return np.stack([said["logits"] for _, said in network(views)])
+    return np.stack([said["logits"] for _, said in network(views, network.config.eval.batch_size)])
 
 
 def _theirs(model: ConfigDict, params: Any) -> torch.nn.Module:
