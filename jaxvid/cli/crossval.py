@@ -19,7 +19,7 @@ NAMES = {"accuracy": "top-1", "mean_over_folds": "mean of folds", "f1": "F1"}
 def run(command: Command, signals: Signals) -> int:
     """Trains and tests every fold with every seed, and prints the results."""
     evaluate.check(command)
-    seeds = _seeds(command.options["seeds"])
+    seeds = seeds_of(command.options["seeds"])
     config, workdir = command.config, command.workdir
     if not workdir.is_dir():
         pretrained.check(config)
@@ -41,7 +41,8 @@ def run(command: Command, signals: Signals) -> int:
     return 0
 
 
-def _seeds(text: str) -> list[int]:
+def seeds_of(text: str) -> list[int]:
+    """Returns the numbers of --seeds. Raises UserError."""
     words = text.split(",")
     if not all(word.isdecimal() for word in words) or len(set(map(int, words))) < len(words):
         raise UserError(f"--seeds={text}: must be different numbers from 0, such as 0,1,2")

@@ -32,6 +32,8 @@ FLAGS: Table = {
     "version": (DEFINE_bool, False),
     "help": (partial(DEFINE_bool, short_name="h"), False),
     "seeds": (DEFINE_string, "0"),
+    "heads": (DEFINE_string, ""),
+    "against": (DEFINE_string, ""),
     "output": (DEFINE_string, ""),
     "top": (DEFINE_integer, 5),
     "features": (DEFINE_string, ""),

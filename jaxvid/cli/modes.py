@@ -38,6 +38,21 @@ MODES = {
         suffix="-folds",
         continues=True,
     ),
+    "heads": Mode(
+        "compare heads on the features of a frozen backbone, over folds and seeds",
+        arguments="CONFIG",
+        flags={
+            "seeds": "random seeds, with each of which every fold is trained",
+            "heads": "names of the heads, the one to compare with first; by default all",
+            "against": "folder of another comparison, with whose first head to compare",
+        },
+        examples=(
+            "heads li3d:csv,init=li3d_kinetics400,train=head --seeds=0,1,2 \\\n"
+            "      --config.data.folds=-1 --config.data.root=labels.csv",
+        ),
+        suffix="-heads",
+        continues=True,
+    ),
     "report": Mode(
         "draw the figures of an evaluated run and write its report.html",
         arguments="RUN [OTHER_RUN ...]",

@@ -27,7 +27,7 @@ class PreparedData:
 
     def clips(self, split: str) -> list[Video]:
         """Returns the clips of a split whose videos could be decoded. Raises UserError for none."""
-        clips = self._usable(split)
+        clips = self.usable(split)
         if not clips:
             hint = "; config.data.validation makes one" if split == "val" else ""
             raise UserError(f"{self.dataset.name} has no usable video in its {split} split{hint}")
@@ -38,7 +38,8 @@ class PreparedData:
         """The split that is scored while training, on which `best` is chosen: val, if any."""
         return "val" if self.dataset.split("val") else self.config.eval.split
 
-    def _usable(self, split: str) -> list[Video]:
+    def usable(self, split: str) -> list[Video]:
+        """Returns the clips of a split whose videos could be decoded, maybe none."""
         return [clip for clip in self.dataset.split(split) if clip.id in self.source]
 
     def train_batches(self, clips: list[Video], first: int, last: int) -> Iterator[dict[str, Any]]:
@@ -74,7 +75,7 @@ class PreparedData:
 
     def warn_of_classes(self) -> None:
         """Logs the classes that cannot be learned: without a usable training video."""
-        trained = {clip.label for clip in self._usable("train")}
+        trained = {clip.label for clip in self.usable("train")}
         names = self.dataset.class_names
         lacking = [name for label, name in enumerate(names) if label not in trained]
         if lacking:
@@ -86,6 +87,6 @@ class PreparedData:
 
     def describe(self) -> str:
         """Returns one line: the numbers of classes and of usable videos."""
-        counts = splitting.described({side: len(self._usable(side)) for side in splitting.SIDES})
+        counts = splitting.described({side: len(self.usable(side)) for side in splitting.SIDES})
         classes = len(self.dataset.class_names)
         return f"data     {self.dataset.name}, {classes} classes, {counts} videos"
