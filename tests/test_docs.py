@@ -186,6 +186,7 @@ def quickstart(tiny, saved, tmp_path, monkeypatch):
     saved(experiment, tmp_path / "runs" / "li3d_bilstm-embedded")
     video = next(Path(tiny.data.root).glob("UCF-101/SitDown/*.avi"))
     shutil.copy(video, tmp_path / "clip.avi")
+    shutil.copy(video, tmp_path / "clip.mp4")
     return experiment
 
 
