@@ -101,8 +101,9 @@ class _Arrays(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         # NumPy 1 wrote the file, and named the module that is numpy._core now.
-        if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
-            return super().find_class("numpy._core.multiarray", name)
+        module = module.replace("numpy.core.", "numpy._core.")
+        if (module, name) == ("numpy._core.multiarray", "_reconstruct"):
+            return super().find_class(module, name)
         if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
             return super().find_class(module, name)
         raise UserError(f"the weights name {module}.{name}: only arrays may be read")
