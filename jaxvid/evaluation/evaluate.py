@@ -59,7 +59,9 @@ class Scorer:
             kept = ("probabilities", "embedding", "attention")
             return {name: outputs[name] for name in kept if name in outputs}
 
-        self._forward = devices.jit(scored, out_shardings=network.devices.replicated)
+        self._forward = network.once(
+            "scores", lambda: devices.jit(scored, out_shardings=network.devices.replicated)
+        )
         self._compiled = False
         self._size = 0
 
@@ -134,7 +136,7 @@ def evaluate(
     step, variables = restore(network, workdir)
     about = {
         **network.parameters,
-        "flops_per_clip": flops.forward_flops(network),
+        "flops_per_clip": network.once("flops", lambda: flops.forward_flops(network)),
         "step": step,
         "split": config.eval.split,
         "dataset": dataset.name,

@@ -39,7 +39,9 @@ class Experiment:
     def on(self, config: ConfigDict, dataset: Dataset) -> "Experiment":
         """The same under a config with another seed or split, which `dataset` has."""
         data = replace(self.data, config=config, dataset=dataset)
-        return replace(self, network=replace(self.network, config=config), data=data)
+        network = replace(self.network, config=config)
+        vars(network).update(shapes=self.network.shapes)
+        return replace(self, network=network, data=data)
 
     def describe(self) -> str:
         """Returns three lines on the data, the model and the devices."""

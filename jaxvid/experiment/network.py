@@ -1,8 +1,9 @@
 """A network as a config describes it, without data: the model and the devices to run it on."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import flax.linen as nn
 import jax
@@ -17,6 +18,8 @@ from jaxvid.models import Outputs, normalize
 from jaxvid.models.recognizer import Recognizer, head_of
 from jaxvid.runtime.devices import Devices, compute_dtype
 
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -29,11 +32,25 @@ class Network:
     model: nn.Module
     devices: Devices
     on_features: bool = False
+    _made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def applied(self) -> nn.Module:
         """The module that clips go through, with the variables of the whole model."""
         return head_of(cast(Recognizer, self.model)) if self.on_features else self.model
+
+    def once(self, what: Hashable, make: Callable[[], Made]) -> Made:
+        """Returns what `make` returned the first time, which another config need not make anew.
+
+        Networks that `replace` makes of this one share it, if all but their config is the same.
+        """
+        others = [getattr(self, f.name) for f in fields(self) if f.name not in ("config", "_made")]
+        # With these objects, so that no other one gets the id of one that is gone.
+        key = (what, *map(id, others))
+        if key not in self._made:
+            self._made[key] = make(), others
+        made: Made = self._made[key][0]
+        return made
 
     @property
     def blank_clip(self) -> Any:

@@ -14,6 +14,7 @@ from jaxvid.errors import UserError
 from jaxvid.evaluation.evaluate import Scorer
 from jaxvid.experiment import frozen_features, memory
 from jaxvid.experiment.experiment import Experiment
+from jaxvid.experiment.network import Network
 from jaxvid.runtime import devices, distributed
 from jaxvid.runtime.progress import Bar
 from jaxvid.training import losses, optimizers, patience, start
@@ -59,11 +60,20 @@ class Trainer:
         create = functools.partial(
             start.create, experiment.network, self.optimizer, has_centers, self.head_only
         )
-        self.shapes = jax.eval_shape(create, self.key)
+        self.shapes = self._once("shapes", lambda: jax.eval_shape(create, self.key))
         self.layout = start.layout(experiment.network, self.shapes)
         # The random numbers take longer to compile than to draw: optimisation would not pay.
         quickly = {"xla_backend_optimization_level": 0}
-        self._new = jax.jit(create, out_shardings=self.layout, compiler_options=quickly)
+        self._new = self._once(
+            "new",
+            lambda: jax.jit(create, out_shardings=self.layout, compiler_options=quickly),
+        )
+
+    def _once(self, what: str, make: Callable[[], Any], network: Network | None = None) -> Any:
+        # The schedule is part of the programs.
+        schedule = self.schedule.steps, self.schedule.steps_per_epoch
+        key = what, repr(self.config.train), *schedule
+        return (network or self.experiment.network).once(key, make)
 
     def _check_epochs(self) -> None:
         folder, schedule = self.workdir / "checkpoints", self.schedule
@@ -113,7 +123,11 @@ class Trainer:
             whole=network.devices.whole,
         )
         shardings = (self.layout, network.devices.replicated)
-        return devices.jit(step, donate_argnums=0, out_shardings=shardings)
+        return self._once(
+            f"step, frozen={frozen}",
+            lambda: devices.jit(step, donate_argnums=0, out_shardings=shardings),
+            network,
+        )
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> TrainState | None:
         """Trains to the end and returns the state, or None where `stop` ended it before.

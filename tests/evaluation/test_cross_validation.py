@@ -69,11 +69,14 @@ def assert_complete(workdir, results, seeds=(0,)):
 
 
 def test_folds_are_trained_once_and_continued(folds, tmp_path, one_device):
+    folds.data.validation = 0.5  # one of the two actors to train on
+    folds.train.epochs = 4.0
     opened, calls = [], []
 
     def open_once(*given, **options):
-        opened.append(given)
-        return open_experiment(*given, **options)
+        # One network in all calls, which is traced once.
+        opened.append(opened[0] if opened else open_experiment(*given, **options))
+        return opened[0]
 
     def counted(experiment, folder, output):
         calls.append(folder.name)
@@ -103,7 +106,14 @@ def test_folds_are_trained_once_and_continued(folds, tmp_path, one_device):
     assert len(again) == 3 and again[2].startswith("seed 0, fold 2 of 2: top-1 ")
     assert len(calls) == 2
 
-    folds.train.epochs = 3.0  # every run goes on, and is evaluated again
+    assert "val_accuracy" in read_metrics(unfinished)[-1]
+
+    # The folds shared their programs: alone, the second one is the same run.
+    alone = cross_validation._under(folds, 2, 0)
+    Trainer(open_experiment(alone), tmp_path / "alone").run()
+    assert read_metrics(tmp_path / "alone") == read_metrics(unfinished)
+
+    folds.train.epochs = 6.0  # every run goes on, and is evaluated again
     done = run()
     assert calls[2:] == ["fold-01-seed-0", "fold-02-seed-0"]
     assert [line["step"] for line in read_metrics(unfinished) if "loss" in line] == [1, 2, 3]

@@ -33,6 +33,9 @@ def test_what_was_measured_is_read_from_the_lines():
     epochs, values = curves.measured(lines, "loss")
     assert (epochs.tolist(), values.tolist()) == ([0.5], [3.0])
     assert curves.evaluated_splits(lines) == ["test"]
+    both = [*lines, {"step": 4, "epoch": 2.0, "val_loss": 1.5, "val_accuracy": 0.7}]
+    assert curves.evaluated_splits(both) == ["test", "val"]
+    assert curves.measured(both, "val_accuracy")[1].tolist() == [0.7]
     assert [len(part) for part in curves.measured(lines, "nothing")] == [0, 0]
 
 
