@@ -85,22 +85,23 @@ def batch_size(
 ) -> int:
     """Returns how many clips of V views go at once through `program`, a jitted (variables, clips).
 
-    The config's `eval.batch_size` or, if that is 0, as many as fit, at most `MOST`; of a last batch
-    of `most` clips no more than those need. `ahead`: batches that lie in the machine's memory at a
-    time. The same in every process of a run. Raises UserError where they do not fit.
+    The config's `eval.batch_size` or, if that is 0, as many as fit, at most `MOST`. `most`: the
+    clips that there are, 0 if unknown; no more than those need to fit. `ahead`: batches that lie in
+    the machine's memory at a time. The same in every process of a run. Raises UserError where they
+    do not fit.
     """
     asked, devices = network.config.eval.batch_size, network.devices.mesh.size
     clips = wanted(asked, devices, most)
-    one = _clips(network, 1, views)
-    clip = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
+    one = _clips(network, devices, views)
+    clip = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one)) // devices
     there = _rooms(network, ahead)
     limits = [room.free if asked else room.usual for room in there]
     with naming(network.config, "eval.batch_size"):
-        at_most = bound(program.trace(variables, one).jaxpr.jaxpr)
-        if _fit(there, limits, at_most, clip) >= clips:
+        # Of the whole batch: where that is the one to run, JAX traces nothing twice.
+        traced = program.trace(variables, _clips(network, clips * devices, views))
+        if _fit(there, limits, bound(traced.jaxpr.jaxpr), clips * clip):
             return clips * devices
-        each = _clips(network, devices, views, network.devices.batch)
-        plan = program.lower(variables, each).compile().memory_analysis()
+        plan = program.lower(variables, one).compile().memory_analysis()
     planned = plan.temp_size_in_bytes + plan.output_size_in_bytes
     fits = _fit(there, [room.free for room in there], planned, clip)
     if fits < (clips if asked else 1):
@@ -148,10 +149,12 @@ def bound(program: Jaxpr) -> int:
     return inner + sum(value.size * value.dtype.itemsize for value in values)  # type: ignore[attr-defined]
 
 
-def _clips(network: Network, count: int, views: int, sharding: Any = None) -> Any:
+def _clips(network: Network, count: int, views: int) -> Any:
     return as_clip(
         {
-            name: jax.ShapeDtypeStruct((count, views, *spec.shape), spec.dtype, sharding=sharding)
+            name: jax.ShapeDtypeStruct(
+                (count, views, *spec.shape), spec.dtype, sharding=network.devices.batch
+            )
             for name, spec in network.clip_specs.items()
         }
     )

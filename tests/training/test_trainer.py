@@ -107,7 +107,7 @@ def test_other_streams_train_and_continue_too(each_stream, tmp_path, one_device)
 def test_a_finished_run_is_not_trained_again(tiny, tmp_path, one_device):
     state = trainer(tiny, tmp_path).run()
     again = trainer(tiny, tmp_path)
-    again.compile_step = lambda: pytest.fail("trained again")
+    again.compile_step = lambda *_: pytest.fail("trained again")
     assert_equal_states(again.run(), state)
 
 
@@ -185,6 +185,9 @@ class Scripted:
     def __init__(self, experiment, accuracies):
         self.accuracies, self.splits = accuracies, []
 
+    def batch_size(self, variables):
+        return 8
+
     def score(self, variables, stop, split):
         if stop():
             return None
@@ -213,7 +216,7 @@ def test_patience_ends_a_run_where_it_is_over_also_after_an_interruption(
     assert checkpoints.best_step(tmp_path / "whole" / "checkpoints") == 2
 
     again = Trainer(experiment, tmp_path / "whole", shown.append)
-    again.compile_step = lambda: pytest.fail("trained again")
+    again.compile_step = lambda *_: pytest.fail("trained again")
     assert int(again.run().step) == 4
     assert shown == [message] * 2
 
@@ -246,7 +249,7 @@ def test_balanced_classes_have_equal_parts_in_the_loss(tiny, tmp_path, one_devic
     np.testing.assert_allclose(run._weights, [7 / 12, 7 / 2], rtol=1e-6)
     batches = []
     step = run.compile_step()
-    run.compile_step = lambda: lambda *given: batches.append(given[1]) or step(*given)
+    run.compile_step = lambda *_: lambda *given: batches.append(given[1]) or step(*given)
     run.run()
     for batch in batches:
         expected = np.where(np.asarray(batch["label"]) == 1, 7 / 2, 7 / 12)
@@ -263,7 +266,7 @@ def test_divergence_stops_with_a_message_and_a_good_checkpoint(tiny, tmp_path, o
         return state, metrics | {"loss": metrics["loss"] * (1 if int(state.step) < 5 else np.nan)}
 
     spoilt.lower = step.lower
-    run.compile_step = lambda: spoilt
+    run.compile_step = lambda *_: spoilt
     with pytest.raises(UserError, match=r"diverged: at step 5 the loss is nan.*step 4 is saved"):
         run.run()
     restored = trainer(tiny, tmp_path).start()
