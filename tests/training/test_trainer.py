@@ -3,10 +3,12 @@ import json
 import jax
 import numpy as np
 import pytest
+import short
 
 from jaxvid.data import pipeline
 from jaxvid.errors import UserError
 from jaxvid.experiment import experiment as experiments
+from jaxvid.models import c3d
 from jaxvid.runtime.devices import Devices
 from jaxvid.training.trainer import Trainer
 from jaxvid.workdir.metrics_log import read_metrics
@@ -19,6 +21,14 @@ def one_device(monkeypatch):
     """One of the eight simulated devices, as on a plain machine."""
     first = jax.devices()[:1]
     monkeypatch.setattr(jax, "devices", lambda *_: first)
+
+
+@pytest.fixture
+def plain(tiny, monkeypatch):
+    """`tiny` with a backbone that compiles in a fraction of the time, and has no batch norm."""
+    monkeypatch.setattr(c3d, "STAGES", short.STAGES)
+    tiny.model.update(backbone="c3d", encoder="none", width=0.03125, backbone_dropout=0.5)
+    return tiny
 
 
 def trainer(config, workdir):
@@ -41,36 +51,35 @@ def assert_equal_states(left, right):
     jax.tree.map(np.testing.assert_array_equal, left, right)
 
 
-def test_stopping_and_continuing_equals_training_through(tiny, tmp_path, one_device, capsys):
-    tiny.train.center_loss = 0.1  # its centres are part of the state
-    whole = trainer(tiny, tmp_path / "whole").run()
+def test_stopping_and_continuing_equals_training_through(plain, tmp_path, one_device, capsys):
+    plain.train.center_loss = 0.1  # its centres are part of the state
+    whole = trainer(plain, tmp_path / "whole").run()
     assert capsys.readouterr() == ("", "")
-    parts = trainer(tiny, tmp_path / "parts")
+    parts = trainer(plain, tmp_path / "parts")
     assert parts.run(lambda: len(losses(tmp_path / "parts")) >= 2) is None
     last = max(losses(tmp_path / "parts"))
     assert last < 6
     shown = []
-    experiment = experiments.open_experiment(tiny)
+    experiment = experiments.open_experiment(plain)
     assert_equal_states(Trainer(experiment, tmp_path / "parts", shown.append).run(), whole)
     assert shown == [f"continues after step {last} of 6"]
     assert "training, step" in capsys.readouterr().err
     assert len(losses(tmp_path / "whole")) == 6
-    assert whole.centers.shape == (2, 16)
+    assert whole.centers.shape == (2, 128)
     assert np.abs(whole.centers).max() > 0
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
 
 
-def test_a_frozen_backbone_stays_until_its_epochs_are_over(tiny, tmp_path, one_device):
-    tiny.model.update(backbone="c3d", encoder="none", width=0.03125)
-    tiny.train.update(freeze_backbone_epochs=2.0, head_rate=2.0, weight_decay=0.1, eval_every=0.0)
-    tiny.checkpoint.every = 2.0
-    whole = trainer(tiny, tmp_path / "whole").run()
-    parts = trainer(tiny, tmp_path / "parts")
+def test_a_frozen_backbone_stays_until_its_epochs_are_over(plain, tmp_path, one_device):
+    plain.train.update(freeze_backbone_epochs=2.0, head_rate=2.0, weight_decay=0.1, eval_every=0.0)
+    plain.checkpoint.every = 2.0
+    whole = trainer(plain, tmp_path / "whole").run()
+    parts = trainer(plain, tmp_path / "parts")
     assert parts.schedule.frozen_steps == 3
     first = jax.device_get(parts.start())
     assert parts.run(lambda: len(losses(tmp_path / "parts")) >= 2) is None
 
-    thawing = trainer(tiny, tmp_path / "parts")
+    thawing = trainer(plain, tmp_path / "parts")
     then = jax.device_get(thawing.start())
     assert then.step == 3
     assert_equal_states(then.params["backbone"], first.params["backbone"])
@@ -103,18 +112,18 @@ def test_other_streams_train_and_continue_too(each_stream, tmp_path, one_device)
     assert_equal_states(trainer(each_stream, tmp_path / "parts").run(), whole)
 
 
-def test_a_finished_run_is_not_trained_again(tiny, tmp_path, one_device):
-    state = trainer(tiny, tmp_path).run()
-    again = trainer(tiny, tmp_path)
+def test_a_finished_run_is_not_trained_again(plain, tmp_path, one_device):
+    state = trainer(plain, tmp_path).run()
+    again = trainer(plain, tmp_path)
     again.compile_step = lambda: pytest.fail("trained again")
     assert_equal_states(again.run(), state)
 
 
-def test_another_seed_gives_another_model(tiny, tmp_path, one_device):
-    first = trainer(tiny, tmp_path / "a").run()
-    with tiny.unlocked():
-        tiny.seed = 1
-    second = trainer(tiny, tmp_path / "b").run()
+def test_another_seed_gives_another_model(plain, tmp_path, one_device):
+    first = trainer(plain, tmp_path / "a").run()
+    with plain.unlocked():
+        plain.seed = 1
+    second = trainer(plain, tmp_path / "b").run()
     assert not np.array_equal(*(s.params["classifier"]["kernel"] for s in (first, second)))
 
 
@@ -146,9 +155,9 @@ def test_batches_that_do_not_divide_are_refused(tiny):
         experiments.open_experiment(tiny)
 
 
-def test_divergence_stops_with_a_message_and_a_good_checkpoint(tiny, tmp_path, one_device):
-    tiny.train.epochs = 8.0
-    run = trainer(tiny, tmp_path)
+def test_divergence_stops_with_a_message_and_a_good_checkpoint(plain, tmp_path, one_device):
+    plain.train.epochs = 8.0
+    run = trainer(plain, tmp_path)
     step = run.compile_step()
 
     def spoilt(state, batch, key):
@@ -158,7 +167,7 @@ def test_divergence_stops_with_a_message_and_a_good_checkpoint(tiny, tmp_path, o
     run.compile_step = lambda: spoilt
     with pytest.raises(UserError, match=r"diverged: at step 5 the loss is nan.*step 4 is saved"):
         run.run()
-    restored = trainer(tiny, tmp_path).start()
+    restored = trainer(plain, tmp_path).start()
     assert int(restored.step) == 4
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(restored.params))
 
