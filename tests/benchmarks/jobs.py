@@ -7,31 +7,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import short
+
+from jaxvid.runtime import files
 from jaxvid.workdir.checkpoints import HALF
 from jaxvid.workdir.metrics_log import read_metrics
+from jaxvid.workdir.results import RESULTS
 
 DEADLINE = 300.0  # seconds; only a hang meets it
-# The command line without the report, which takes longer than the training, and, where the
-# environment says so, with one folder for all compiled programs, also for those that take no second
-# to compile. (JAX finds no program again under another name of the folder.)
-PROGRAM = """
-import os, runpy
-from jaxvid.cli import report
-from jaxvid.runtime import devices
-report.add = lambda *_: None
-def keep_compiled(folder):
-    import jax
-    jax.config.update("jax_compilation_cache_dir", os.environ["COMPILED"])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-if "COMPILED" in os.environ:
-    devices.keep_compiled = keep_compiled
-runpy.run_module("jaxvid.main", run_name="__main__", alter_sys=True)
-"""
-
+FLAGS = "--xla_backend_optimization_level=1"  # quick to compile, and not slow to run
 Moment = Callable[[], bool]
 
 
@@ -58,11 +47,23 @@ class Watched:
         return moment
 
 
+def start(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    output: Path,
+    before: Sequence[str] = (),
+) -> subprocess.Popen:
+    """Starts the command line in a process that prints to a file; `before`: what runs it."""
+    command = [*before, sys.executable, "-c", short.PROGRAM, *arguments]
+    with output.open("w") as file:
+        return subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+
+
 @dataclass
 class Started:
     """The processes of a job, each of which prints to a file."""
 
-    processes: list[subprocess.Popen]
+    processes: list[Any]
     job: "Job"
 
     @property
@@ -91,14 +92,12 @@ class Job(Watched):
     count: int = 1
     devices: int = 1  # simulated, of each process
     environment: dict[str, str] = field(default_factory=dict)
+    starts: Callable[..., Any] = start  # a process, as Popen
 
     def start(self) -> Started:
-        flags = (
-            "--xla_backend_optimization_level=1 "  # quick to compile, and not slow to run
-            f"--xla_force_host_platform_device_count={self.devices}"
-        )
+        flags = f"{FLAGS} --xla_force_host_platform_device_count={self.devices}"
         together = ["--distributed"] if self.count > 1 else []
-        command = [sys.executable, "-c", PROGRAM, *together, *self.arguments]
+        arguments = [*together, *self.arguments]
         address = f"127.0.0.1:{_free_port()}"
         started = Started([], self)
         for i in range(self.count):
@@ -110,10 +109,7 @@ class Job(Watched):
                 "JAX_PROCESS_ID": str(i),
                 **self.environment,
             }
-            with self._output(i).open("w") as file:
-                started.processes.append(
-                    subprocess.Popen(command, stdout=file, stderr=file, env=environment)
-                )
+            started.processes.append(self.starts(arguments, environment, self._output(i)))
         return started
 
     def _output(self, index: int) -> Path:
@@ -131,6 +127,12 @@ class Job(Watched):
         statuses = started.wait()
         assert not any(statuses), (statuses, started.printed)
         return started.printed
+
+    def finish_once(self) -> None:
+        """Runs it to its end, unless another process has."""
+        with files.locked(self.workdir.with_name(f"{self.workdir.name}.once"), waits=True):
+            if not (self.workdir / RESULTS).is_file():
+                self.finish()
 
     def strike(
         self, number: int, moment: Moment, victims: Sequence[int] | None = None

@@ -18,11 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jax
+import jobs
 import numpy as np
 from jobs import Job, Moment, later, pick, statuses_are_right
 
@@ -35,6 +37,7 @@ PHASES = ("preparing", "training", "saving", "evaluating")
 SMALL = (
     "--config=configs/li3d_bilstm.py",
     "--config.model.backbone=c3d",  # starts sooner than the others, and has dropout
+    "--config.model.encoder=none",
     "--config.model.width=0.03125",
     "--config.model.backbone_dropout=0.5",
     "--config.data.num_frames=8",
@@ -54,18 +57,25 @@ SMALL = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where the commands work, on which videos, in how many processes; epochs of a training."""
+    """Where the commands work, on which videos, in how many processes, and on what.
+
+    `epochs`: of a training. `settings`: the config. `compiled`: the folder for compiled programs.
+    `starts`: starts a process, as `jobs.start`.
+    """
 
     videos: Path
     cache: Path
     workdir: Path
     count: int
+    compiled: Path
     epochs: float = 3.0
+    settings: Sequence[str] = SMALL
+    starts: Callable[..., Any] = jobs.start
 
     def _job(self, *arguments: str) -> Job:
         self.workdir.parent.mkdir(parents=True, exist_ok=True)
-        compiled = {"COMPILED": str(self.videos.parent / "compiled")}
-        return Job(arguments, self.workdir, self.count, environment=compiled)
+        environment = {"COMPILED": str(self.compiled)}
+        return Job(arguments, self.workdir, self.count, environment=environment, starts=self.starts)
 
     @property
     def _data(self) -> tuple[str, str]:
@@ -73,12 +83,12 @@ class Place:
 
     @property
     def prepare(self) -> Job:
-        return self._job("--mode=prepare", *SMALL, *self._data)
+        return self._job("--mode=prepare", *self.settings, *self._data)
 
     @property
     def train(self) -> Job:
         epochs = f"--config.train.epochs={self.epochs}"
-        return self._job(*SMALL, *self._data, epochs, f"--workdir={self.workdir}")
+        return self._job(*self.settings, *self._data, epochs, f"--workdir={self.workdir}")
 
     @property
     def evaluate(self) -> Job:
@@ -94,7 +104,8 @@ class Reference:
 
     @classmethod
     def of(cls, folder: Path, count: int) -> "Reference":
-        place = Place(folder / "videos", folder / f"cache{count}", folder / f"whole{count}", count)
+        cache, workdir = folder / f"cache{count}", folder / f"whole{count}"
+        place = Place(folder / "videos", cache, workdir, count, folder / "compiled")
         seconds = {}
         for phase, job in (("preparing", place.prepare), ("training", place.train)):
             start = time.monotonic()

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
+import jobs
 import numpy as np
 import pytest
-from command_line import Run
+from command_line import Run, obeying
 from ml_collections import ConfigDict
 
 from jaxvid import main
@@ -20,41 +21,24 @@ from jaxvid.data import loading
 from jaxvid.runtime import files
 from jaxvid.workdir import checkpoints
 
-SCHEDULE = ("--config.train.epochs=3.0", "--config.checkpoint.every=0.5")  # 18 steps, 6 saves
-
-
-@pytest.fixture(scope="module")
-def undisturbed() -> dict[str, Run]:
-    return {}
-
 
 @pytest.fixture
-def run(tiny: ConfigDict, tiny_file: Path, tmp_path: Path) -> Callable[..., Run]:
+def run(run: Callable[..., Run], tiny: ConfigDict, tmp_path: Path) -> Callable[..., Run]:
     """Makes the run of a workdir, with prepared records that no other test reads."""
 
     def make(name: str, *given: str) -> Run:
         cache = tmp_path / "cache"
         if not cache.exists():
+            prepared(tiny)
             cache.mkdir()
             shutil.copytree(Path(tiny.data.cache, "records"), cache / "records")
-        return Run(tiny_file, tmp_path / name, *SCHEDULE, f"--config.data.cache={cache}", *given)
+        return run(name, f"--config.data.cache={cache}", *given)
 
     return make
 
 
-@pytest.fixture
-def whole(undisturbed, tiny_file, tmp_path_factory) -> Run:
-    """A run that nothing disturbs."""
-    if not undisturbed:
-        made = Run(tiny_file, tmp_path_factory.mktemp("undisturbed") / "run", *SCHEDULE)
-        made.finish()
-        undisturbed["run"] = made
-    return undisturbed["run"]
-
-
 def assert_same(run: Run, whole: Run) -> None:
     assert run.losses() == whole.losses()
-    assert len(whole.losses()) == 18
     jax.tree.map(np.testing.assert_array_equal, run.parameters(), whole.parameters())
 
 
@@ -99,7 +83,7 @@ def flip(shard: Path) -> None:
 
 def test_a_full_disk_leaves_the_checkpoint_before(run, whole):
     full = run("full")
-    process = full.start()
+    process = full.begin()
     full.await_moment(process, full.saved)
     # No file may grow beyond what the logs need and the parameters exceed.
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
@@ -113,7 +97,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(run, whole):
 
 def test_a_shard_that_rots_while_it_is_read_is_named(run, whole):
     rotten = run("rotten")
-    process = rotten.start()
+    process = rotten.begin()
     rotten.await_moment(process, rotten.saved)
     shard = shard_of(rotten, "train")
     flip(shard)
@@ -150,7 +134,7 @@ def test_a_rotten_shard_is_named_in_evaluation(run, whole, tmp_path):
 @pytest.mark.parametrize("how", ["deleted", "moved"])
 def test_a_workdir_that_vanishes_is_not_made_anew(run, whole, tmp_path, how):
     gone = run("gone")
-    process = gone.start()
+    process = gone.begin()
     gone.await_moment(process, gone.saving(3) if how == "deleted" else gone.saved)
     gone.workdir.rename(tmp_path / "elsewhere")
     if how == "deleted":
@@ -173,7 +157,7 @@ def test_a_read_only_workdir_is_said_at_once(run, whole, mode):
     before = {p: p.stat().st_mtime_ns for p in forbidden.workdir.rglob("*")}
     forbidden.workdir.chmod(0o555)
     try:
-        said = error(forbidden.finish(status=2, obeys=True))
+        said = error(forbidden.finish(status=2, starts=obeying))
     finally:
         forbidden.workdir.chmod(0o755)
     assert said.startswith(f"error: --workdir={forbidden.workdir}: nothing can be written to")
@@ -187,11 +171,12 @@ def test_a_workdir_below_a_file_is_said_at_once(tiny_file, tmp_path, capsys):
     assert f"--workdir={tmp_path}/file/run: {tmp_path}/file is a file" in capsys.readouterr().err
 
 
-def test_a_full_disk_leaves_the_shards_before(tiny, tiny_file, tmp_path):
+def test_a_full_disk_leaves_the_shards_before(tiny, tiny_file, tmp_path, capsys):
     cache = tmp_path / "cache"
-    prepare = Run(tiny_file, tmp_path / "run", "--mode=prepare", f"--config.data.cache={cache}")
+    given = ["--mode=prepare", f"--config.data.cache={cache}"]
+    prepare = Run(tiny_file, tmp_path / "run", tmp_path, *given)
     before = prepared(tiny).parent
-    prepare.finish("--config.data.part=1/2")
+    assert main.main(["jaxvid", *prepare.arguments, "--config.data.part=1/2"]) == 0
     [folder] = cache.glob("records/ucf101-*")
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.arrayrecord")}
     assert kept
@@ -200,7 +185,7 @@ def test_a_full_disk_leaves_the_shards_before(tiny, tiny_file, tmp_path):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (smallest - 1, limits[1]))
     try:
-        process = prepare.start()
+        process = prepare.begin(starts=jobs.start)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
@@ -209,7 +194,7 @@ def test_a_full_disk_leaves_the_shards_before(tiny, tiny_file, tmp_path):
     assert said.endswith("is the disk full? make room, and the same command continues")
     assert not [path for path in folder.iterdir() if path.name.startswith(".shard")]
     assert {*folder.glob("*.arrayrecord")} == {*kept}
-    prepare.finish()
+    assert main.main(["jaxvid", *prepare.arguments]) == 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     names = {path.name: path.read_bytes() for path in before.glob("shard-*")}
     assert {path.name: path.read_bytes() for path in folder.glob("shard-*")} == names
@@ -230,6 +215,6 @@ def test_a_clock_that_jumps_changes_nothing(run, whole, tmp_path):
     (tmp_path / "clock" / "sitecustomize.py").write_text(JUMPING)
     path = os.pathsep.join([str(tmp_path / "clock"), *filter(None, [os.getenv("PYTHONPATH")])])
     jumping = run("jumping", f"--config.data.cache={tmp_path}/other")  # so that it prepares, too
-    jumping.finish(environment={"PYTHONPATH": path})
+    jumping.finish(starts=jobs.start, PYTHONPATH=path)
     assert_same(jumping, whole)
     assert checkpoints.steps(jumping.workdir / "checkpoints")[-1] == 18

@@ -1,15 +1,17 @@
 """The command line in a process of its own, which tests may kill, cheat and take things from."""
 
+import functools
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from jobs import PROGRAM, Watched
+import forked
+import jobs
+from jobs import Job, Moment
 
-from jaxvid.config import files as config_files
 from jaxvid.workdir import checkpoints
 
 DEADLINE = 240.0  # seconds; only a hang meets it
@@ -21,61 +23,51 @@ if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0):
     sys.exit("the capability cannot be dropped")
 os.execv(sys.argv[1], sys.argv[1:])
 """
+# Starts a process that files' modes bind even where it is root's.
+obeying = functools.partial(
+    jobs.start, before=[sys.executable, "-c", OBEYING] if os.geteuid() == 0 else []
+)
 
 
-class Run(Watched):
-    """The command line on a config, with a backbone that starts soon and has dropout.
+class Run(Job):
+    """The command line in one process, with a backbone that starts soon and has dropout.
 
-    `given`: more arguments. One epoch is six steps.
+    `compiled`: the folder for compiled programs. `given`: more arguments. One epoch is six steps.
     """
 
-    def __init__(self, config_file: Path, workdir: Path, *given: str):
-        self.workdir = workdir
-        cache = config_files.read(config_file.with_suffix(".json")).data.cache
-        self.environment = {
-            "COMPILED": str(Path(cache, "compiled")),
-            # Programs are quick to compile, and do not crawl as those of level 0 do.
-            "XLA_FLAGS": "--xla_backend_optimization_level=1",
-            "JAX_PLATFORMS": "cpu",
-        }
-        self.command = [
-            *(sys.executable, "-c", PROGRAM),
+    def __init__(self, config_file: Path, workdir: Path, compiled: Path, *given: str):
+        arguments = [
             *(f"--config={config_file}", f"--workdir={workdir}"),
             *("--config.train.eval_every=0.0", "--config.train.batch_size=2"),
             *("--config.model.backbone=c3d", "--config.model.width=0.03125"),
-            *given,
+            *("--config.model.encoder=none", *given),
         ]
+        super().__init__(arguments, workdir, environment={"COMPILED": str(compiled)})
 
-    def start(
-        self, *given: str, obeys: bool = False, environment: dict[str, str] | None = None
-    ) -> subprocess.Popen:
-        """`obeys`: files' modes bind the process even where it is root's."""
-        command = [*self.command, *given]
-        if obeys and os.geteuid() == 0:
-            command = [sys.executable, "-c", OBEYING, *command]
-        return subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ | self.environment | (environment or {}),
-        )
+    def begin(self, *given: str, starts: Callable[..., Any] = forked.start, **environment: str):
+        """Returns its process, which `starts` starts, with more arguments and an environment."""
+        together = Job([*self.arguments, *given], self.workdir, starts=starts)
+        together.environment = self.environment | environment
+        [process] = together.start().processes
+        return process
 
-    def finish(self, *given: str, status: int = 0, **how) -> str:
+    def finish(self, *given: str, status: int = 0, **how: Any) -> str:
         """Runs to the end, which is to be of this status; returns what was printed."""
-        process = self.start(*given, **how)
-        return self.end(process, status)
+        return self.end(self.begin(*given, **how), status)
 
-    def end(self, process: subprocess.Popen, status: int) -> str:
-        printed, _ = process.communicate(timeout=DEADLINE)
-        assert process.returncode == status, printed
-        assert "Traceback" not in printed
-        return printed
+    def end(self, process: Any, status: int) -> str:
+        try:
+            ended = process.wait(DEADLINE)
+        finally:
+            process.kill()
+        assert ended == status, self.printed
+        assert "Traceback" not in self.printed
+        return self.printed
 
-    def await_moment(self, process: subprocess.Popen, moment: Callable[[], bool]) -> None:
+    def await_moment(self, process: Any, moment: Moment) -> None:
         deadline = time.monotonic() + DEADLINE
         while not moment():
-            assert process.poll() is None, process.communicate()[0]
+            assert process.poll() is None, self.printed
             assert time.monotonic() < deadline
             time.sleep(0.002)
 

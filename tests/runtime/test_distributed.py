@@ -3,17 +3,23 @@
 import csv
 import hashlib
 import json
-import os
+import random
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import forked
 import jax
+import kill
 import numpy as np
 import pytest
+import short
 from jobs import Job
+from kill import Place, Reference
 
 from jaxvid.config import files as config_files
 from jaxvid.data import pipeline
@@ -21,49 +27,71 @@ from jaxvid.data.pipeline import Reading
 from jaxvid.errors import UserError
 from jaxvid.experiment import experiment as experiments
 from jaxvid.experiment.restore import restore
+from jaxvid.models import c3d
 from jaxvid.runtime import distributed, joining
-from jaxvid.runtime.joining import Place
 
-ONE = "--xla_backend_optimization_level=1 --xla_force_host_platform_device_count=1"
-LOCAL = Path(__file__).parents[2] / "launch" / "local.py"
-STEPS = 24
+LAUNCH = Path(__file__).parents[2] / "launch"
+STEPS = 18
 BATCH = 4
+EPOCHS = STEPS * BATCH / 12
+# Some steps of a tiny network. Plain gradient descent: Adam follows rounding errors.
+SETTINGS = (
+    "--config=configs/li3d_bilstm.py:ucf101,split=1,scale=small",
+    "--config.data.short_side=40",
+    "--config.data.num_frames=8",
+    "--config.data.image_size=32",
+    "--config.data.workers=1",
+    "--config.model.backbone=c3d",  # starts sooner than the others
+    "--config.model.encoder=none",
+    "--config.model.width=0.0625",
+    "--config.model.backbone_dropout=0.5",
+    "--config.train.optimizer=sgd",
+    "--config.train.learning_rate=0.003",
+    f"--config.train.batch_size={BATCH}",
+    "--config.train.log_every=1",
+    "--config.train.eval_every=8.0",
+    "--config.eval.batch_size=4",
+    "--config.checkpoint.every=1.0",
+)
 
 
-@pytest.fixture(scope="module")
-def arguments(cache, dataset_root) -> list[str]:
-    """Some steps of a tiny network. Plain gradient descent: Adam follows rounding errors."""
-    return [
-        "--config=configs/li3d_bilstm.py:ucf101,split=1,scale=small",
-        f"--config.data.root={dataset_root}",
-        f"--config.data.cache={cache}",
-        "--config.data.short_side=40",
-        "--config.data.num_frames=8",
-        "--config.data.image_size=32",
-        "--config.data.workers=1",
-        "--config.model.backbone=c3d",  # starts sooner than the others
-        "--config.model.width=0.0625",
-        "--config.model.backbone_dropout=0.5",
-        "--config.model.hidden=8",
-        "--config.train.optimizer=sgd",
-        "--config.train.learning_rate=0.003",
-        f"--config.train.batch_size={BATCH}",
-        f"--config.train.epochs={STEPS * BATCH / 12}",
-        "--config.train.log_every=1",
-        "--config.train.eval_every=8.0",
-        "--config.eval.batch_size=4",
-        "--config.checkpoint.every=2.0",
-    ]
+@pytest.fixture
+def place(cache, dataset_root, shared) -> Callable[[Path, int], Place]:
+    """Makes the place of a run in several processes."""
+
+    def make(workdir: Path, count: int) -> Place:
+        made = Place(dataset_root, cache, workdir, count, shared / "compiled", EPOCHS, SETTINGS)
+        return replace(made, starts=forked.start)
+
+    return make
 
 
-@pytest.fixture(scope="module")
-def whole(arguments, tmp_path_factory) -> Job:
-    """A run in one process, from start to end."""
-    workdir = tmp_path_factory.mktemp("whole") / "run"
-    job = Job([*arguments, f"--workdir={workdir}"], workdir)
-    job.finish()
+@pytest.fixture
+def whole(place, shared) -> Job:
+    """A run in one process, from start to end, the same for all tests."""
+    job = place(shared / "one", 1).train
+    job.finish_once()
     assert len(job.losses()) == STEPS
     return job
+
+
+@pytest.fixture
+def two(place, shared) -> Place:
+    """A run in two processes, which launch/local.py starts."""
+    made = place(shared / "two", 2)
+    job = replace(made.train, count=1, starts=start_local)
+    job.finish_once()
+    return made
+
+
+def start_local(arguments, environment, output) -> subprocess.Popen:
+    """Starts two processes of the command line with launch/local.py."""
+    program = [sys.executable, "-c", short.PROGRAM, "--distributed"]
+    code = f"import sys; sys.path.append({str(LAUNCH)!r}); import local; "
+    code += f"sys.exit(local.main(sys.argv[1:], {program}))"
+    with output.open("w") as file:
+        command = [sys.executable, "-c", code, "2", "--cpu", *arguments]
+        return subprocess.Popen(command, stdout=file, stderr=file, env=environment)
 
 
 @pytest.fixture
@@ -89,44 +117,54 @@ def parameters(workdir: Path) -> dict:
     return restore(experiment.network, workdir)[1]["params"]
 
 
-def test_two_local_processes_do_what_one_does(whole, arguments, tmp_path, one_device):
-    workdir = tmp_path / "two"
-    command = [sys.executable, str(LOCAL), "2", "--cpu", *arguments, f"--workdir={workdir}"]
-    environment = os.environ | {"XLA_FLAGS": ONE}  # a device each
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert Job((), workdir).losses() == pytest.approx(whole.losses(), rel=1e-4, abs=1e-5)
+def test_two_local_processes_do_what_one_does(whole, two, one_device, monkeypatch):
+    workdir = two.workdir
+    assert two.train.losses() == pytest.approx(whole.losses(), rel=1e-4, abs=1e-5)
     labels, probabilities = predictions(workdir)
     expected_labels, expected = predictions(whole.workdir)
     assert labels == expected_labels
     np.testing.assert_allclose(probabilities, expected, atol=5e-6)
     assert results(workdir) == results(whole.workdir)
     # One process reads what two have written, and process 0 alone prints.
+    monkeypatch.setattr(c3d, "STAGES", short.STAGES)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
         parameters(workdir),
         parameters(whole.workdir),
     )
-    said = [line for line in ended.stdout.splitlines() if line.startswith("[1] ")]
+    printed = replace(two.train, count=1).printed
+    said = [line for line in printed.splitlines() if line.startswith("[1] ")]
     assert not [line for line in said if "Gloo" not in line]
-    assert "2 x cpu in 2 process(es)" in ended.stdout
+    assert "2 x cpu in 2 process(es)" in printed
 
 
-def test_on_one_two_four_and_one_again_a_run_is_the_same(whole, arguments, tmp_path):
+def test_on_one_four_and_two_a_run_is_the_same(whole, place, tmp_path):
     """Each is asked to leave after some steps; parameters are divided over devices meanwhile."""
-    workdir = tmp_path / "run"
-    command = [*arguments, f"--workdir={workdir}"]
-    for count, step, divided in ((1, 4, []), (2, 10, ["--config.train.shards=2"]), (4, 16, [])):
-        job = Job([*command, *divided], workdir, count)
+    for count, step, divided in ((1, 3, []), (4, 8, ["--config.train.shards=2"])):
+        job = place(tmp_path / "run", count).train
+        job = replace(job, arguments=[*job.arguments, *divided])
         statuses, printed = job.strike(signal.SIGTERM, job.reached(step), victims=[count - 1])
         assert statuses == [128 + signal.SIGTERM] * count, printed
         assert "stopped and saved" in printed
         assert "Traceback" not in printed
         assert step <= max(job.losses()) < STEPS
-    last = Job(command, workdir)
+    last = place(tmp_path / "run", 2).train
     assert "continues after step" in last.finish()
     assert last.losses() == pytest.approx(whole.losses(), rel=1e-3, abs=1e-4)
-    assert predictions(workdir)[0] == predictions(whole.workdir)[0]
+    assert predictions(last.workdir)[0] == predictions(whole.workdir)[0]
+
+
+def test_struck_three_times_two_processes_end_bit_for_bit_the_same(
+    two, place, tmp_path, monkeypatch
+):
+    """Three moments of tests/benchmarks/kill.py."""
+    struck = place(tmp_path / "struck", 2)
+    strikes = iter([(signal.SIGTERM, [0]), (signal.SIGKILL, [0]), (signal.SIGKILL, [1])])
+    monkeypatch.setattr(kill, "pick", lambda rng, count: next(strikes))
+    phases = ("training", "saving", "training")
+    moments = list(kill.training(struck, Reference(two, {}), phases, random.Random(114)))
+    assert [wrong for _, wrong in moments] == [[], [], []]
+    assert kill.differences(two.workdir, struck.workdir) == []
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -192,7 +230,7 @@ def test_what_no_launcher_says_is_refused(environment, wrong, monkeypatch):
 def test_a_launcher_s_variables_say_which_process_this_is(monkeypatch):
     for name, value in zip(joining.VARIABLES, ("node1:1234", "4", "3"), strict=True):
         monkeypatch.setenv(name, value)
-    assert joining.place() == Place(3, 4, "node1:1234")
+    assert joining.place() == joining.Place(3, 4, "node1:1234")
 
 
 def test_srun_s_variables_do_too(monkeypatch):

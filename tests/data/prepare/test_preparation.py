@@ -252,7 +252,7 @@ def test_parts_make_one_preparation_in_any_order(dataset, tmp_path, one_of_a_sha
     assert run(dataset, cache) == folder
 
 
-def test_parts_that_finish_together_do_no_harm(dataset, tmp_path, one_of_a_shard):
+def test_parts_that_finish_together_do_no_harm(dataset, tmp_path, one_of_a_shard, processes):
     whole = preparation.prepare(dataset, RGB, tmp_path / "whole", workers=1)
     cache = tmp_path / "parts"
     with ThreadPoolExecutor(4) as pool:  # two of them do the same part
