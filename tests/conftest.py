@@ -24,6 +24,7 @@ from jaxvid.config import files as config_files
 from jaxvid.data.datasets import embedded
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.models import googlenet, i3d
+from jaxvid.pretrained import inception_layers
 from jaxvid.runtime.devices import keep_compiled
 from jaxvid.workdir import checkpoints
 from jaxvid.workdir import layout as workdirs
@@ -68,9 +69,11 @@ def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for rendered, prepared and compiled things that all tests of a process share."""
+    """A folder for what is rendered and prepared, which all tests of a process share."""
     folder = tmp_path_factory.mktemp("cache")
-    keep_compiled(folder / "compiled")
+    base = tmp_path_factory.getbasetemp()
+    # Under xdist one folder for the whole run: what one process has compiled, the others read.
+    keep_compiled((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     return folder
 
@@ -85,10 +88,25 @@ def dataset_root(cache: Path) -> Path:
 
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves three of the nine Inception modules: a third of the time to compile."""
-    kept = {name: i3d.BRANCH_WIDTHS[name] for name in ("mixed_3b", "mixed_4b", "mixed_5b")}
+    """Leaves one of the nine Inception modules: a fifth of the time to trace and compile."""
+    kept = {"mixed_4b": i3d.BRANCH_WIDTHS["mixed_4b"]}
     for module in (i3d, googlenet):
         monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves one Inception module of each stage, with the poolings and strides between them."""
+    kept = {name: i3d.BRANCH_WIDTHS[name] for name in ("mixed_3b", "mixed_4b", "mixed_5b")}
+    for module in (i3d, googlenet, inception_layers):
+        monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
+
+
+@pytest.fixture
+def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves one of the eight simulated devices, as on a plain machine."""
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda *_: first)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 import csv
 import functools
 import json
+import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -18,12 +20,23 @@ from jaxvid.training.trainer import Trainer
 pytestmark = pytest.mark.usefixtures("shallow")
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return tmp_path_factory.mktemp("trained") / "run"
+
+
 @pytest.fixture
-def trained(tiny, tmp_path):
-    """An experiment whose six training steps are over, and its workdir."""
-    experiment = experiments.open_experiment(tiny)
-    Trainer(experiment, tmp_path).run()
-    return experiment, tmp_path
+def trained(tiny, shared, tmp_path, monkeypatch):
+    """An experiment whose six training steps are over, and its workdir.
+
+    The first test that asks for it trains, on one device; each has a copy.
+    """
+    if not shared.exists():
+        first = jax.devices()[:1]
+        with monkeypatch.context() as patch:
+            patch.setattr(jax, "devices", lambda *_: first)
+            Trainer(experiments.open_experiment(tiny), shared).run()
+    return experiments.open_experiment(tiny), Path(shutil.copytree(shared, tmp_path / "run"))
 
 
 def by_one(experiment, variables):
