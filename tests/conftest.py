@@ -96,8 +96,13 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves one Inception module of each stage, with the poolings and strides between them."""
-    kept = {name: i3d.BRANCH_WIDTHS[name] for name in ("mixed_3b", "mixed_4b", "mixed_5b")}
+    """Leaves one Inception module of each stage, with the poolings and strides between them.
+
+    The last one is as wide as mixed_5c, and so the features are as wide as in the whole network.
+    """
+    widths = i3d.BRANCH_WIDTHS
+    kept = {name: widths[name] for name in ("mixed_3b", "mixed_4b")}
+    kept["mixed_5b"] = widths["mixed_5c"]
     for module in (i3d, googlenet, inception_layers):
         monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
 
