@@ -6,6 +6,7 @@ import os
 # programs that are quick to compile rather than to run.
 os.environ["XLA_FLAGS"] = (
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+    " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 )
 
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from jaxvid.config import files as config_files
 from jaxvid.data.datasets import embedded
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.models import googlenet, i3d
+from jaxvid.pretrained import inception_layers
 from jaxvid.runtime.devices import keep_compiled
 from jaxvid.workdir import checkpoints
 from jaxvid.workdir import layout as workdirs
@@ -67,9 +69,11 @@ def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for rendered, prepared and compiled things that all tests of a process share."""
+    """A folder for what is rendered and prepared, which all tests of a process share."""
     folder = tmp_path_factory.mktemp("cache")
-    keep_compiled(folder / "compiled")
+    base = tmp_path_factory.getbasetemp()
+    # Under xdist one folder for the whole run: what one process has compiled, the others read.
+    keep_compiled((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     return folder
 
@@ -93,15 +97,28 @@ def dataset_root(cache: Path) -> Path:
 
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves three of the nine Inception modules: a third of the time to compile."""
-    kept = {name: i3d.BRANCH_WIDTHS[name] for name in ("mixed_3b", "mixed_4b", "mixed_5b")}
+    """Leaves one of the nine Inception modules: a fifth of the time to trace and compile."""
+    kept = {"mixed_4b": i3d.BRANCH_WIDTHS["mixed_4b"]}
     for module in (i3d, googlenet):
         monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
 
 
 @pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves one Inception module of each stage, with the poolings and strides between them.
+
+    The last one is as wide as mixed_5c, and so the features are as wide as in the whole network.
+    """
+    widths = i3d.BRANCH_WIDTHS
+    kept = {name: widths[name] for name in ("mixed_3b", "mixed_4b")}
+    kept["mixed_5b"] = widths["mixed_5c"]
+    for module in (i3d, googlenet, inception_layers):
+        monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
+
+
+@pytest.fixture
 def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of the eight simulated devices, as on a plain machine."""
+    """Leaves one of the eight simulated devices, as on a plain machine."""
     first = jax.devices()[:1]
     monkeypatch.setattr(jax, "devices", lambda *_: first)
 

@@ -24,7 +24,7 @@ def run(*arguments: str) -> int:
     return command.main(["jaxvid", *arguments])
 
 
-def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys):
+def test_train_then_evaluate_from_the_workdir_alone(arguments, tmp_path, capsys, one_device):
     assert command.main([*arguments, "--config.train.epochs=2.0"]) == 0
     printed = capsys.readouterr().out
     workdir = tmp_path / "run"

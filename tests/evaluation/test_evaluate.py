@@ -1,6 +1,8 @@
 import csv
 import functools
 import json
+import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -18,28 +20,35 @@ from jaxvid.training.trainer import Trainer
 pytestmark = pytest.mark.usefixtures("shallow")
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return tmp_path_factory.mktemp("trained") / "run"
+
+
 @pytest.fixture
-def trained(tiny, tmp_path):
-    """An experiment whose six training steps are over, and its workdir."""
-    experiment = experiments.open_experiment(tiny)
-    Trainer(experiment, tmp_path).run()
-    return experiment, tmp_path
+def trained(tiny, shared, tmp_path, monkeypatch):
+    """An experiment whose six training steps are over, and its workdir.
+
+    The first test that asks for it trains, on one device; each has a copy.
+    """
+    if not shared.exists():
+        first = jax.devices()[:1]
+        with monkeypatch.context() as patch:
+            patch.setattr(jax, "devices", lambda *_: first)
+            Trainer(experiments.open_experiment(tiny), shared).run()
+    return experiments.open_experiment(tiny), Path(shutil.copytree(shared, tmp_path / "run"))
 
 
 def by_one(experiment, variables):
     """The probabilities of the test clips, each read and scored alone."""
+    apply = jax.jit(functools.partial(experiment.network.model.apply, train=False))
     rows = []
     for clip in experiment.data.clips("test"):
         views = experiment.config.eval.views
         clips = pipeline.eval_clip(
             experiment.data.source[clip.id], experiment.data.clip_settings, views
         )
-        logits = np.stack(
-            [
-                experiment.network.model.apply(variables, normalize(c[None]), train=False).logits[0]
-                for c in clips
-            ]
-        )
+        logits = np.stack([apply(variables, normalize(c[None])).logits[0] for c in clips])
         shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
         rows.append(shares.mean(0))
     return np.stack(rows)
@@ -81,11 +90,11 @@ def test_results_are_written_and_agree(trained):
 
 
 @pytest.mark.parametrize("views", [1, 2])
-def test_scores_have_what_the_classifier_reads(tiny, views):
+def test_scores_have_what_the_classifier_reads(tiny, views, drawn):
     tiny.update({"eval": {"views": views, "batch_size": 8}})
     tiny.model.update({"backbone": "vgg16", "encoder": "none", "pooling": "attention"})
     experiment = experiments.open_experiment(tiny)
-    variables = experiment.network.init(jax.random.key(0))
+    variables = drawn(experiment.network.shapes)
     scorer = Scorer(experiment)
     scores = scorer.score(variables)
     cut = [

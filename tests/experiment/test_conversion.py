@@ -3,7 +3,6 @@
 import json
 import re
 
-import jax
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
@@ -18,6 +17,7 @@ from jaxvid.experiment.restore import restore
 from jaxvid.training.trainer import Trainer
 from jaxvid.workdir.metrics_log import read_metrics
 
+pytestmark = pytest.mark.usefixtures("one_device")
 VGG = {"model.backbone": "vgg16", "model.encoder": "none", "model.image_norm": "imagenet"}
 WHOLE = {**VGG, "model.fully_connected": True}
 
@@ -157,10 +157,8 @@ def test_what_convert_needs_is_said(run, tiny_file, tmp_path, capsys):
 
 
 def test_a_run_starts_from_weights_and_continues_without_them(
-    weights, published_vgg16, tiny, tmp_path, monkeypatch
+    weights, published_vgg16, tiny, tmp_path
 ):
-    first = jax.devices()[:1]
-    monkeypatch.setattr(jax, "devices", lambda *_: first)
     tiny.update_from_flattened_dict({**VGG, "train.epochs": 2.0})
     tiny.init.source, tiny.init.path = "vgg16", str(weights)
 

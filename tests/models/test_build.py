@@ -123,9 +123,10 @@ def test_attention_reaches_the_outputs_and_parts_compose(initialise):
     net = models.Recognizer(backbone, encoder, models.Attention(), num_classes=3)
     clips = np.random.default_rng(0).uniform(-1, 1, (2, 5, 4, 4, 3)).astype(np.float32)
     variables = initialise(net, clips)
-    outputs = net.apply(variables, clips)
+    outputs = jax.device_get(jax.jit(net.apply)(variables, clips))
     np.testing.assert_allclose(outputs.attention.sum(axis=1), 1, rtol=1e-5)
-    pooled = models.Attention().apply({"params": variables["params"]["pooling"]}, outputs.sequence)
+    pooling = {"params": variables["params"]["pooling"]}
+    pooled = jax.jit(models.Attention().apply)(pooling, outputs.sequence)
     np.testing.assert_allclose(pooled, outputs.embedding, rtol=1e-5)
     plain = models.Recognizer(backbone, encoder, num_classes=3)
     assert isinstance(plain.pooling, models.Mean) and plain.dropout == 0
@@ -158,7 +159,7 @@ def test_a_loop_of_ones_own_trains(monkeypatch, initialise):
         return {"params": optax.apply_updates(variables["params"], changes), **updates}, state, loss
 
     variables = initialise(net, clips)
-    state, losses = optimizer.init(variables["params"]), []
+    state, losses = jax.jit(optimizer.init)(variables["params"]), []
     for _ in range(8):
         variables, state, loss = step(variables, state)
         losses.append(float(loss))

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,7 +33,9 @@ def draw_clips(batch, steps, height, width, stacked=2):
 
 
 def evaluate(module, variables, clips, **options):
-    return jax.jit(lambda v, x: module.apply(v, x, False, **options))(variables, clips)
+    return jax.device_get(
+        jax.jit(lambda v, x: module.apply(v, x, False, **options))(variables, clips)
+    )
 
 
 def published(fuse_fc):
@@ -104,8 +108,9 @@ def test_fusion_equals_the_written_out_equations(fuse_fc, height, width, shallow
     clips = draw_clips(2, 3, height, width)
     variables = initialise(module, clips, False)
     params = variables["params"]
+    maps = jax.jit(partial(VGG16(width=0.125).apply, method="maps"))
     spatial, temporal = (
-        np.asarray(VGG16(width=0.125).apply({"params": params[tower]}, clips[name], method="maps"))
+        np.asarray(maps({"params": params[tower]}, clips[name]))
         for tower, name in (("spatial", "rgb"), ("temporal", "flow"))
     )
     expected_conv = fused(params["fusion"], interleaved(spatial, temporal))
@@ -200,7 +205,9 @@ def test_embedding_is_the_state_before_its_dropout(shallow, initialise):
     module = DeepFusion(backbone, num_classes=64, hidden=64, direct=True)
     clips = draw_clips(4, 2, 8, 8)
     variables = initialise(module, clips, False)
-    outputs = jax.jit(lambda v, x: module.apply(v, x, True, rngs=KEY))(variables, clips)
+    outputs = jax.device_get(
+        jax.jit(lambda v, x: module.apply(v, x, True, rngs=KEY))(variables, clips)
+    )
     kept = np.asarray(outputs.logits != 0)
     assert 0.65 < kept.mean() < 0.85 and (outputs.embedding != 0).all()
     np.testing.assert_allclose(outputs.logits[kept], outputs.embedding[kept] / 0.75, rtol=1e-5)

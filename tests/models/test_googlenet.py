@@ -30,6 +30,7 @@ def test_published_size():
     assert features.shape == (2, 3, 1024)
 
 
+@pytest.mark.usefixtures("stages")
 def test_frames_give_what_the_3d_network_gives_for_clips_of_one(initialise):
     # There, SAME padding leaves each cube its middle alone.
     module, clips = GoogLeNet(width=0.05), draw(2, 3, 33, 47, 3)
@@ -44,6 +45,7 @@ def test_frames_give_what_the_3d_network_gives_for_clips_of_one(initialise):
     )
 
 
+@pytest.mark.usefixtures("stages")
 def test_statistics_are_updated_and_gradients_reach_every_parameter(initialise):
     module, clips = GoogLeNet(width=0.05), draw(2, 4, 32, 32, 3)
     variables = initialise(module, clips, False)
@@ -62,6 +64,7 @@ def test_statistics_are_updated_and_gradients_reach_every_parameter(initialise):
     assert all(jax.tree.leaves(moved))
 
 
+@pytest.mark.usefixtures("stages")
 def test_half_precision_gives_float32_features(initialise):
     clips = draw(1, 2, 32, 32, 3)
     variables = initialise(GoogLeNet(width=0.05), clips, False)

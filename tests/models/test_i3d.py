@@ -48,6 +48,7 @@ def test_both_factors_are_as_wide_as_the_output(order, spatial, temporal):
     assert params["conv_1a"]["temporal"]["conv"]["kernel"].shape[:3] == (7, 1, 1)
 
 
+@pytest.mark.usefixtures("stages")
 @pytest.mark.parametrize("stride", [8, 4, 2, 1])
 @pytest.mark.parametrize("frames", [8, 9, 16, 17, 64])
 def test_sequence_length_is_the_number_of_steps(stride, frames):
@@ -63,6 +64,7 @@ def test_width_rounds_channels_to_multiples_of_eight():
     assert features.shape[-1] == 112 + 2 * 40 + 112
 
 
+@pytest.mark.usefixtures("stages")
 @pytest.mark.parametrize(
     "frames, height, width, fields",
     [
@@ -80,6 +82,7 @@ def test_any_size_from_32_up_runs(frames, height, width, fields, initialise):
     assert np.isfinite(features).all() and np.ptp(features) > 0
 
 
+@pytest.mark.usefixtures("stages")
 def test_gradients_reach_every_parameter(initialise):
     module = Inception3D(factorised=True, factorised_stem=True, width=0.05, temporal_stride=4)
     clips = draw(2, 8, 32, 32, 3)

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,10 @@ from jaxvid.models.pooling import Attention, Last, Mean
 
 def draw(*shape):
     return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+
+
+def weighed(module, *given):
+    return jax.device_get(jax.jit(functools.partial(module.apply, method="weigh"))(*given))
 
 
 def written_out(params, sequence, mask):
@@ -43,7 +49,7 @@ def test_pooling_equals_the_written_out_equations(hidden, width, masked, initial
     }
     params["scores"]["kernel"] *= 5
     given = (mask,) if masked else ()
-    embedding, weights = module.apply(variables, sequence, *given, method="weigh")
+    embedding, weights = weighed(module, variables, sequence, *given)
     expected, expected_weights = written_out(params, sequence, mask)
     np.testing.assert_allclose(weights, expected_weights, atol=1e-6)
     np.testing.assert_allclose(embedding, expected, atol=1e-6)
@@ -55,8 +61,8 @@ def test_masked_steps_change_nothing(initialise):
     sequence, module = draw(2, 5, 6), Attention()
     mask = np.array([[True, True, True, False, False], [False] * 5])
     variables = initialise(module, sequence)
-    embedding, weights = module.apply(variables, sequence, mask, method="weigh")
-    short = module.apply(variables, sequence[:, :3])
+    embedding, weights = weighed(module, variables, sequence, mask)
+    short = jax.device_get(jax.jit(module.apply)(variables, sequence[:, :3]))
     np.testing.assert_allclose(embedding[0], short[0], atol=1e-6)
     assert not weights[0, 3:].any()
     assert not weights[1].any() and not embedding[1].any()
@@ -70,7 +76,7 @@ def test_gradients_are_finite_where_a_clip_has_no_real_step(initialise):
     def loss(variables, sequence):
         return module.apply(variables, sequence, mask, method="weigh")[0].sum()
 
-    for gradient in jax.tree.leaves(jax.grad(loss, (0, 1))(variables, sequence)):
+    for gradient in jax.tree.leaves(jax.jit(jax.grad(loss, (0, 1)))(variables, sequence)):
         assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
 
 
@@ -78,6 +84,6 @@ def test_weights_and_sum_stay_float32_in_half_precision(initialise):
     sequence = draw(2, 5, 6)
     variables = initialise(Attention(), sequence)
     module = Attention(dtype=jnp.bfloat16)
-    embedding, weights = module.apply(variables, sequence, method="weigh")
+    embedding, weights = weighed(module, variables, sequence)
     assert embedding.dtype == weights.dtype == jnp.float32
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)

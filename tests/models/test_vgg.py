@@ -69,7 +69,10 @@ def test_maps_at_published_size():
 def test_captured_maps_are_those_after_the_relu(initialise):
     module, clips = VGG16(width=0.125), draw(1, 1, 32, 32, 3)
     variables = initialise(module, clips, False)
-    _, captured = module.apply(variables, clips, False, capture_intermediates=True)
+    _, captured = jax.jit(lambda v, x: module.apply(v, x, False, capture_intermediates=True))(
+        variables, clips
+    )
+    captured = jax.device_get(captured)
     for name, shape in {
         "conv1_1": (1, 1, 32, 32, 8),
         "conv3_2": (1, 1, 8, 8, 32),

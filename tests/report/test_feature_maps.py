@@ -1,3 +1,5 @@
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -16,13 +18,18 @@ def clip():
     return np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32, 3), np.uint8)
 
 
-def variables_of(model, clip):
-    return jax.jit(lambda key: model.init(key, clip, train=False))(jax.random.key(0))
+@pytest.fixture
+def variables_of(drawn):
+    def of(model, clip):
+        clip = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, jnp.float32), clip)
+        return drawn(jax.eval_shape(partial(model.init, train=False), jax.random.key(0), clip))
+
+    return of
 
 
-def test_maps_are_the_layers_output_on_the_frame(clip):
+def test_maps_are_the_layers_output_on_the_frame(clip, variables_of):
     model = VGG16(width=0.125)
-    variables = variables_of(model, jnp.zeros(clip.shape))
+    variables = variables_of(model, clip)
     layers = feature_maps.compute(model, variables, clip, frame=2)
     assert [layer.layer for layer in layers] == ["conv1_1", "conv3_2", "conv4_2"]  # 1, 6, 9
     assert [layer.maps.shape[1:] for layer in layers] == [(32, 32), (8, 8), (4, 4)]
@@ -43,15 +50,15 @@ def test_maps_are_the_layers_output_on_the_frame(clip):
     assert set(first.channels) == set(np.argsort(spread)[-feature_maps.CHANNELS :])
 
 
-def test_of_two_streams_the_colour_one_is_shown(clip):
+def test_of_two_streams_the_colour_one_is_shown(clip, variables_of):
     model = TwoStream(VGG16(width=0.125), VGG16(width=0.125))
     both = {"rgb": clip, "flow": clip[..., :2]}
-    variables = variables_of(model, jax.tree.map(lambda x: jnp.zeros(x.shape), both))
+    variables = variables_of(model, both)
     [layer] = feature_maps.compute(model, variables, both, 0, wanted=[2])
     assert layer.layer == "rgb/conv1_2"
 
 
-def test_a_step_that_stands_for_several_frames_says_which(clip):
+def test_a_step_that_stands_for_several_frames_says_which(clip, variables_of):
     class Strided(nn.Module):
         @nn.compact
         def __call__(self, x, train):
@@ -59,16 +66,16 @@ def test_a_step_that_stands_for_several_frames_says_which(clip):
 
     long = np.repeat(clip, 4, axis=1)  # 12 frames, 6 steps
     model = Strided()
-    variables = variables_of(model, jnp.zeros(long.shape))
+    variables = variables_of(model, long)
     [layer] = feature_maps.compute(model, variables, long, frame=7, wanted=[1])
     assert (layer.layer, layer.frame) == ("conv_a", 7)  # the step of frames 6 and 7
     [layer] = feature_maps.compute(model, variables, long, frame=6, wanted=[1])
     assert layer.frame == 7
 
 
-def test_fewer_layers_than_wanted_are_fewer_rows_and_none_is_none(clip, tmp_path):
+def test_fewer_layers_than_wanted_are_fewer_rows_and_none_is_none(clip, variables_of, tmp_path):
     model = C3D(width=0.125, temporal_stride=1)
-    variables = variables_of(model, jnp.zeros(clip.shape))
+    variables = variables_of(model, clip)
     layers = feature_maps.compute(model, variables, clip, 1)
     assert [layer.number for layer in layers] == [1, 6]  # it has eight
     feature_maps.draw(clip[0, 1], layers, tmp_path / "maps.png")
@@ -79,5 +86,5 @@ def test_fewer_layers_than_wanted_are_fewer_rows_and_none_is_none(clip, tmp_path
         def __call__(self, x, train):
             return nn.Dense(2)(x)
 
-    variables = variables_of(Dense(), jnp.zeros(clip.shape))
+    variables = variables_of(Dense(), clip)
     assert feature_maps.compute(Dense(), variables, clip, 1) == []

@@ -32,7 +32,7 @@ def pictures_of(page) -> list:
 
 
 def test_training_ends_with_a_report_and_a_lost_dataset_costs_only_the_clips(
-    tiny, tiny_file, tmp_path, capsys, reports
+    tiny, tiny_file, tmp_path, capsys, reports, one_device
 ):
     workdir = tmp_path / "run"
     arguments = ("--config.model.backbone=vgg16", "--config.model.pooling=attention")

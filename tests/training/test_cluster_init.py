@@ -11,10 +11,8 @@ pytestmark = pytest.mark.usefixtures("shallow")
 
 
 @pytest.fixture
-def soft(tiny, monkeypatch):
+def soft(tiny, one_device):
     """`tiny` with a soft concatenation of four clusters, on one device."""
-    first = jax.devices()[:1]
-    monkeypatch.setattr(jax, "devices", lambda *_: first)
     tiny.model.pooling = "soft_concat"
     tiny.model.clusters = 4
     tiny.model.aggregated = 8

@@ -7,19 +7,15 @@ import pytest
 
 from jaxvid.data import pipeline
 from jaxvid.experiment import experiment as experiments
-from jaxvid.models import i3d, normalize
+from jaxvid.models import normalize
 from jaxvid.training.trainer import Trainer
 
 SEEDS, STEPS = (0, 1, 2), 20
 
 
 @pytest.fixture
-def small(tiny, monkeypatch):
+def small(tiny, one_device, shallow):
     """`tiny` on one device, with one Inception module and without what is drawn at random."""
-    first = jax.devices()[:1]
-    monkeypatch.setattr(jax, "devices", lambda *_: first)
-    kept = {"mixed_4b": i3d.BRANCH_WIDTHS["mixed_4b"]}
-    monkeypatch.setattr(i3d, "BRANCH_WIDTHS", kept)
     tiny.model.update(dropout=0.0, encoder="none")
     tiny.train.update(schedule="constant", learning_rate=3e-3)
     return tiny

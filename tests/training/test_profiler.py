@@ -80,9 +80,7 @@ def test_without_steps_nothing_is_written_or_shown(tmp_path, caplog):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_training_is_traced_and_ends_as_without(tiny, tmp_path, monkeypatch):
-    first = jax.devices()[:1]
-    monkeypatch.setattr(jax, "devices", lambda *_: first)
+def test_a_training_is_traced_and_ends_as_without(tiny, tmp_path, one_device):
     tiny.model.update(backbone="vgg16", encoder="none", width=0.03125)
     tiny.train.update(epochs=2.0, eval_every=0.0)
     plain = Trainer(experiments.open_experiment(tiny), tmp_path / "plain").run()

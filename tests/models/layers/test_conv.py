@@ -100,7 +100,7 @@ def test_convolution_equals_its_definition(how):
     for t, h, w in np.ndindex(2, 3, 3):
         window = padded[0, 2 * t : 2 * t + 2, 2 * h : 2 * h + 3, 2 * w : 2 * w + 4]
         expected[0, t, h, w] = np.einsum("thwc,thwcd->d", window, kernel)
-    assert_close(conv3d(x, kernel, strides, how), expected, 1e-5)
+    assert_close(jax.jit(conv3d, static_argnums=(2, 3))(x, kernel, strides, how), expected, 1e-5)
 
 
 def test_unknown_lowering_raises():
@@ -114,7 +114,7 @@ def test_unknown_lowering_raises():
 def test_convolution_module_has_a_float32_kernel_and_computes_in_its_dtype():
     x = draw(0, (2, 3, 8, 8, 16))
     module = Conv3D(64, (3, 3, 3), use_bias=True, dtype=jnp.bfloat16)
-    y, variables = module.init_with_output(jax.random.key(0), x)
+    y, variables = jax.device_get(jax.jit(module.init_with_output)(jax.random.key(0), x))
     kernel, bias = variables["params"]["kernel"], variables["params"]["bias"]
     assert y.dtype == jnp.bfloat16 and kernel.dtype == bias.dtype == jnp.float32
     assert bias.shape == (64,) and not bias.any()
@@ -131,10 +131,12 @@ def test_convolution_unit_normalises_with_an_offset_and_no_scale(initialise):
     }
     kernel, bias = variables["params"]["conv"]["kernel"], variables["params"]["norm"]["bias"]
     old = variables["batch_stats"]["norm"]
-    y = np.asarray(conv3d(x, kernel), np.float64)
+    y = np.asarray(jax.jit(conv3d)(x, kernel), np.float64)
     mean, var = y.mean((0, 1, 2, 3)), y.var((0, 1, 2, 3))
 
-    trained, updates = unit.apply(variables, x, True, mutable=["batch_stats"])
+    trained, updates = jax.jit(lambda v, x: unit.apply(v, x, True, mutable=["batch_stats"]))(
+        variables, x
+    )
     new = updates["batch_stats"]["norm"]
     expected = np.maximum((y - mean) / np.sqrt(var + 1e-3) + bias, 0)
     np.testing.assert_allclose(trained, expected, atol=1e-5)
@@ -142,7 +144,8 @@ def test_convolution_unit_normalises_with_an_offset_and_no_scale(initialise):
     np.testing.assert_allclose(new["var"], 0.75 * old["var"] + 0.25 * var, rtol=1e-5)
 
     expected = np.maximum((y - old["mean"]) / np.sqrt(old["var"] + 1e-3) + bias, 0)
-    np.testing.assert_allclose(unit.apply(variables, x, False), expected, atol=1e-5)
+    evaluated = jax.jit(unit.apply, static_argnums=2)(variables, x, False)
+    np.testing.assert_allclose(evaluated, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("strides", [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 1, 1), (4, 3, 2)])
