@@ -23,7 +23,7 @@ from jaxvid.cli import report
 from jaxvid.config import files as config_files
 from jaxvid.data.datasets import embedded
 from jaxvid.experiment.experiment import Experiment
-from jaxvid.models import googlenet, i3d
+from jaxvid.models import googlenet, i3d, vgg
 from jaxvid.pretrained import inception_layers
 from jaxvid.runtime.devices import keep_compiled
 from jaxvid.workdir import checkpoints
@@ -88,7 +88,11 @@ def dataset_root(cache: Path) -> Path:
 
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves one of the nine Inception modules: a fifth of the time to trace and compile."""
+    """Leaves one of nine Inception modules, one convolution of each of VGG-16's stages.
+
+    These take a fifth and a half of the time to trace and compile.
+    """
+    monkeypatch.setattr(vgg, "STAGES", tuple((1, width) for _, width in vgg.STAGES))
     kept = {"mixed_4b": i3d.BRANCH_WIDTHS["mixed_4b"]}
     for module in (i3d, googlenet):
         monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)
