@@ -67,15 +67,21 @@ def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(report, "add", lambda *_: None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compiled programs are kept for the other tests: of all processes, where xdist has several.
+
+    For every test, because JAX decides at its first program whether it keeps any.
+    """
+    base = tmp_path_factory.getbasetemp()
+    keep_compiled((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for what is rendered and prepared, which all tests of a process share."""
-    folder = tmp_path_factory.mktemp("cache")
-    base = tmp_path_factory.getbasetemp()
-    # Under xdist one folder for the whole run: what one process has compiled, the others read.
-    keep_compiled((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    return folder
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
