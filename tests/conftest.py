@@ -9,7 +9,7 @@ os.environ["XLA_FLAGS"] = (
     " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 )
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from jaxvid.data.datasets import embedded
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.models import googlenet, i3d, vgg
 from jaxvid.pretrained import inception_layers
-from jaxvid.runtime.devices import keep_compiled
+from jaxvid.runtime import devices
 from jaxvid.workdir import checkpoints
 from jaxvid.workdir import layout as workdirs
 
@@ -68,14 +68,20 @@ def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Compiled programs are kept for the other tests: of all processes, where xdist has several.
 
-    For every test, because JAX decides at its first program whether it keeps any.
+    For every test, because JAX decides at its first program whether it keeps any; commands that
+    run in this process leave it so.
     """
     base = tmp_path_factory.getbasetemp()
-    keep_compiled((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
+    devices.keep_compiled(
+        (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    )
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(devices, "keep_compiled", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")
