@@ -9,7 +9,7 @@ os.environ["XLA_FLAGS"] = (
     " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 )
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from jaxvid.cli import report
 from jaxvid.config import files as config_files
 from jaxvid.data.datasets import embedded
 from jaxvid.experiment.experiment import Experiment
-from jaxvid.models import googlenet, i3d
+from jaxvid.models import googlenet, i3d, vgg
 from jaxvid.pretrained import inception_layers
-from jaxvid.runtime.devices import keep_compiled
+from jaxvid.runtime import devices
 from jaxvid.workdir import checkpoints
 from jaxvid.workdir import layout as workdirs
 
@@ -67,15 +67,27 @@ def _no_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(report, "add", lambda *_: None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiled programs are kept for the other tests: of all processes, where xdist has several.
+
+    For every test, because JAX decides at its first program whether it keeps any; commands that
+    run in this process leave it so.
+    """
+    base = tmp_path_factory.getbasetemp()
+    devices.keep_compiled(
+        (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    )
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(devices, "keep_compiled", lambda _: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for what is rendered and prepared, which all tests of a process share."""
-    folder = tmp_path_factory.mktemp("cache")
-    base = tmp_path_factory.getbasetemp()
-    # Under xdist one folder for the whole run: what one process has compiled, the others read.
-    keep_compiled((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled")
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    return folder
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +109,11 @@ def dataset_root(cache: Path) -> Path:
 
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves one of the nine Inception modules: a fifth of the time to trace and compile."""
+    """Leaves one of nine Inception modules, one convolution of each of VGG-16's stages.
+
+    These take a fifth and a half of the time to trace and compile.
+    """
+    monkeypatch.setattr(vgg, "STAGES", tuple((1, width) for _, width in vgg.STAGES))
     kept = {"mixed_4b": i3d.BRANCH_WIDTHS["mixed_4b"]}
     for module in (i3d, googlenet):
         monkeypatch.setattr(module, "BRANCH_WIDTHS", kept)

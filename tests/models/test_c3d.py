@@ -55,11 +55,13 @@ def test_features_equal_those_of_native_operations(initialise):
 
 
 @pytest.mark.parametrize("stride", [16, 8, 4, 2, 1])
-@pytest.mark.parametrize("frames", [8, 16, 17, 64])
-def test_sequence_length_is_the_number_of_steps(stride, frames):
+def test_sequence_length_is_the_number_of_steps(stride):
     module = C3D(width=0.03, temporal_stride=stride)
-    features, _ = shapes(module, 1, frames, 32, 32, 3)
-    assert features.shape[1] == module.sequence_length(frames) == -(-frames // stride)
+    _, variables = shapes(module, 1, 8, 32, 32, 3)
+    for frames in (8, 16, 17, 64):
+        clips = jax.ShapeDtypeStruct((1, frames, 32, 32, 3), jnp.float32)
+        features = jax.eval_shape(module.apply, variables, clips)
+        assert features.shape[1] == module.sequence_length(frames) == -(-frames // stride)
 
 
 def test_small_clip_keeps_a_sequence_and_gradients_reach_every_parameter(initialise):

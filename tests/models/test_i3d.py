@@ -50,11 +50,13 @@ def test_both_factors_are_as_wide_as_the_output(order, spatial, temporal):
 
 @pytest.mark.usefixtures("stages")
 @pytest.mark.parametrize("stride", [8, 4, 2, 1])
-@pytest.mark.parametrize("frames", [8, 9, 16, 17, 64])
-def test_sequence_length_is_the_number_of_steps(stride, frames):
+def test_sequence_length_is_the_number_of_steps(stride):
     module = Inception3D(width=0.05, temporal_stride=stride)
-    features, _ = shapes(module, 1, frames, 32, 32, 3)
-    assert features.shape[1] == module.sequence_length(frames)
+    _, variables = shapes(module, 1, 8, 32, 32, 3)
+    for frames in (8, 9, 16, 17, 64):
+        clips = jax.ShapeDtypeStruct((1, frames, 32, 32, 3), jnp.float32)
+        features = jax.eval_shape(module.apply, variables, clips)
+        assert features.shape[1] == module.sequence_length(frames)
 
 
 def test_width_rounds_channels_to_multiples_of_eight():

@@ -55,6 +55,7 @@ def test_parameters_with_and_without_classifier(fields, without, classifier):
     assert set(params) == {"backbone", "classifier"} | encoder
 
 
+@pytest.mark.usefixtures("stages")
 @pytest.mark.parametrize("encoder, width", [("none", 1024), ("lstm", 64), ("bilstm", 128)])
 @pytest.mark.parametrize("pooling", ["mean", "last"])
 def test_outputs_have_the_stated_shapes(encoder, width, pooling):
@@ -65,6 +66,7 @@ def test_outputs_have_the_stated_shapes(encoder, width, pooling):
     assert outputs.attention is None
 
 
+@pytest.mark.usefixtures("stages")
 def test_half_precision_keeps_parameters_statistics_and_logits_in_float32():
     outputs, variables = shapes(choose(), dtype=jnp.bfloat16)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((outputs, variables)))

@@ -133,6 +133,7 @@ def test_eight_devices_give_the_losses_of_one(tiny, tmp_path, monkeypatch):
     tiny.train.optimizer = "sgd"
     tiny.train.momentum = 0.0
     tiny.train.center_loss = 0.1
+    tiny.model.encoder = "none"  # fewer leaves, for each of which saving compiles programs
     eight = trainer(tiny, tmp_path / "eight").run()
     first = jax.devices()[:1]
     monkeypatch.setattr(jax, "devices", lambda *_: first)
