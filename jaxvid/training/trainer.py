@@ -47,10 +47,11 @@ class Trainer:
         self._show = show or (lambda _: None)
         self.schedule = Schedule.of(config.train, len(self.clips))
         self._check_epochs()
-        labels = np.array([clip.label for clip in self.clips])
-        classes = len(experiment.data.dataset.class_names)
-        balances = config.train.balance == "loss"
-        self._weights = losses.balancing_weights(labels, classes) if balances else None
+        self._weights = None  # of the classes in the loss
+        if config.train.balance == "loss":
+            labels = np.array([clip.label for clip in self.clips])
+            classes = len(experiment.data.dataset.class_names)
+            self._weights = losses.balancing_weights(labels, classes)
         self.optimizer = optimizers.build(config.train, self.schedule)
         # An argument of the compiled functions, so that another seed need not compile them again.
         self.key = jax.random.key(config.seed)

@@ -230,7 +230,9 @@ def test_splits_and_choices_of_classes_share_what_is_prepared(dataset, tmp_path)
         assert set(source.position) == {c.id for c in clips}
         assert [len(source[c.id].frames) for c in clips] == [4 + int(c.id[1]) for c in clips]
     summary = json.loads((second / "report.json").read_text())
-    assert summary["classes"] == {"one": {"train": 0, "test": 3, "unused": 0, "failed": 0}}
+    assert summary["classes"] == {
+        "one": {"train": 0, "val": 0, "test": 3, "unused": 0, "failed": 0}
+    }
 
 
 def part(dataset: Dataset, cache: Path, number: int, parts: int) -> tuple[Path, int]:
