@@ -18,7 +18,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid import models, pretrained
-from jaxvid.data import loading, pipeline
+from jaxvid.data import pipeline
 from jaxvid.data.datasets import Video, folds
 from jaxvid.errors import UserError
 from jaxvid.experiment import frozen_features
@@ -95,15 +95,17 @@ class Setting:
 def open_setting(experiment: Experiment, seeds: Sequence[int], quiet: bool = True) -> Setting:
     """Computes the features of all videos of a dataset, of which no fold is chosen.
 
-    `experiment` has `data.folds` 0 in its data, and the number of folds in its network's config.
+    `experiment` has the split without folds in its data, and the number of folds in its config,
+    whose seed draws the augmented clips.
     Raises UserError for a backbone without weights, and as `folds.numbered` does.
     """
     config, data = experiment.config, experiment.data
     if not config.init.source:
         raise UserError("config.init.source is empty: heads are compared on a trained backbone")
     numbers = folds.numbered(data.dataset, config.data.folds)
-    videos = [clip for side in ("train", "val", "test") for clip in data.usable(side)]
-    videos.sort(key=lambda video: video.id)
+    # In the dataset's order, as a run takes them.
+    usable = {clip.id for side in ("train", "val", "test") for clip in data.usable(side)}
+    videos = [video for video in data.dataset.videos if video.id in usable]
     shapes = experiment.network.shapes
     loaded = pretrained.load_for(config, shapes, data.dataset.class_names)
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
@@ -293,4 +295,3 @@ def check(config: ConfigDict) -> None:
         raise UserError(
             "heads are compared on a frozen backbone: take a config with init=NAME,train=head"
         )
-    loading.modality_names(config.data)

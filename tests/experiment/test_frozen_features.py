@@ -10,6 +10,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+import short
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxvid.config import checks
 from jaxvid.errors import UserError
@@ -17,10 +19,9 @@ from jaxvid.evaluation.evaluate import evaluate
 from jaxvid.experiment import frozen_features
 from jaxvid.experiment.data import PreparedData
 from jaxvid.experiment.experiment import open_experiment
+from jaxvid.models import c3d
 from jaxvid.training.trainer import Trainer
 from jaxvid.workdir.metrics_log import read_metrics
-
-pytestmark = pytest.mark.usefixtures("shallow")
 
 
 class DrawnData(PreparedData):
@@ -32,8 +33,10 @@ class DrawnData(PreparedData):
 
 
 @pytest.fixture
-def frozen(tiny, tmp_path):
+def frozen(tiny, tmp_path, one_device, monkeypatch):
     """A head of attention with a center loss on a frozen backbone, and a cache of its own."""
+    monkeypatch.setattr(c3d, "STAGES", short.STAGES)
+    tiny.model.update(backbone="c3d", width=0.03125)
     tiny.data.cache = str(tmp_path / "cache")
     tiny.model.pooling = "attention"
     tiny.model.dropout = 0.0
@@ -118,12 +121,9 @@ def test_other_weights_clips_or_videos_have_other_features(frozen, tmp_path):
     seen = {first}
 
     def nudged(variables):
-        leaf = variables["params"]["backbone"]["conv_1a"]["spatial"]["conv"]["kernel"]
-        leaf = leaf.copy()
-        leaf.flat[0] += 1e-6
-        tree = jax.tree.map(lambda x: x, variables)
-        tree["params"]["backbone"]["conv_1a"]["spatial"]["conv"]["kernel"] = leaf
-        return tree
+        flat = flatten_dict(variables)
+        name = min(path for path in flat if path[:2] == ("params", "backbone"))
+        return unflatten_dict(flat | {name: flat[name] + 1e-6})
 
     seen.add(path_of(frozen, nudged))
     for field, value in {
