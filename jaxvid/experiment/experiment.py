@@ -75,6 +75,11 @@ def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = Fal
     devices.check_batch_size("train.batch_size", config.train.batch_size, config.train.accumulate)
     _warn_of_one_step(config)
     dataset = distributed.primary_first(lambda: loading.load(config.data, config.seed))
+    if len(dataset.class_names) < 2:
+        raise UserError(
+            f"{dataset.name} has one class, {dataset.class_names[0]}: there must be two to tell "
+            "apart"
+        )
     _check_joints(config, dataset)
     network = open_network(config, len(dataset.class_names), shards)
     if starts and config.init.source:

@@ -146,6 +146,12 @@ def test_eight_devices_give_the_losses_of_one(tiny, tmp_path, monkeypatch):
     )
 
 
+def test_one_class_alone_is_refused(tiny):
+    tiny.data.classes = ("SitDown",)
+    with pytest.raises(UserError, match="ucf101 has one class, SitDown: there must be two"):
+        experiments.open_experiment(tiny)
+
+
 def test_batches_that_do_not_divide_are_refused(tiny):
     assert Devices().mesh.size == 8
     tiny.train.batch_size = 12
