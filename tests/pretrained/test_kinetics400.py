@@ -107,7 +107,7 @@ def test_another_file_or_none_is_named(tmp_path, monkeypatch):
 
 
 @needs_weights
-def test_a_name_stands_for_a_run(tmp_path, monkeypatch):
+def test_a_name_stands_for_a_run(tmp_path, monkeypatch, one_device):
     from jaxvid.config import files
     from jaxvid.experiment import published
     from jaxvid.workdir import layout
