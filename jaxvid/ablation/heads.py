@@ -21,6 +21,7 @@ from jaxvid import models, pretrained
 from jaxvid.data import pipeline
 from jaxvid.data.datasets import Video, folds
 from jaxvid.errors import UserError
+from jaxvid.evaluation import cross_validation
 from jaxvid.experiment import frozen_features
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.experiment.network import apply
@@ -217,8 +218,11 @@ def _trainer(
         key = jax.random.key(seed)
         params = initial(key)
         if cluster_init.are_fitted(config.model):
-            steps = np.asarray(sequences(params))[clips]
-            params = {**params, "pooling": _fitted(params["pooling"], steps, config, seed)}
+            own = config.copy_and_resolve_references()
+            own.seed = seed
+            drawn = clips[np.random.default_rng(seed).permutation(len(clips))]
+            steps = np.asarray(sequences(params))[drawn]
+            params = {**params, "pooling": cluster_init.fitted(params["pooling"], steps, own)}
         chosen = [setting.videos[i] for i in clips]
         place = {video.id: i for video, i in zip(chosen, clips, strict=True)}
         examples = range(schedule.steps * size)
@@ -229,13 +233,6 @@ def _trainer(
         return np.asarray(trained(params, key, order, weights))
 
     return run
-
-
-def _fitted(pooling: Any, sequences: np.ndarray, config: ConfigDict, seed: int) -> Any:
-    order = np.random.default_rng(seed).permutation(len(sequences))
-    steps = sequences[order].reshape(-1, sequences.shape[-1])
-    steps = steps[: cluster_init.STEPS_PER_CLUSTER * config.model.clusters]
-    return cluster_init.initialize_from_features(pooling, steps, seed)
 
 
 @functools.cache
@@ -278,19 +275,9 @@ def summary(setting: Setting, found: Mapping[str, np.ndarray], base: np.ndarray)
     return rows
 
 
-def without_folds(config: ConfigDict) -> ConfigDict:
-    """Returns the config under which the videos of all folds are opened."""
-    config = config.copy_and_resolve_references()
-    config.data.update(folds=0, split=1, validation=0.0, clips_per_class=0)
-    return config
-
-
 def check(config: ConfigDict) -> None:
     """Raises UserError for a config whose heads cannot be compared on kept features."""
-    if not config.data.folds:
-        raise UserError(
-            "config.data.folds=0: set it to the number of folds, or to -1 for one of each group"
-        )
+    cross_validation.check_folds(config)
     if not frozen_features.are_kept(config):
         raise UserError(
             "heads are compared on a frozen backbone: take a config with init=NAME,train=head"

@@ -12,6 +12,7 @@ from jaxvid.cli.command import Command, keep_compiled
 from jaxvid.cli.crossval import seeds_of
 from jaxvid.cli.printing import console, table
 from jaxvid.errors import UserError, unknown
+from jaxvid.evaluation import cross_validation
 from jaxvid.experiment.experiment import open_experiment
 from jaxvid.runtime import files
 from jaxvid.runtime.signals import Signals
@@ -32,7 +33,7 @@ def run(command: Command, signals: Signals) -> int:
     keep_compiled(config)
     show = functools.partial(print, flush=True)
     with files.locked(workdir, waits=False), signals.deferred():
-        opened = open_experiment(heads.without_folds(config))
+        opened = open_experiment(cross_validation.without_folds(config))
         show(opened.describe())
         setting = heads.open_setting(opened.on(config, opened.data.dataset), seeds, quiet=False)
         found = heads.compare(setting, names, workdir, show, lambda: bool(signals.received))

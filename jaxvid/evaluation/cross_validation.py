@@ -70,8 +70,7 @@ def run(
     _check(config, workdir)
     with files.locked(workdir, waits=False):
         workdirs.keep_config(workdir, _under(config, 1, 0))
-        whole = _under(config, 1, seeds[0])
-        whole.data.update(folds=0, validation=0.0, clips_per_class=0)
+        whole = without_folds(_under(config, 1, seeds[0]))
         starts = not (_folder(workdir, 1, seeds[0]) / "checkpoints").is_dir()
         opened = transform(system.open_experiment(whole, starts, trains=True))
         divided = _divided(config, opened.data.dataset, seeds[0])
@@ -99,11 +98,23 @@ def run(
         return done
 
 
-def _check(config: ConfigDict, workdir: Path) -> None:
+def without_folds(config: ConfigDict) -> ConfigDict:
+    """Returns the config under which the videos of all folds are opened."""
+    config = config.copy_and_resolve_references()
+    config.data.update(folds=0, split=1, validation=0.0, clips_per_class=0)
+    return config
+
+
+def check_folds(config: ConfigDict) -> None:
+    """Raises UserError for a config without folds."""
     if not config.data.folds:
         raise UserError(
             "config.data.folds=0: set it to the number of folds, or to -1 for one of each group"
         )
+
+
+def _check(config: ConfigDict, workdir: Path) -> None:
+    check_folds(config)
     if config.eval.split != "test":
         raise UserError(f"config.eval.split={config.eval.split}: must be test, for crossval")
     if any((workdir / name).exists() for name in ("checkpoints", "classical", workdirs.SPLIT)):

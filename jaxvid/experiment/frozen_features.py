@@ -25,6 +25,7 @@ from jaxvid.data import loading, pipeline
 from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Video
 from jaxvid.data.pipeline import ClipSettings
+from jaxvid.errors import UserError
 from jaxvid.experiment import memory
 from jaxvid.experiment.data import PreparedData
 from jaxvid.experiment.experiment import Experiment
@@ -85,7 +86,11 @@ class FeatureData(PreparedData):
         self, clips: list[Video], views: int, size: int, shuffle_seed: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yields the batches of `PreparedData.eval_batches`, clips being features (b,V,τ,C')."""
-        assert shuffle_seed is None  # shuffled frames have other features
+        if shuffle_seed is not None:
+            raise UserError(
+                "config.eval.shuffle_frames=True: shuffled frames have other features than those "
+                "kept; train without it, then `jaxvid eval` with it"
+            )
         part = size // self.reading.process_count
         for first in range(0, len(clips), size):
             start = first + self.reading.process_index * part

@@ -22,7 +22,8 @@ from jaxvid.runtime import files
 ABOUT = "features.json"  # beside the files: the model and the settings that made them
 ROWS = ("times", "embedding", "sequence", "logits")
 SUFFIX = ".npz"
-# What NumPy raises for a file that is missing, damaged, or of another kind.
+# What NumPy raises for a file that is missing, damaged, or of another kind; NotImplementedError is
+# zipfile's, for a compression that it does not know.
 DAMAGED = (
     *(OSError, ValueError, KeyError, EOFError, TypeError, NotImplementedError),
     *(zipfile.BadZipFile, zlib.error),

@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +75,18 @@ def fit(experiment: Experiment, variables: dict[str, Any], clips: list[Video]) -
             features.extend(np.asarray(found))
         if len(features) * len(features[0]) >= needed:
             break
-    steps = np.concatenate(features[: len(clips)])[:needed]
+    return fitted(variables["params"]["pooling"], features[: len(clips)], config)
+
+
+def fitted(pooling: Any, sequences: Sequence[np.ndarray], config: ConfigDict) -> dict[str, Any]:
+    """Returns the pooling's parameters with its clusters fitted to the first steps of sequences.
+
+    `sequences`: of clips in the order that the config's seed draws, (τ,D) each. Raises UserError
+    where they have too few steps for the clusters.
+    """
+    steps = np.concatenate(sequences)[: STEPS_PER_CLUSTER * config.model.clusters]
     try:
-        return initialize_from_features(variables["params"]["pooling"], steps, config.seed)
+        return initialize_from_features(pooling, steps, config.seed)
     except ValueError as error:
         raise UserError(f"config.model.clusters={config.model.clusters}: {error}") from None
 

@@ -11,6 +11,7 @@ from jaxvid import main as command
 from jaxvid.ablation import heads
 from jaxvid.config import files as config_files
 from jaxvid.errors import UserError
+from jaxvid.evaluation import cross_validation
 from jaxvid.evaluation.evaluate import Scorer
 from jaxvid.experiment import frozen_features
 from jaxvid.experiment.experiment import open_experiment
@@ -32,7 +33,7 @@ def frozen(tiny, tmp_path, one_device, monkeypatch, saved):
 
 
 def setting(config, seeds=(0, 1)):
-    opened = open_experiment(heads.without_folds(config))
+    opened = open_experiment(cross_validation.without_folds(config))
     return heads.open_setting(opened.on(config, opened.data.dataset), seeds)
 
 
@@ -83,17 +84,10 @@ def test_differences_are_paired_by_fold(frozen):
     assert (row["mean"], row["min"]) == pytest.approx((accuracies.mean(), accuracies.min()))
 
 
-def test_the_command_writes_a_table(frozen, tmp_path, capsys):
-    file = tmp_path / "frozen.py"
-    file.write_text(
-        "from pathlib import Path\n"
-        "from jaxvid.config import files\n"
-        "def get_config(argument=''):\n"
-        "    return files.read(Path(__file__).with_suffix('.json'))\n"
-    )
-    file.with_suffix(".json").write_text(config_files.to_json(frozen))
+def test_the_command_writes_a_table(frozen, tiny_file, tmp_path, capsys):
+    tiny_file.with_suffix(".json").write_text(config_files.to_json(frozen))
     folder = tmp_path / "heads"
-    arguments = ["jaxvid", "heads", str(file), f"--workdir={folder}", "--heads=mean,attention"]
+    arguments = ["jaxvid", "heads", str(tiny_file), f"--workdir={folder}", "--heads=mean,attention"]
     assert command.main(arguments) == 0
     printed = capsys.readouterr().out
     assert "differences are from mean, by fold" in printed
@@ -106,6 +100,28 @@ def test_the_command_writes_a_table(frozen, tmp_path, capsys):
     assert "--against=nowhere: there is no nowhere/mean.npy" in capsys.readouterr().err
     assert command.main([*arguments, "--heads=men"]) == 2
     assert "did you mean" in capsys.readouterr().err
+
+
+def test_clusters_are_those_of_a_run_and_too_few_steps_are_said(frozen, tmp_path):
+    fields = {"model.encoder": "none", "model.pooling": "soft_vlad", "model.clusters": 4}
+    made = setting(frozen, seeds=(0,))
+    shares = heads._scores(made, fields, lambda: False)
+    frozen.update_from_flattened_dict(fields)
+    frozen.data.split = 1
+    trainer = Trainer(open_experiment(frozen), tmp_path / "run")
+    state = trainer.run()
+    scores = Scorer(trainer.on_features(state)).score(state.variables)
+    place = {video.id: i for i, video in enumerate(made.videos)}
+    tested = [place[clip.id] for clip in scores.clips]
+    np.testing.assert_allclose(shares[0, tested], scores.probabilities, atol=1e-3)
+    with pytest.raises(UserError, match=r"clusters=128: .* too few for 128 clusters"):
+        heads._scores(made, heads.HEADS["bilstm-concat-128"], lambda: False)
+
+
+def test_shuffled_frames_have_no_features_that_are_kept(frozen, tmp_path):
+    frozen.eval.shuffle_frames = True
+    with pytest.raises(UserError, match="shuffled frames have other features"):
+        Trainer(open_experiment(frozen), tmp_path / "run").run()
 
 
 @pytest.mark.parametrize(
