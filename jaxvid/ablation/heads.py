@@ -24,7 +24,7 @@ from jaxvid.errors import UserError
 from jaxvid.evaluation import cross_validation
 from jaxvid.experiment import frozen_features
 from jaxvid.experiment.experiment import Experiment
-from jaxvid.experiment.network import apply
+from jaxvid.experiment.network import apply, forward
 from jaxvid.models.recognizer import Head, Recognizer, head_of
 from jaxvid.runtime import devices, files, process_pool
 from jaxvid.training import cluster_init, losses, optimizers
@@ -64,12 +64,13 @@ class Setting:
     """What all heads share: an experiment on features, those features, the folds and the seeds.
 
     Shapes: features (B,1+A,τ,C') of B videos, the centred clip first, then A augmented draws;
-    labels (B,); fold (B,), from 1.
+    views (B,V,τ,C'), whose scores are averaged; labels (B,); fold (B,), from 1.
     """
 
     experiment: Experiment
     videos: list[Video]
     features: np.ndarray
+    views: np.ndarray
     labels: np.ndarray
     fold: np.ndarray
     seeds: tuple[int, ...]
@@ -77,7 +78,7 @@ class Setting:
     def name(self, fields: Mapping[str, Any]) -> str:
         """Returns a fingerprint of all that a head's results depend on."""
         flat = self._under(fields).to_dict()
-        arrays = {"features": self.features, "labels": self.labels, "fold": self.fold}
+        arrays = {name: getattr(self, name) for name in ("features", "views", "labels", "fold")}
         content = [flat["model"], flat["train"], flat["data"]["folds"], self.seeds]
         return files.fingerprint([*content, files.fingerprint_arrays(arrays)])
 
@@ -111,7 +112,7 @@ def open_setting(experiment: Experiment, seeds: Sequence[int], quiet: bool = Tru
     loaded = pretrained.load_for(config, shapes, data.dataset.class_names)
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     variables = pretrained.fill(blank, loaded)
-    on_features = frozen_features.of(experiment, variables, videos, [], quiet)
+    on_features = frozen_features.of(experiment, variables, videos, videos, quiet)
     kept = cast(frozen_features.FeatureData, on_features.data)
     draws = range(config.train.feature_draws + 1)
     features = np.stack(
@@ -120,9 +121,10 @@ def open_setting(experiment: Experiment, seeds: Sequence[int], quiet: bool = Tru
             for video in videos
         ]
     )
+    views = np.stack([kept.read((video, "views", config.eval.views)) for video in videos])
     labels = np.array([video.label for video in videos])
     fold = np.array([numbers[video.group] for video in videos])
-    return Setting(on_features, videos, features, labels, fold, tuple(seeds))
+    return Setting(on_features, videos, features, views, labels, fold, tuple(seeds))
 
 
 def compare(
@@ -186,6 +188,7 @@ def _trainer(
     optimizer = optimizers.build(config.train, schedule)
     draws, size = config.train.feature_draws, config.train.batch_size
     features, labels = jnp.asarray(setting.features), jnp.asarray(setting.labels)
+    views = jnp.asarray(setting.views)
 
     @devices.jit
     def initial(key: jax.Array) -> Any:
@@ -212,7 +215,7 @@ def _trainer(
             return state, None
 
         state, _ = jax.lax.scan(step, state, order)
-        return jax.nn.softmax(apply(head, {"params": state.params}, features[:, 0]).logits)
+        return forward(head, {"params": state.params}, views)["probabilities"]
 
     def run(seed: int, clips: np.ndarray) -> np.ndarray:
         key = jax.random.key(seed)
