@@ -94,11 +94,16 @@ class Setting:
         return config, head_of(cast(Recognizer, model))
 
 
-def open_setting(experiment: Experiment, seeds: Sequence[int], quiet: bool = True) -> Setting:
+def open_setting(
+    experiment: Experiment,
+    seeds: Sequence[int],
+    quiet: bool = True,
+    stop: Callable[[], object] = lambda: False,
+) -> Setting:
     """Computes the features of all videos of a dataset, of which no fold is chosen.
 
     `experiment` has the split without folds in its data, and the number of folds in its config,
-    whose seed draws the augmented clips.
+    whose seed draws the augmented clips. `stop`: that of `frozen_features.of`.
     Raises UserError for a backbone without weights, and as `folds.numbered` does.
     """
     config, data = experiment.config, experiment.data
@@ -112,7 +117,7 @@ def open_setting(experiment: Experiment, seeds: Sequence[int], quiet: bool = Tru
     loaded = pretrained.load_for(config, shapes, data.dataset.class_names)
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     variables = pretrained.fill(blank, loaded)
-    on_features = frozen_features.of(experiment, variables, videos, videos, quiet)
+    on_features = frozen_features.of(experiment, variables, videos, videos, quiet, stop)
     kept = cast(frozen_features.FeatureData, on_features.data)
     draws = range(config.train.feature_draws + 1)
     features = np.stack(

@@ -35,8 +35,13 @@ def run(command: Command, signals: Signals) -> int:
     with files.locked(workdir, waits=False), signals.deferred():
         opened = open_experiment(cross_validation.without_folds(config))
         show(opened.describe())
-        setting = heads.open_setting(opened.on(config, opened.data.dataset), seeds, quiet=False)
-        found = heads.compare(setting, names, workdir, show, lambda: bool(signals.received))
+
+        def stop() -> bool:
+            return bool(signals.received)
+
+        whole = opened.on(config, opened.data.dataset)
+        setting = heads.open_setting(whole, seeds, quiet=False, stop=stop)
+        found = heads.compare(setting, names, workdir, show, stop)
         if found is None:
             print("stopped; the same command continues", file=sys.stderr)
             return 128 + signals.received

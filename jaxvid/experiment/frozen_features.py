@@ -9,7 +9,7 @@ command computed is used by the next one.
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -126,12 +126,15 @@ def of(
     trained: list[Video],
     scored: list[Video],
     quiet: bool = True,
+    stop: Callable[[], object] = lambda: False,
 ) -> Experiment:
     """Returns an experiment on features: those of clips that are missing are computed first.
 
     `variables`: those of the whole model. `trained`, `scored`: the videos to train and to score on.
     `quiet`: without a progress bar. Its network's model is the head, and takes the variables of the
-    whole model. All processes call it with the same arguments.
+    whole model. All processes call it with the same arguments. `stop` is called before every batch
+    of a process that works alone; where it returns true, that ends in a KeyboardInterrupt, which
+    loses nothing: what is computed is kept.
     """
     config, network = experiment.config, experiment.network
     backbone = {kind: tree["backbone"] for kind, tree in variables.items() if "backbone" in tree}
@@ -141,7 +144,7 @@ def of(
     draws = range(config.train.feature_draws + 1)
     clips = [training_clip(video, draw) for draw in draws for video in trained]
     clips += [(video, "views", config.eval.views) for video in scored]
-    _compute(experiment, data, backbone, list(dict.fromkeys(clips)), quiet)
+    _compute(experiment, data, backbone, list(dict.fromkeys(clips)), quiet, stop)
     return replace(experiment, network=replace(network, on_features=True), data=data)
 
 
@@ -166,7 +169,12 @@ def _name(config: ConfigDict, backbone: Any) -> str:
 
 
 def _compute(
-    experiment: Experiment, data: FeatureData, backbone: Any, clips: list[Clip], quiet: bool
+    experiment: Experiment,
+    data: FeatureData,
+    backbone: Any,
+    clips: list[Clip],
+    quiet: bool,
+    stop: Callable[[], object],
 ) -> None:
     """Computes the features of the clips that have none, this process its share of them."""
     about = data.folder / ABOUT
@@ -184,7 +192,7 @@ def _compute(
             seconds = []
             for count in sorted({_views(clip) for clip in mine}):
                 same = [clip for clip in mine if _views(clip) == count]
-                seconds += _run(experiment.local, data, backbone, same, bar)
+                seconds += _run(experiment.local, data, backbone, same, bar, stop)
         if distributed.is_primary():
             files.write_json(about, {"seconds_per_view": median(seconds)})
     distributed.wait_for_all()
@@ -196,7 +204,12 @@ def _views(clip: Clip) -> int:
 
 
 def _run(
-    experiment: Experiment, data: FeatureData, backbone: Any, clips: list[Clip], bar: Bar
+    experiment: Experiment,
+    data: FeatureData,
+    backbone: Any,
+    clips: list[Clip],
+    bar: Bar,
+    stop: Callable[[], object],
 ) -> list[float]:
     """Computes clips of as many views each; returns the seconds that batches took, by view."""
     network = experiment.network
@@ -212,6 +225,8 @@ def _run(
     size = memory.batch_size(network, forward, backbone, data.ahead, views, len(clips))
     seconds: list[float] = []
     for start, batch in zip(range(0, len(clips), size), _batches(data, clips, size), strict=True):
+        if distributed.count() == 1 and stop():
+            raise KeyboardInterrupt
         if not start:  # once more than needed, so that no timed batch compiles
             forward(backbone, network.devices.put_batch(batch["clip"])).block_until_ready()
         begin = perf_counter()

@@ -89,7 +89,7 @@ class Trainer:
                 f"trained for {schedule.epoch(step):.4g} epochs; it can go on to that or more"
             )
 
-    def start(self) -> TrainState:
+    def start(self, stop: Callable[[], object] = lambda: False) -> TrainState:
         """Returns the state to go on from, whichever is the first there is.
 
         1. The last whole checkpoint's. 2. A new one with the weights that config.init names. 3. A
@@ -97,17 +97,23 @@ class Trainer:
         """
         state = self._new(self.key)
         return start.restored(state, self.workdir) or start.initialized(
-            state, self.experiment, self.workdir, self.clips, self._show, self.on_features
+            *(state, self.experiment, self.workdir, self.clips, self._show),
+            functools.partial(self.on_features, stop=stop),
         )
 
-    def on_features(self, state: TrainState) -> Experiment:
-        """Returns the experiment of the frozen steps: on features, if the config keeps them."""
+    def on_features(
+        self, state: TrainState, stop: Callable[[], object] = lambda: False
+    ) -> Experiment:
+        """Returns the experiment of the frozen steps: on features, if the config keeps them.
+
+        `stop`: that of `frozen_features.of`.
+        """
         if self.config.train.feature_draws < 0:
             return self.experiment
         splits = dict.fromkeys((self.split, self.config.eval.split))
         scored = [clip for split in splits for clip in self.experiment.data.clips(split)]
         quiet = self._quiet or not distributed.is_primary()
-        return frozen_features.of(self.experiment, state.variables, self.clips, scored, quiet)
+        return frozen_features.of(self.experiment, state.variables, self.clips, scored, quiet, stop)
 
     def compile_step(
         self, frozen: bool = False, on_features: bool = False
@@ -140,7 +146,7 @@ class Trainer:
         before leaving. Raises UserError where the loss or the gradient is no longer finite; the
         checkpoints then hold the last good state.
         """
-        state = self.start()
+        state = self.start(stop)
         first, last = int(state.step), self.schedule.steps
         trace = Trace(self.config.train, self.workdir, first, last, self._show)
         if first == last:
@@ -182,14 +188,16 @@ class Trainer:
     def _writer(self) -> checkpoints.Writer:
         return checkpoints.Writer(self.workdir / "checkpoints", self.config.checkpoint.keep)
 
-    def _phase(self, state: TrainState, done: int) -> tuple[Experiment, Any, Scorer, Any]:
+    def _phase(
+        self, state: TrainState, done: int, stop: Callable[[], object]
+    ) -> tuple[Experiment, Any, Scorer, Any]:
         """Returns what the steps after `done` steps work with, up to the end or a thaw.
 
         The experiment, the jitted step, a scorer, and the batches.
         """
         schedule = self.schedule
         frozen = done < schedule.frozen_steps
-        experiment = self.on_features(state) if frozen else self.experiment
+        experiment = self.on_features(state, stop) if frozen else self.experiment
         last = schedule.frozen_steps if frozen else schedule.steps
         scorer = Scorer(experiment)
         if self.config.eval.batch_size:  # one that cannot fit is refused now, not after an epoch
@@ -209,7 +217,7 @@ class Trainer:
     ) -> TrainState | None:
         config, schedule, first = self.config, self.schedule, int(state.step)
         put_batch = self.experiment.network.devices.put_batch
-        experiment, take, scorer, batches = self._phase(state, first)
+        experiment, take, scorer, batches = self._phase(state, first, stop)
         unread: tuple[int, dict[str, jax.Array]] | None = None
 
         def evaluated(step: int) -> float | None:
@@ -230,7 +238,7 @@ class Trainer:
         for step in range(first + 1, schedule.steps + 1):
             if step == schedule.frozen_steps + 1 > 1:
                 report.bar.line("from here on the backbone is trained too")
-                experiment, take, scorer, batches = self._phase(state, step - 1)
+                experiment, take, scorer, batches = self._phase(state, step - 1, stop)
             trace.begin(step, state)
             batch = next(batches)
             if self._weights is not None:

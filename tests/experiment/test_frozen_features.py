@@ -69,7 +69,7 @@ def test_training_on_kept_features_is_training_through_the_backbone(frozen, tmp_
 
     data = DrawnData(frozen, experiment.data.dataset, experiment.data.source)
     through = Trainer(replace(experiment, data=data), tmp_path / "through")
-    monkeypatch.setattr(through, "on_features", lambda _: through.experiment)
+    monkeypatch.setattr(through, "on_features", lambda *_: through.experiment)
     expected = through.run()
     for mine, theirs in zip(losses(tmp_path / "kept"), losses(tmp_path / "through"), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-5)
@@ -97,9 +97,9 @@ def test_what_is_missing_is_computed_and_nothing_else(frozen, tmp_path, monkeypa
     computed = []
     run = frozen_features._run
 
-    def counting(experiment, data, backbone, clips, bar):
+    def counting(experiment, data, backbone, clips, *others):
         computed.extend(data.path(clip) for clip in clips)
-        return run(experiment, data, backbone, clips, bar)
+        return run(experiment, data, backbone, clips, *others)
 
     monkeypatch.setattr(frozen_features, "_run", counting)
     trainer.on_features(state)
@@ -108,6 +108,17 @@ def test_what_is_missing_is_computed_and_nothing_else(frozen, tmp_path, monkeypa
     computed.clear()
     trainer.on_features(state)
     assert not computed
+
+
+def test_a_stop_ends_it_at_once_and_keeps_what_there_is(frozen, tmp_path):
+    frozen.eval.batch_size = 8
+    calls = []
+    trainer = Trainer(open_experiment(frozen), tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(lambda: calls.append(1) or len(calls) > 1)
+    assert 0 < len(kept(frozen)) < 12 * 2 + 4
+    trainer.run()
+    assert len(kept(frozen)) == 12 * 2 + 4
 
 
 def test_other_weights_clips_or_videos_have_other_features(frozen, tmp_path):
