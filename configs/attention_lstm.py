@@ -11,9 +11,9 @@ The paper's: two I3D whose features are concatenated, a stacked bidirectional LS
 its outputs, cross-entropy and center loss; Adam with 1e-3, batches of 32, 100 epochs, the official
 splits. Ours: two layers of 256 units per direction, additive attention, a center loss of weight
 0.003 whose centers move at a rate of 0.5 (Wen et al. 2016), 64 consecutive frames, one flow frame
-each, crops. Without attention: `--config.model.pooling=mean`; without center loss:
-`--config.train.center_loss=0.0`. The paper starts from ImageNet and Kinetics weights, this config
-from scratch.
+each, crops (the paper lists no augmentation), the schedule, decay, clipping, dropout. Without
+attention: `--config.model.pooling=mean`; without center loss: `--config.train.center_loss=0.0`. The
+paper starts from ImageNet and Kinetics weights, this config from scratch.
 """
 
 from ml_collections import ConfigDict

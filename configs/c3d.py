@@ -8,9 +8,10 @@ Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.3; also a
 the deep fusion paper (Ou, Sun); Tran et al. 2015.
 Clips of 16x112x112, 77,995,776 parameters without the classifier. Results: docs/results.md.
 
-The papers': the 3D CNN with a fully connected layer and softmax; Adam with 1e-3, batches of 32, 100
-epochs. Ours: Tran et al.'s layers, 16 frames at 112x112, crops, evaluation on the middle frames.
-Tran et al. start from Sports-1M weights, this config from scratch.
+The papers': the 3D CNN with a fully connected layer and softmax; for the hybrid paper's proposed
+system Adam with 1e-3, batches of 32, 100 epochs. Ours: Tran et al.'s layers, 16 frames at 112x112,
+crops, evaluation on the middle frames. Tran et al. start from Sports-1M weights, this config from
+scratch.
 """
 
 from ml_collections import ConfigDict

@@ -8,9 +8,9 @@ Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.4.
 Clips of 64x224x224, 6,645,296 parameters without the classifier. Results: docs/results.md.
 
 The paper's: features of each frame, an encoder of self-attention, and a linear layer on its last
-step; Adam with 1e-3, batches of 32, 100 epochs, the official splits. Ours: scores are divided by
-the root of d_k, which the printed formula omits; one layer of width 256 with four heads and
-sinusoidal positions; the rest as in cnn_lstm.py.
+step; for its proposed system Adam with 1e-3, batches of 32, 100 epochs, the official splits. Ours:
+scores are divided by the root of d_k, which the printed formula omits; one layer of width 256 with
+four heads and sinusoidal positions; the rest as in cnn_lstm.py.
 """
 
 from ml_collections import ConfigDict

@@ -4,15 +4,16 @@
     jaxvid train st_gcn:ntu60 --config.data.root=/data/NTU60
     python -m jaxvid.main --config=configs/st_gcn.py    # the first one in a checkout
 
-Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.5; Yan et al. 2018.
+Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.5, which names ST-GCN and
+cites another paper; Yan et al. 2018.
 NTU RGB+D (`:ntu60,split=1` cross-subject, 2 cross-view): 100 frames, 2 people, 25 joints; 3,026,433
 parameters without the classifier. `:kinetics_skeleton`: 150 frames, 18 joints, 3,018,264
 parameters. The embedded dataset gives rendered joints. Results: docs/results.md.
 
 The paper's: graph convolutions over joints and time, and a linear layer. Its formula takes powers
-of one adjacency matrix; the network is the one that it cites, Yan et al.'s: nine units, spatial
-configuration partitioning, learned edge weights, SGD with 0.1 and decay 5e-4. Ours: the mean over
-people and joints, and over time.
+of one adjacency matrix. Ours: the network of that name, Yan et al.'s, with nine units, spatial
+configuration partitioning, learned edge weights and their SGD with 0.1; a decay of 5e-4 (copies of
+their config have 1e-4); the mean over people and joints, and over time.
 """
 
 from ml_collections import ConfigDict

@@ -9,9 +9,9 @@ Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.2; Simony
 2014.
 64x224x224 clips and flow, 11,182,112 parameters without the classifier. Results: docs/results.md.
 
-The paper's: the features of both networks are concatenated or summed and pass one linear layer;
-Adam with 1e-3, batches of 32, 100 epochs, the official splits. Ours: the mean over time, one flow
-frame for each RGB frame; the rest as in cnn_lstm.py.
+The paper's: the features of both networks are concatenated or summed and pass one linear layer; for
+its proposed system Adam with 1e-3, batches of 32, 100 epochs, the official splits. Ours: the mean
+over time, one flow frame for each RGB frame; the rest as in cnn_lstm.py.
 """
 
 from ml_collections import ConfigDict

@@ -12,8 +12,8 @@ def deep_fusion(config: ConfigDict) -> None:
     """Frames at intervals and two phases of training: the deep fusion paper, sections 3.6 and 4.2.
 
     Its 17 steps, intervals of 2 to 10 frames, 4 flow frames around each, rates of 1e-5 for 140
-    epochs and 1e-6 for 46. Ours: Adam, batches of 8, no decay, split 1. Small: 8 steps, and a rate
-    and epochs for networks that start from nothing.
+    epochs and 1e-6 for 46. Ours: Adam, batches of 8, no decay, gradients clipped at 1, split 1.
+    Small: 8 steps, and a rate and epochs for networks that start from nothing.
     """
     config.data.sampling = "interval"
     config.data.flow.stack = 4
@@ -40,7 +40,7 @@ def hybrid(config: ConfigDict) -> None:
     """Adam and 100 epochs: the paper on 3D CNN with attention LSTM, section 5.2.
 
     Its Adam with 1e-3, batches of 32, an official split: the first. Ours: a cosine fall of the rate
-    after an epoch of warm-up, a decay of 1e-4, frames, crops.
+    after an epoch of warm-up, a decay of 1e-4, gradients clipped, frames, crops.
     """
     if is_small(config):
         return
