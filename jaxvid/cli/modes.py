@@ -128,6 +128,12 @@ MODES = {
             "      --config.init.source=i3d_pytorch --config.init.path=rgb_imagenet.pt",
         ),
     ),
+    "distill": Mode(
+        "make an LI3D of a run's I3D, fitted to unlabelled videos",
+        arguments="RUN VIDEO|FOLDER ...",
+        flags={"output": "new folder for the run of the LI3D"},
+        examples=("distill i3d_kinetics400 my_videos --output=runs/li3d",),
+    ),
     "count": Mode(
         "print the parameters and FLOPs of a network; requires no dataset and no training",
         arguments="CONFIG",

@@ -4,7 +4,10 @@ import itertools
 import logging
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import jax
 from flax.traverse_util import unflatten_dict
@@ -12,7 +15,7 @@ from ml_collections import ConfigDict
 
 from jaxvid import pretrained
 from jaxvid.errors import UserError
-from jaxvid.experiment.network import open_network
+from jaxvid.experiment.network import Network, open_network
 from jaxvid.pretrained import kinetics400
 from jaxvid.pretrained.loaded import Loaded
 from jaxvid.runtime import files
@@ -47,6 +50,21 @@ def convert(config: ConfigDict, folder: Path, class_names: str = "") -> Loaded:
             f"{len(loaded.initial)} variables would stay random ({reasons})"
         )
     variables = {"batch_stats": {}} | unflatten_dict(loaded.values, sep="/")
+    with new_run(folder, network, variables, names) as half:
+        pretrained.write_account(loaded, config, half)
+    return loaded
+
+
+@contextmanager
+def new_run(
+    folder: Path, network: Network, variables: Any, class_names: tuple[str, ...]
+) -> Iterator[Path]:
+    """Makes `folder` the workdir of a network with these variables, which were trained elsewhere.
+
+    For the context the files are in another folder, which it gets. Raises UserError where `folder`
+    exists then.
+    """
+    config = network.config
     folder.parent.mkdir(parents=True, exist_ok=True)
     # It gets its own name only when it is complete.
     half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
@@ -55,15 +73,14 @@ def convert(config: ConfigDict, folder: Path, class_names: str = "") -> Loaded:
         writer = checkpoints.Writer(half / "checkpoints", config.checkpoint.keep)
         writer.save(0, {"variables": jax.device_put(variables, network.devices.replicated)})
         writer.close()
-        pretrained.write_account(loaded, config, half)
-        workdirs.found(half, config, names)
+        workdirs.found(half, config, class_names)
+        yield half
         with files.locked(folder, waits=False):
             if folder.exists():
-                raise UserError(f"{folder} exists already; choose another --workdir")
+                raise UserError(f"{folder} exists already; choose another one")
             half.rename(folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
-    return loaded
 
 
 def read_classes(path: Path) -> tuple[str, ...]:

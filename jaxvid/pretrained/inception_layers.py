@@ -216,7 +216,7 @@ def best_factors(
     else:
         matrix = kernel.transpose(0, 3, 1, 2, 4).reshape(time * channels, -1)
     rank = min(features // 2 if paired else features, *matrix.shape)
-    left, right = _best_of_rank(matrix.astype(np.float64), rank)
+    left, right = best_of_rank(matrix.astype(np.float64), rank)
     error = np.linalg.norm(matrix - left @ right) / max(np.linalg.norm(matrix), TINY)
     if paired:
         left, right = np.concatenate([left, -left], axis=1), np.concatenate([right, -right])
@@ -231,14 +231,14 @@ def best_factors(
     return first, second, float(error)
 
 
-def _best_of_rank(matrix: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+def best_of_rank(matrix: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the factors, (n,rank) and (rank,m), whose product is nearest to a matrix (n,m).
 
     That is the matrix projected on its first singular vectors, which are the last eigenvectors of
     the smaller of its Gram matrices: quicker by far than all of the decomposition.
     """
     if matrix.shape[0] < matrix.shape[1]:
-        right, left = _best_of_rank(matrix.T, rank)
+        right, left = best_of_rank(matrix.T, rank)
         return left.T, right.T
     _, vectors = np.linalg.eigh(matrix.T @ matrix)
     vectors = vectors[:, -rank:]
