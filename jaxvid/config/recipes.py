@@ -119,7 +119,7 @@ def published(config: ConfigDict, backbone: str) -> None:
 def head(config: ConfigDict) -> None:
     """All but the backbone, on features that are computed once per clip: all of it ours.
 
-    Adam with 1e-3 and dropout of 0.5, for 150 passes over the clips.
+    Adam with 1e-3 and dropout of 0.5, for 40 passes over the clips.
     """
     config.model.dropout = 0.5
     config.train.optimizer = "adam"
@@ -129,9 +129,9 @@ def head(config: ConfigDict) -> None:
     config.train.weight_decay = 1e-4
     config.train.label_smoothing = 0.0
     config.train.batch_size = 32
-    config.train.epochs = 150.0
-    config.train.freeze_backbone_epochs = 150.0
+    config.train.epochs = 40.0
+    config.train.freeze_backbone_epochs = 40.0
     config.train.feature_draws = 0
     config.train.eval_every = 10.0
     config.train.log_every = 10
-    config.checkpoint.every = 50.0
+    config.checkpoint.every = 20.0
