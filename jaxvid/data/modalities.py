@@ -18,7 +18,7 @@ from jaxvid.data import augment, flow, video
 from jaxvid.data.frames import Frames
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import Facts
-from jaxvid.skeletons import SKELETONS, Skeleton
+from jaxvid.skeletons import SKELETONS, Skeleton, filled
 
 Cut = Callable[[np.ndarray], np.ndarray]
 Choose = Callable[[int, int], augment.Crop]
@@ -67,6 +67,10 @@ class Modality(ABC):
     @abstractmethod
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         """Returns the frames as a mirror shows them."""
+
+    def filled(self, frames: np.ndarray) -> np.ndarray:
+        """Returns the frames as networks take them: with a number for what is missing."""
+        return frames
 
 
 def settings(modality: Modality) -> dict[str, Any]:
@@ -135,14 +139,16 @@ class Flow(Modality):
 
 @dataclass(frozen=True)
 class Skeletons(Modality):
-    """The joints of up to M people: (T, M, V, 3) float32; people who are not there are zeros.
+    """The joints of up to M people: (T, M, V, 3) float32; joints that are missing are NaN.
 
     `format` names an entry of `skeleton_files.FORMATS`, which says what the three numbers are.
+    `missing` is what is stored for a missing joint: zeros, in the records of version 0.1.0.
     """
 
     name: ClassVar[str] = "skeleton"
     format: str
     people: int
+    missing: str = "nan"
 
     def files(self, path: Path) -> list[Path]:
         return FORMATS[self.format].files(path)
@@ -173,6 +179,9 @@ class Skeletons(Modality):
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         mirrored = frames[:, :, list(self._skeleton.mirrored)]
         return mirrored * np.array([-1, 1, 1], np.float32)
+
+    def filled(self, frames: np.ndarray) -> np.ndarray:
+        return filled(frames)
 
     @property
     def _skeleton(self) -> Skeleton:
