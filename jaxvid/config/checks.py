@@ -42,7 +42,7 @@ RULES: dict[str, Rule] = {
     "data.embedded.level": _one_of(("easy", "hard")),
     "data.modality": _one_of(("rgb", "flow", "rgb+flow", "skeleton")),
     "data.sampling": _one_of(("consecutive", "interval")),
-    "data.flow.method": _one_of(("dis", "farneback", "tvl1")),
+    "data.flow.method": _one_of(("dis", "farneback", "tvl1", "files")),
     "model.skeleton": _one_of(SKELETONS),
     "model.system": _one_of(("recognizer", "deep_fusion", "sift")),
     "model.cluster_start": _one_of(("data", "random")),

@@ -42,8 +42,10 @@ def default() -> ConfigDict:
     data.prefetch = 4  # batches decoded ahead
 
     flow = data.flow = ConfigDict()
-    flow.method = "dis"  # dis, farneback, or tvl1 (requires OpenCV's contrib modules)
-    flow.bound = 20.0  # flow is cut at plus and minus this, pixels per stored frame
+    flow.method = "dis"  # dis, farneback, tvl1 (requires OpenCV's contrib modules), or files: read
+    # from the images flow_x_*, flow_y_* beside a video's frames
+    flow.bound = 20.0  # flow is cut at plus and minus this, pixels per stored frame (files: of
+    # those images, which were cut at it)
     flow.stack = 1  # flow frames around each frame of a clip (L), as 2 L channels
 
     embedded = data.embedded = ConfigDict()
