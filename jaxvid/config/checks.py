@@ -99,6 +99,11 @@ def check(config: ConfigDict) -> None:
         for field in fields.split():
             if not is_valid(value := get(config, field)):
                 raise UserError(f"config.{field}={value!r}: must be {meaning}")
+    if config.data.prefix and config.data.dataset != "csv":
+        raise UserError(
+            f"config.data.prefix={config.data.prefix!r}: the paths of config.data.dataset=csv are "
+            f"relative to it, and {config.data.dataset} has none"
+        )
     part(config.data.part)
     profiled_steps(config.train.profile_steps)
     if (descriptors := config.sift.descriptors) < (least := config.sift.clusters):

@@ -18,6 +18,7 @@ def default() -> ConfigDict:
     data = config.data = ConfigDict()
     data.dataset = "ucf101"  # name of the dataset; embedded is rendered by the program itself
     data.root = ""  # folder of the dataset's files (csv: the file); embedded needs none
+    data.prefix = ""  # csv: folder that its paths are relative to, / for any; empty: the file's own
     data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
     data.split = 1  # number of the official train/test split, the random one or the fold, from 1
     data.folds = 0  # folds of cross-validation, by group; -1: one for each group; 0: none

@@ -9,7 +9,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from jaxvid.data import flow
-from jaxvid.data.datasets import Dataset, each_once, folds, splitting, take_classes
+from jaxvid.data.datasets import Dataset, csv_file, each_once, folds, splitting, take_classes
 from jaxvid.data.modalities import Flow, Modality, Rgb, Skeletons
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
@@ -68,7 +68,11 @@ def _index(data: ConfigDict) -> Dataset:
     elif not data.root:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     else:
-        dataset = read(data.dataset, Path(data.root).expanduser(), split)
+        root = Path(data.root).expanduser()
+        if data.prefix:
+            dataset = csv_file.read(root, split, Path(data.prefix).expanduser())
+        else:
+            dataset = read(data.dataset, root, split)
         if set(data.classes) <= set(dataset.class_names):  # whose names may have commas
             classes = tuple(data.classes)
     for path in dataset.missing[:10]:

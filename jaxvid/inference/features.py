@@ -23,7 +23,10 @@ from jaxvid.workdir import checkpoints
 OUTPUTS = ("embedding", "sequence", "logits")
 # The fields that features depend on, beside the checkpoint: these sections without those names.
 DETERMINED_BY = ("model.", "data.", "windows.")
-FREE = ("root", "cache", "workers", "threads", "prefetch", "part", "check_only", "split", "classes")
+FREE = (
+    *("root", "prefix", "cache", "workers", "threads", "prefetch", "part", "check_only"),
+    *("split", "classes"),
+)
 # Under the names that fields had first: features that are written stay valid.
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
 

@@ -9,6 +9,7 @@ from jaxvid.errors import UserError
     ("field", "value", "message"),
     [
         ("data.dataset", "ucf", "one of embedded, ucf101"),
+        ("data.prefix", "/data", "config.data.dataset=csv are relative to it, and ucf101 has none"),
         ("train.epochs", 0.0, "must be more than 0"),
         ("train.patience", -1.0, "must be at least 0"),
         ("train.balance", "clips", "one of none, loss"),
