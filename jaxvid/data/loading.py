@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
 from jaxvid.data.records import PreparedDataset, RecordSource
 from jaxvid.data.skeleton_files import FORMATS
-from jaxvid.errors import UserError
+from jaxvid.errors import UserError, user_cache
 from jaxvid.runtime import files
 from jaxvid.skeletons import SKELETONS
 
@@ -28,8 +27,7 @@ def cache_folder(data: ConfigDict) -> Path:
     """Returns the folder that rendered and prepared data go to."""
     if data.cache:
         return Path(data.cache).expanduser()
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "jaxvid"
+    return user_cache()
 
 
 def load(data: ConfigDict, seed: int = 0) -> Dataset:

@@ -15,8 +15,9 @@ def read(root: Path, split: int, prefix: Path | None = None) -> Dataset:
     columns are not read. A path is relative to the file's folder, or to the folder `prefix`, or
     absolute below it; a folder of frames is a video, too. Labels may be any strings. Without
     `split`, split N is the random one of that number, 7:3, as `splitting` draws it; without
-    `group`, every video is one of its own. Videos that are not there are `missing`. Raises UserError, with the line, for a file or row that
-    is not so, a video that comes twice, and where a class has videos to test on alone.
+    `group`, every video is one of its own. Videos that are not there are `missing`. Raises
+    UserError, with the line, for a file or row that is not so, a video that comes twice, and where
+    a class has videos to test on alone.
     """
     file = _file(root)
     folder = prefix or file.parent
