@@ -1,9 +1,17 @@
 """Errors that users can mend: the input is invalid, the program is not."""
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
 AGAIN = 75  # exit status after the end of another process: run the same command again (sysexits.h)
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+_CACHE_REMEDY = "--config.data.cache=FOLDER or the variable XDG_CACHE_HOME puts the cache elsewhere"
 
 
 class UserError(ValueError):
@@ -33,9 +41,30 @@ def unknown(what: str, name: str, valid: Iterable[str]) -> UserError:
     return UserError(f"unknown {what} '{name}'{hint}: must be one of {', '.join(names)}")
 
 
+def user_cache() -> Path:
+    """Returns the folder that caches go to where no field says so. Raises UserError without one."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxvid"
+    except RuntimeError:
+        raise UserError(f"there is no home folder for the cache: {_CACHE_REMEDY}") from None
+
+
 def one_line(error: UserError | OSError) -> str:
-    """Returns the message of an error, also of a full disk or a forbidden folder."""
+    """Returns the message of an error; that of a full disk or a forbidden cache says the remedy."""
     if isinstance(error, UserError):
         return f"error: {error}"
     where = f": {error.filename}" if error.filename else ""
-    return f"error: {error.strerror or error}{where}"
+    return f"error: {error.strerror or error}{where}{_remedy(error)}"
+
+
+def _remedy(error: OSError) -> str:
+    remedies = []
+    if error.errno in _FULL:
+        remedies.append("make room there, and run the same command again")
+    if error.errno in (*_FULL, *_FORBIDDEN) and error.filename:
+        path = Path(os.fsdecode(error.filename)).absolute()
+        with suppress(UserError):  # without a home there is no such cache
+            cache = user_cache().absolute()
+            if path.is_relative_to(cache) or cache.is_relative_to(path):
+                remedies.append(_CACHE_REMEDY)
+    return "".join(f"; {remedy}" for remedy in remedies)

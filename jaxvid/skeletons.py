@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,15 @@ SKELETONS: Mapping[str, Skeleton] = {
         centre="neck",
     ),
 }
+
+
+def filled(joints: Any) -> Any:
+    """Returns joints (..., 3) with zeros for those that have a number that is not finite.
+
+    An array of NumPy or JAX. After centring, as ST-GCN's authors fill them: the middle of the
+    picture with confidence 0, or the camera's place. Source: their `feeder_kinetics.py` and
+    `ntu_read_skeleton.py`.
+    """
+    module = joints.__array_namespace__()
+    there = module.isfinite(joints).all(axis=-1, keepdims=True)
+    return module.where(there, joints, module.zeros_like(joints))

@@ -127,6 +127,11 @@ def test_joints_are_floats(workdir):
         model(np.zeros(shape, np.uint8))
     with pytest.raises(ValueError, match=r"\(B,T,M,V,3\) or \(T,M,V,3\)"):
         model(np.zeros((*shape[:2], 5, 3), np.float32))
+    missing = np.ones((2, *shape), np.float32)
+    missing[0, :, 0, 3] = 0
+    missing[1, :, 0, 3, 1] = np.nan
+    zeros, nan = model(missing).logits
+    np.testing.assert_array_equal(nan, zeros)
 
 
 def test_several_views_are_a_batch(model, tiny):

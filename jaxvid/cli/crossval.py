@@ -9,6 +9,7 @@ from jaxvid import pretrained
 from jaxvid.cli import evaluate
 from jaxvid.cli.command import Command, keep_compiled, system
 from jaxvid.cli.printing import console, table
+from jaxvid.config.checks import LARGEST_SEED
 from jaxvid.errors import UserError
 from jaxvid.evaluation import cross_validation
 from jaxvid.runtime.signals import Signals
@@ -44,8 +45,13 @@ def run(command: Command, signals: Signals) -> int:
 def seeds_of(text: str) -> list[int]:
     """Returns the numbers of --seeds. Raises UserError."""
     words = text.split(",")
-    if not all(word.isdecimal() for word in words) or len(set(map(int, words))) < len(words):
-        raise UserError(f"--seeds={text}: must be different numbers from 0, such as 0,1,2")
+    are_seeds = all(
+        word.isdecimal() and len(word) < 20 and int(word) <= LARGEST_SEED for word in words
+    )
+    if not are_seeds or len(set(map(int, words))) < len(words):
+        raise UserError(
+            f"--seeds={text}: must be different numbers from 0 to {LARGEST_SEED}, such as 0,1,2"
+        )
     return list(map(int, words))
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jaxvid.cli.command import Command, check_trained, part_of
-from jaxvid.cli.printing import bar, find, warn_skipped
+from jaxvid.cli.printing import bar, find, warn_left_out, warn_skipped
 from jaxvid.config import checks as config_checks
 from jaxvid.errors import UserError
 from jaxvid.inference import features, video_files
@@ -47,6 +47,7 @@ def run(command: Command, signals: Signals) -> int:
     with bar("features", len(videos), there) as done:
         failed = features.write(network, about, todo, done)
     new = len(todo) - len(failed)
+    warn_left_out(found)
     warn_skipped(found.invalid | failed, new + there)
     print(f"features of {new} videos are new in {target}, of {there} were there")
     return int(bool(found.invalid or failed))

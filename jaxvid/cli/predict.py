@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from jaxvid.cli.command import Command, check_trained
-from jaxvid.cli.printing import bar, clock, console, find, table, warn_skipped
+from jaxvid.cli.printing import bar, clock, console, find, table, warn_left_out, warn_skipped
 from jaxvid.data.live_source import is_source
 from jaxvid.data.video import VideoError
 from jaxvid.data.windows import Window
@@ -60,6 +60,7 @@ def run(command: Command, signals: Signals) -> int:
     with bar("labelling", len(found.videos)) as done:
         labels = label(config, command.workdir, found.videos, done)
     skipped = found.invalid | labels.skipped
+    warn_left_out(found)
     warn_skipped(skipped, len(labels.videos))
     if isinstance(labels, Timelines):
         _show_timelines(labels)

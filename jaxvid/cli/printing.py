@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jaxvid.data.datasets import layout
 from jaxvid.errors import UserError
 from jaxvid.inference import video_files
 from jaxvid.inference.video_files import Done, Found
@@ -46,6 +47,12 @@ def find(paths: list[str], config: ConfigDict) -> Found:
     if not found.videos:
         warn_skipped(found.invalid, 0)
     return found
+
+
+def warn_left_out(found: Found) -> None:
+    """Warns of the files in folders that are no videos, by kind."""
+    if found.left_out:
+        logger.warning("left out: %s", layout.kinds(found.left_out))
 
 
 def warn_skipped(skipped: dict[Path, str], done: int) -> None:

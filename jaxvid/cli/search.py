@@ -7,7 +7,7 @@ import numpy as np
 from rich.text import Text
 
 from jaxvid.cli.command import Command, check_trained
-from jaxvid.cli.printing import console, find, table, warn_skipped
+from jaxvid.cli.printing import console, find, table, warn_left_out, warn_skipped
 from jaxvid.errors import UserError
 from jaxvid.inference.retrieval import Index, query_vectors
 from jaxvid.runtime import files
@@ -43,6 +43,7 @@ def run(command: Command, signals: Signals) -> int:
     found = find(command.arguments, config)
     vectors, failed = query_vectors(config, command.workdir, found.videos, Path(folder))
     skipped = found.invalid | failed
+    warn_left_out(found)
     warn_skipped(skipped, len(vectors))
     numbers, similarities = index.search(np.stack(list(vectors.values())), top)
     rows = [

@@ -33,6 +33,7 @@ def _is_range(limits: tuple[Any, ...]) -> bool:
     return whole and 1 <= limits[0] <= limits[1]
 
 
+LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 _POSITIVE: Rule = lambda value: value > 0, "more than 0"
 _SHARE: Rule = lambda value: 0 <= value < 1, "at least 0 and below 1"
 
@@ -42,7 +43,7 @@ RULES: dict[str, Rule] = {
     "data.embedded.level": _one_of(("easy", "hard")),
     "data.modality": _one_of(("rgb", "flow", "rgb+flow", "skeleton")),
     "data.sampling": _one_of(("consecutive", "interval")),
-    "data.flow.method": _one_of(("dis", "farneback", "tvl1")),
+    "data.flow.method": _one_of(("dis", "farneback", "tvl1", "files")),
     "model.skeleton": _one_of(SKELETONS),
     "model.system": _one_of(("recognizer", "deep_fusion", "sift")),
     "model.cluster_start": _one_of(("data", "random")),
@@ -78,6 +79,10 @@ RULES: dict[str, Rule] = {
     "data.folds": (lambda value: value in (-1, 0) or value >= 2, "0, -1, or at least 2"),
     "data.validation": (lambda value: 0 <= value <= 0.5, "from 0 to 0.5"),
     "data.jpeg_quality": (lambda value: 1 <= value <= 100, "from 1 to 100"),
+    "seed data.embedded.seed": (
+        lambda value: 0 <= value <= LARGEST_SEED,
+        f"from 0 to {LARGEST_SEED}",
+    ),
     "data.classes": (lambda value: all(isinstance(v, str) for v in value), "names"),
     "train.step_epochs": (lambda value: all(isinstance(v, int | float) for v in value), "numbers"),
     "data.intervals": (_is_range, "(SHORTEST, LONGEST) in frames, from 1"),
@@ -99,6 +104,11 @@ def check(config: ConfigDict) -> None:
         for field in fields.split():
             if not is_valid(value := get(config, field)):
                 raise UserError(f"config.{field}={value!r}: must be {meaning}")
+    if config.data.prefix and config.data.dataset != "csv":
+        raise UserError(
+            f"config.data.prefix={config.data.prefix!r}: the paths of config.data.dataset=csv are "
+            f"relative to it, and {config.data.dataset} has none"
+        )
     part(config.data.part)
     profiled_steps(config.train.profile_steps)
     if (descriptors := config.sift.descriptors) < (least := config.sift.clusters):

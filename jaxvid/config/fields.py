@@ -18,6 +18,7 @@ def default() -> ConfigDict:
     data = config.data = ConfigDict()
     data.dataset = "ucf101"  # name of the dataset; embedded is rendered by the program itself
     data.root = ""  # folder of the dataset's files (csv: the file); embedded needs none
+    data.prefix = ""  # csv: folder that its paths are relative to, / for any; empty: the file's own
     data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
     data.split = 1  # number of the official train/test split, the random one or the fold, from 1
     data.folds = 0  # folds of cross-validation, by group; -1: one for each group; 0: none
@@ -42,8 +43,10 @@ def default() -> ConfigDict:
     data.prefetch = 4  # batches decoded ahead
 
     flow = data.flow = ConfigDict()
-    flow.method = "dis"  # dis, farneback, or tvl1 (requires OpenCV's contrib modules)
-    flow.bound = 20.0  # flow is cut at plus and minus this, pixels per stored frame
+    flow.method = "dis"  # dis, farneback, tvl1 (requires OpenCV's contrib modules), or files: read
+    # from the images flow_x_*, flow_y_* beside a video's frames
+    flow.bound = 20.0  # flow is cut at plus and minus this, pixels per stored frame (files: of
+    # those images, which were cut at it)
     flow.stack = 1  # flow frames around each frame of a clip (L), as 2 L channels
 
     embedded = data.embedded = ConfigDict()

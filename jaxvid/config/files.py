@@ -14,6 +14,7 @@ from jaxvid.errors import UserError, unknown
 # Fields that may differ between the run that wrote a checkpoint and the one that continues it.
 FREE_TO_CHANGE = (
     "data.root",
+    "data.prefix",
     "data.cache",
     "data.workers",
     "data.part",

@@ -36,6 +36,7 @@ def _tvl1(height: int, width: int) -> Calc:
     return cv2.optflow.DualTVL1OpticalFlow_create().calc  # type: ignore[attr-defined]
 
 
+FILES = "files"  # the method of flow that is read, not estimated
 METHODS: dict[str, Callable[[int, int], Calc]] = {
     "dis": _dis,
     "tvl1": _tvl1,

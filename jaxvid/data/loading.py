@@ -2,20 +2,19 @@
 
 import importlib
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from jaxvid.data import flow
-from jaxvid.data.datasets import Dataset, each_once, folds, splitting, take_classes
+from jaxvid.data.datasets import Dataset, csv_file, each_once, folds, splitting, take_classes
 from jaxvid.data.modalities import Flow, Modality, Rgb, Skeletons
 from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
 from jaxvid.data.records import PreparedDataset, RecordSource
 from jaxvid.data.skeleton_files import FORMATS
-from jaxvid.errors import UserError
+from jaxvid.errors import UserError, user_cache
 from jaxvid.runtime import files
 from jaxvid.skeletons import SKELETONS
 
@@ -28,8 +27,7 @@ def cache_folder(data: ConfigDict) -> Path:
     """Returns the folder that rendered and prepared data go to."""
     if data.cache:
         return Path(data.cache).expanduser()
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "jaxvid"
+    return user_cache()
 
 
 def load(data: ConfigDict, seed: int = 0) -> Dataset:
@@ -68,7 +66,11 @@ def _index(data: ConfigDict) -> Dataset:
     elif not data.root:
         raise UserError(f"config.data.root is empty: where is {data.dataset}?")
     else:
-        dataset = read(data.dataset, Path(data.root).expanduser(), split)
+        root = Path(data.root).expanduser()
+        if data.prefix:
+            dataset = csv_file.read(root, split, Path(data.prefix).expanduser())
+        else:
+            dataset = read(data.dataset, root, split)
         if set(data.classes) <= set(dataset.class_names):  # whose names may have commas
             classes = tuple(data.classes)
     for path in dataset.missing[:10]:

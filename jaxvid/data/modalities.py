@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
-from jaxvid.data import augment, flow, video
+from jaxvid.data import augment, flow, frame_folder, video
 from jaxvid.data.frames import Frames
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import Facts
-from jaxvid.skeletons import SKELETONS, Skeleton
+from jaxvid.skeletons import SKELETONS, Skeleton, filled
 
 Cut = Callable[[np.ndarray], np.ndarray]
 Choose = Callable[[int, int], augment.Crop]
@@ -53,6 +53,10 @@ class Modality(ABC):
         """Returns the rate of a video's frames, as its header states it."""
         return video.frames_per_second(path)
 
+    def leaves_flow(self, path: Path) -> bool:
+        """Returns whether images of optical flow are beside a video's frames, and are not read."""
+        return frame_folder.has_flow(path)
+
     @abstractmethod
     def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         """Returns stored frames, (n, ...), each as `cut` leaves it."""
@@ -67,6 +71,10 @@ class Modality(ABC):
     @abstractmethod
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         """Returns the frames as a mirror shows them."""
+
+    def filled(self, frames: np.ndarray) -> np.ndarray:
+        """Returns the frames as networks take them: with a number for what is missing."""
+        return frames
 
 
 def settings(modality: Modality) -> dict[str, Any]:
@@ -101,7 +109,9 @@ class Rgb(Modality):
 class Flow(Modality):
     """Optical flow from each frame to the next, x above y in one grey JPEG: (T, H, W, 2) uint8.
 
-    `bound` in pixels of the stored frames; `jaxvid.data.flow` defines the numbers.
+    `bound` in pixels of the stored frames; `jaxvid.data.flow` defines the numbers. With the method
+    `files` it is read from the images that lie beside the frames (`jaxvid.data.frame_folder`),
+    whose numbers are the same and whose `bound` is in their own pixels.
     """
 
     name: ClassVar[str] = "flow"
@@ -110,12 +120,40 @@ class Flow(Modality):
     method: str
     bound: float
 
+    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
+        if self.method != flow.FILES:
+            return super().encode(path, facts)
+        return map(self._stored, self.check(path, facts))
+
+    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
+        if self.method != flow.FILES:
+            return super().check(path, facts)
+        return self._read_images(path, facts or Facts())
+
+    def leaves_flow(self, path: Path) -> bool:
+        return self.method != flow.FILES and super().leaves_flow(path)
+
+    def _read_images(self, path: Path, facts: Facts) -> Iterator[np.ndarray]:
+        if not path.is_dir():
+            raise video.VideoError("it is no folder of frames with images of optical flow")
+        for vectors in frame_folder.decode_flow(path):
+            facts.height, facts.width = vectors.shape[:2]
+            resized = video.resize_short_side(vectors, self.short_side)
+            height, width = resized.shape[:2]
+            yield flow.scale(resized, width / facts.width, height / facts.height)
+
+    def _stored(self, vectors: np.ndarray) -> bytes:
+        return _jpeg(np.concatenate([vectors[..., 0], vectors[..., 1]]), self.jpeg_quality)
+
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
+        if self.method == flow.FILES:
+            raise video.VideoError(
+                "its optical flow is read from files: there are none in pictures"
+            )
         resized = (video.resize_short_side(frame, self.short_side) for frame in frames)
         try:
             for vectors in flow.estimate(resized, self.method):
-                stored = flow.quantise(vectors, self.bound)
-                yield _jpeg(np.concatenate([stored[..., 0], stored[..., 1]]), self.jpeg_quality)
+                yield self._stored(flow.quantise(vectors, self.bound))
         except cv2.error as error:  # frames of a few pixels, for one
             raise video.VideoError(f"no flow could be estimated: {error.err}") from None
 
@@ -135,14 +173,16 @@ class Flow(Modality):
 
 @dataclass(frozen=True)
 class Skeletons(Modality):
-    """The joints of up to M people: (T, M, V, 3) float32; people who are not there are zeros.
+    """The joints of up to M people: (T, M, V, 3) float32; joints that are missing are NaN.
 
     `format` names an entry of `skeleton_files.FORMATS`, which says what the three numbers are.
+    `missing` is what is stored for a missing joint: zeros, in the records of version 0.1.0.
     """
 
     name: ClassVar[str] = "skeleton"
     format: str
     people: int
+    missing: str = "nan"
 
     def files(self, path: Path) -> list[Path]:
         return FORMATS[self.format].files(path)
@@ -162,6 +202,9 @@ class Skeletons(Modality):
     def frames_per_second(self, path: Path) -> float:
         return FORMATS[self.format].fps or video.frames_per_second(path)
 
+    def leaves_flow(self, path: Path) -> bool:
+        return False
+
     def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
         shape = (self.people, len(self._skeleton.joints), 3)
         people = (np.frombuffer(frames[i], np.float32).reshape(shape) for i in indices)
@@ -173,6 +216,9 @@ class Skeletons(Modality):
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         mirrored = frames[:, :, list(self._skeleton.mirrored)]
         return mirrored * np.array([-1, 1, 1], np.float32)
+
+    def filled(self, frames: np.ndarray) -> np.ndarray:
+        return filled(frames)
 
     @property
     def _skeleton(self) -> Skeleton:

@@ -238,7 +238,7 @@ def _cut(
         distinct, places = np.unique(around, return_inverse=True)
         cut = functools.partial(modality.cut, choose=choose_once, size=settings.image_size)
         frames = record.read(modality, distinct, cut)
-        frames = modality.mirror(frames) if mirrored else frames
+        frames = modality.filled(modality.mirror(frames) if mirrored else frames)
         if stack == 1:
             in_order = np.array_equal(places[:, 0], np.arange(len(frames)))
             arrays[modality.name] = frames if in_order else frames[places[:, 0]]

@@ -1,12 +1,14 @@
 """The files that hold joints: what each format has in it, and how it is read.
 
-Every format is read to (T, M, V, 3) float32: T frames, up to M people, V joints. People and joints
-that are not there are zeros. A new format is one function here and one entry of `FORMATS`.
+Every format is read to (T, M, V, 3) float32: T frames, up to M people, V joints. Joints that are
+missing are NaN, in all three numbers, as are those of people who are not there: zero is a place. A
+body with no joint in any frame is nobody. A new format is one function here and one entry of
+`FORMATS`.
 """
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,10 +43,23 @@ class SkeletonFormat:
         return [path, path.with_suffix(self.suffix)] if self.suffix else [path]
 
 
+def _marked(joints: np.ndarray) -> np.ndarray:
+    """Returns joints (..., C) with NaN for the missing: not finite, or zero in all C numbers.
+
+    Sensors and estimators write zeros for a joint that they did not find.
+    """
+    there = np.isfinite(joints).all(axis=-1) & joints.any(axis=-1)
+    return np.where(there[..., None], joints, np.float32(np.nan))
+
+
+def _is_somebody(body: np.ndarray) -> bool:
+    return not np.isnan(body).all()
+
+
 def read_embedded(path: Path, people: int) -> np.ndarray:
     """Reads the file beside a video, which holds `joints` (people, T, V, 2) in pixels.
 
-    Returns x and y in [-1, 1] across the frame, and 1 where a person is.
+    Returns x and y in [-1, 1] across the frame, and 1 for a joint that is there.
     """
     try:
         with np.load(path.with_suffix(JOINTS_SUFFIX), allow_pickle=False) as file:
@@ -56,12 +71,14 @@ def read_embedded(path: Path, people: int) -> np.ndarray:
         raise VideoError(
             f"its joints have the shape {pixels.shape}, not (people, steps, {joints}, 2)"
         )
+    persons = list(filter(_is_somebody, _marked(pixels)))[:people]
+    if not persons:
+        raise VideoError("no person in any of its frames")
     width, height = video.size(path)
-    pixels = pixels[:people].swapaxes(0, 1)
-    stored = np.zeros((len(pixels), people, joints, 3), np.float32)
-    shown = stored[:, : pixels.shape[1]]
-    shown[..., :2] = pixels * (2 / np.array([width, height], np.float32)) - 1
-    shown[..., 2] = 1
+    stored = np.full((pixels.shape[1], people, joints, 3), np.nan, np.float32)
+    for place, person in enumerate(persons):
+        stored[:, place, :, :2] = person * (2 / np.array([width, height], np.float32)) - 1
+        stored[:, place, :, 2] = np.where(np.isnan(person[..., 0]), np.nan, 1)
     return stored
 
 
@@ -75,20 +92,32 @@ def read_ntu(path: Path, people: int) -> np.ndarray:
         words = path.read_text(encoding="ascii").split()
     except (OSError, ValueError) as error:
         raise VideoError(f"not a .skeleton file: {error}") from None
-    steps, bodies = _ntu_bodies(words)
-    if not bodies:
+    if not words:
+        raise VideoError("the file is empty")
+    steps, tracked = _ntu_bodies(words)
+    if not tracked:
         raise VideoError("no body in any of its frames")
-
-    def motion(frames: dict[int, np.ndarray]) -> float:
-        return float(np.stack(list(frames.values())).var(axis=0).sum())
-
-    moving = sorted(bodies.values(), key=motion, reverse=True)
-    joints = next(iter(moving[0].values())).shape
-    stored = np.zeros((steps, people, *joints), np.float32)
-    for place, frames in enumerate(moving[:people]):
-        for step, body in frames.items():
-            stored[step, place] = body
+    bodies = {body: np.stack(list(frames.values())) for body, frames in tracked.items()}
+    moving = sorted(
+        filter(lambda b: _is_somebody(bodies[b]), bodies), key=lambda b: -_motion(bodies[b])
+    )
+    if not moving:
+        raise VideoError("no joint in any of its frames: all are NaN or zeros")
+    stored = np.full((steps, people, *bodies[moving[0]].shape[1:]), np.nan, np.float32)
+    for place, body in enumerate(moving[:people]):
+        stored[list(tracked[body]), place] = bodies[body]
     return stored
+
+
+def _motion(body: np.ndarray) -> float:
+    """Returns the mean over joints of their variance over time, of a body (T, V, 3) in metres.
+
+    Over the joints that are seen at least twice, or half of all where there are fewer: so a missing
+    joint neither moves nor rests, and one joint that jumps is no actor.
+    """
+    variances = np.ma.masked_invalid(body).var(axis=0).filled(0).sum(axis=1)
+    seen = np.count_nonzero((~np.isnan(body[..., 0])).sum(axis=0) > 1)
+    return float(variances.sum() / max(seen, len(variances) / 2))
 
 
 def _ntu_bodies(words: list[str]) -> tuple[int, dict[str, dict[int, np.ndarray]]]:
@@ -109,8 +138,7 @@ def _ntu_bodies(words: list[str]) -> tuple[int, dict[str, dict[int, np.ndarray]]
                 place += 11
                 values = np.array(words[place : place + count * numbers], np.float32)
                 position = values.reshape(count, numbers)[:, :3]
-                position[~np.isfinite(position).all(axis=1)] = 0
-                bodies.setdefault(body, {})[step] = position
+                bodies.setdefault(body, {})[step] = _marked(position)
                 place += count * numbers
     except (ValueError, IndexError):
         raise VideoError(f"not a whole .skeleton file: frame {step} does not parse") from None
@@ -121,11 +149,11 @@ def read_openpose(path: Path, people: int) -> np.ndarray:
     """Reads a .json file of Kinetics-skeleton: x and y in [-1, 1], and the joint's confidence.
 
     Of each frame, the people with the highest sums of confidences, as ST-GCN takes them: nobody is
-    followed from frame to frame. Joints of confidence 0 are zeros.
+    followed from frame to frame. Joints of confidence 0 are missing.
     """
     try:
         frames = {
-            int(frame["frame_index"]): [_openpose_person(person) for person in frame["skeleton"]]
+            int(frame["frame_index"]): _openpose_persons(frame["skeleton"])
             for frame in json.loads(path.read_bytes())["data"]
         }
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -135,21 +163,25 @@ def read_openpose(path: Path, people: int) -> np.ndarray:
     first, steps = min(frames), max(frames) - min(frames) + 1
     if steps > LONGEST:
         raise VideoError(f"its frames are numbered from {first} to {max(frames)}")
-    stored = np.zeros((steps, people, len(SKELETONS["openpose18"].joints), 3), np.float32)
+    joints = len(SKELETONS["openpose18"].joints)
+    stored = np.full((steps, people, joints, 3), np.nan, np.float32)
     for number, persons in frames.items():
-        surest = sorted(persons, key=lambda joints: joints[:, 2].sum(), reverse=True)
-        for place, joints in enumerate(surest[:people]):
-            stored[number - first, place] = joints
+        surest = sorted(persons, key=lambda person: -np.nansum(person[:, 2]))
+        for place, person in enumerate(surest[:people]):
+            stored[number - first, place] = person
     return stored
 
 
-def _openpose_person(person: Mapping[str, Any]) -> np.ndarray:
+def _openpose_persons(found: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+    """Returns the joints (V, 3) of each person of a frame, without those who have none."""
     count = len(SKELETONS["openpose18"].joints)
-    joints = np.zeros((count, 3), np.float32)
-    joints[:, :2] = np.array(person["pose"], np.float32).reshape(count, 2) * 2 - 1
-    joints[:, 2] = np.array(person["score"], np.float32).reshape(count)
-    joints[~(np.isfinite(joints).all(axis=1) & (joints[:, 2] > 0))] = 0
-    return joints
+    persons = []
+    for each in found:
+        pose = _marked(np.array(each["pose"], np.float32).reshape(count, 2)) * 2 - 1
+        score = np.array(each["score"], np.float32).reshape(count, 1)
+        score = np.where(score > 0, score, np.nan)
+        persons.append(_marked(np.concatenate([pose, score], axis=1)))
+    return list(filter(_is_somebody, persons))
 
 
 FORMATS: Mapping[str, SkeletonFormat] = {

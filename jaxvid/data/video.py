@@ -1,12 +1,7 @@
-"""Decoding videos, frame by frame and in order: video files, and folders of frames.
-
-A folder of frames holds one image per frame, in the order of the numbers in their names.
-"""
+"""Decoding videos, frame by frame and in order: video files, and folders of frames."""
 
 import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -14,59 +9,16 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-DEFAULT_FPS = 25.0
-RATES = (1.0, 240.0)  # frames per second that are believed
-UNEVEN = 1.5  # frames; a single one that was dropped is no varying rate
+from jaxvid.data import frame_folder
+from jaxvid.data.video_facts import DEFAULT_FPS as DEFAULT_FPS
+from jaxvid.data.video_facts import RATES, VideoError
+from jaxvid.data.video_facts import UNEVEN as UNEVEN
+from jaxvid.data.video_facts import Facts as Facts
+
 TIMEOUT = 86_400_000  # milliseconds
 LARGEST = 2**26  # pixels of a frame: twice 8K; a header that states more is damaged
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 Frame = TypeVar("Frame")
-
-
-class VideoError(Exception):
-    """A video that cannot be decoded; the message is the reason.
-
-    `outside`: the reason may lie outside the video, as a disk that is gone: another try may do.
-    """
-
-    def __init__(self, reason: str, outside: bool = False):
-        super().__init__(reason)
-        self.outside = outside
-
-
-@dataclass
-class Facts:
-    """What `decode` finds out about a video; complete once it has ended.
-
-    `fps` and `stated`: the rate and the number of frames that the header states, 0 where it states
-    none; `width` and `height` in pixels, as shown; `times` of the frames, seconds.
-    """
-
-    fps: float = DEFAULT_FPS
-    stated: int = 0
-    width: int = 0
-    height: int = 0
-    times: list[float] = field(default_factory=list)
-
-    def clock(self) -> tuple[float, np.ndarray | None]:
-        """Returns the frames per second and, where they vary, each frame's time, seconds from 0.
-
-        They vary where a frame is shown over `UNEVEN` frames earlier or later than at an even rate,
-        the header's or the mean one; then the rate is the mean. Times that do not increase, or
-        whose mean rate is out of `RATES`, are not believed: the header's rate stands.
-        """
-        times = np.array(self.times)
-        if len(times) < 2 or not np.isfinite(times).all() or np.diff(times).min() <= 0:
-            return self.fps, None
-        times -= times[0]
-        mean = (len(times) - 1) / float(times[-1])
-        if not RATES[0] <= mean <= RATES[1]:
-            return self.fps, None
-        for rate in (self.fps, mean):
-            if np.abs(times * rate - np.arange(len(times))).max() <= UNEVEN:
-                return rate, None
-        return mean, times
 
 
 def frames_per_second(path: Path) -> float:
@@ -91,7 +43,7 @@ def size(path: Path) -> tuple[int, int]:
     Those of the first image of a folder of frames.
     """
     if path.is_dir():
-        height, width, _ = next(_decode_folder(path)).shape
+        height, width, _ = next(frame_folder.decode(path)).shape
         return width, height
     width, height = _header_size(_capture(path))
     if width < 1 or height < 1:
@@ -108,7 +60,7 @@ def decode(path: Path, facts: Facts | None = None) -> Iterator[np.ndarray]:
     that is no image or of another size than the first.
     """
     facts = Facts() if facts is None else facts
-    for frame in _decode_folder(path) if path.is_dir() else _decode_file(path, facts):
+    for frame in frame_folder.decode(path) if path.is_dir() else _decode_file(path, facts):
         if not facts.width:
             facts.height, facts.width = frame.shape[:2]
         elif frame.shape[:2] != (facts.height, facts.width):
@@ -167,38 +119,7 @@ def _header_size(capture: cv2.VideoCapture) -> tuple[int, int]:
 
 def files(path: Path) -> list[Path]:
     """Returns the files that decoding a video reads."""
-    return frame_files(path) if path.is_dir() else [path]
-
-
-def frame_files(folder: Path) -> list[Path]:
-    """Returns the images of a folder of frames, frame 2 before frame 10."""
-    images = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
-    return sorted((p for p in images if not p.name.startswith(".")), key=_natural)
-
-
-def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    # Digits and other text alternate, starting with text: like is compared with like.
-    parts = re.split(r"([0-9]+)", path.name)
-    return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], path.name
-
-
-def _decode_folder(folder: Path) -> Iterator[np.ndarray]:
-    images = frame_files(folder)
-    if not images:
-        raise VideoError(f"a folder without frames ({', '.join(IMAGE_SUFFIXES)})")
-    shape = None
-    for path in images:
-        _check_name(path)
-        frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if frame is None:
-            raise VideoError(f"frame {path.name} is not an image that OpenCV can open")
-        shape = shape or frame.shape
-        if frame.shape != shape:
-            raise VideoError(
-                f"frame {path.name} is {frame.shape[1]}x{frame.shape[0]}, "
-                f"{images[0].name} {shape[1]}x{shape[0]}"
-            )
-        yield frame
+    return frame_folder.files(path) if path.is_dir() else [path]
 
 
 def _capture(path: Path) -> cv2.VideoCapture:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ from jaxvid.pretrained.loaded import Loaded
 from jaxvid.runtime import files
 from jaxvid.workdir import checkpoints
 from jaxvid.workdir import layout as workdirs
+
+# A class's number before its name, or after it; between them a space, or another sign and spaces.
+NUMBERED = tuple(
+    re.compile(form.replace(" ", r"(?:[ \t]*[\t,:;][ \t]*| +)"))
+    for form in (r"(?P<number>\d{1,6}) (?P<name>\S.*)", r"(?P<name>.*\S) (?P<number>\d{1,6})")
+)
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +93,9 @@ def new_run(
 def read_classes(path: Path) -> tuple[str, ...]:
     """Reads class names, one per line. A repeated name is numbered: "crane (2)".
 
-    Raises UserError where there is no such file, and where it holds no name.
+    Lines may hold the class's number from 0 or 1, too, before or after the name: then the names are
+    in the order of the numbers. Raises UserError where there is no such file, where it holds no
+    name, and, with the line, where numbers are missing or repeat.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -94,9 +103,10 @@ def read_classes(path: Path) -> tuple[str, ...]:
         raise UserError(f"--class_names={path}: {error.strerror}") from None
     except ValueError:
         raise UserError(f"--class_names={path} is not a text file in UTF-8") from None
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
+    at = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
+    if not at:
         raise UserError(f"--class_names={path} holds no name")
+    names = _by_number(at, path) or list(at.values())
     given, unique = set(names), []
     if len(given) == len(names):
         return tuple(names)
@@ -113,3 +123,37 @@ def read_classes(path: Path) -> tuple[str, ...]:
         more,
     )
     return tuple(unique)
+
+
+def _by_number(lines: dict[int, str], path: Path) -> list[str]:
+    """Returns the names of lines that hold a number of each class, in their order; else none.
+
+    `lines`: by their place in the file. Raises UserError for one that does not fit.
+    """
+    for pattern in NUMBERED:
+        found = {at: match for at, line in lines.items() if (match := pattern.fullmatch(line))}
+        name_of = {int(match["number"]): match["name"] for match in found.values()}
+        first = min(name_of, default=-1)
+        whole = first in (0, 1) and sorted(name_of) == list(range(first, first + len(found)))
+        others = [at for at in lines if at not in found]
+        if whole and not others and len(set(name_of.values())) == len(lines):
+            return [name_of[number] for number in sorted(name_of)]
+        # Names may begin or end with numbers, too: not all of them, with one that counts from 1.
+        numbers = [int(match["number"]) for match in found.values()]
+        odd = [at for i, at in enumerate(found) if numbers[i] in numbers[:i]]
+        odd += [at for at, n in zip(found, numbers, strict=True) if n >= first + len(found)]
+        if whole and others == [min(lines)] and len(found) > 1:  # a header
+            raise _unfit(path, others[0], lines)
+        if pattern is NUMBERED[0] and not others and first in (0, 1) and odd:
+            raise _unfit(path, min(odd), lines)
+    for at, line in lines.items():
+        if "\t" in line:
+            raise _unfit(path, at, lines)
+    return []
+
+
+def _unfit(path: Path, at: int, lines: dict[int, str]) -> UserError:
+    return UserError(
+        f"--class_names={path}, line {at}: {lines[at]!r} must be a name alone, or every line a "
+        "name and the number of its class, each number once, counted from 0 or 1"
+    )

@@ -7,6 +7,7 @@ screen are repeated. A side of an odd length gets one more black line, which MPE
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
 from jaxvid.inference import video_files
 from jaxvid.inference.timeline import Segment
-from jaxvid.runtime import files
+from jaxvid.runtime import files, fonts
 
 FASTEST = 60.0  # frames per second of the copy of a video whose rate varies
 CODEC = cv2.VideoWriter.fourcc(*"mp4v")
@@ -91,10 +92,13 @@ def _schedule(facts: video.Facts) -> tuple[float, np.ndarray | None]:
 def drawn(frame: np.ndarray, text: str) -> np.ndarray:
     """Returns a frame (H, W, 3) uint8 with white text on a black band in its upper left corner.
 
-    OpenCV draws ASCII: other characters become question marks.
+    OpenCV draws it; where that lacks characters, the installed fonts do, or it shows their code.
     """
-    shown = text.encode("ascii", "replace").decode()
     height, width = frame.shape[:2]
+    lacking = {sign for sign in text if not _is_drawn(sign)}
+    if lacking and not fonts.missing(text):
+        return _pasted(frame, _picture(text, max(6, round(height / 23)), width - 8))
+    shown = fonts.escaped(text, lacking)
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, max(0.3, height / 480)
     thickness = max(1, round(scale * 1.5))
     (wide, high), below = cv2.getTextSize(shown, font, scale, thickness)
@@ -106,3 +110,40 @@ def drawn(frame: np.ndarray, text: str) -> np.ndarray:
     white = (255, 255, 255)
     cv2.putText(copy, shown, (4, high + 4), font, scale, white, thickness, cv2.LINE_AA)
     return copy
+
+
+def _pasted(frame: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    high, wide = (min(a, b - 4) for a, b in zip(picture.shape, frame.shape, strict=False))
+    copy = frame.copy()
+    cv2.rectangle(copy, (0, 0), (wide + 8, high + 8), (0, 0, 0), cv2.FILLED)
+    copy[4 : high + 4, 4 : wide + 4] = picture[:high, :wide, None]
+    return copy
+
+
+@lru_cache(maxsize=16)  # a label stays for many frames
+def _picture(text: str, high: int, widest: int) -> np.ndarray:
+    picture = fonts.picture(text, high)
+    if picture.shape[1] > widest:
+        picture = fonts.picture(text, max(4, high * widest // picture.shape[1]))
+    return picture
+
+
+@lru_cache(maxsize=1024)
+def _is_drawn(sign: str) -> bool:
+    """Returns whether OpenCV draws a character: version 4 draws ASCII, 5 most scripts.
+
+    Others become question marks, one for each byte or for all.
+    """
+    if sign.isascii():
+        return True
+    try:
+        size = len(sign.encode())
+    except UnicodeEncodeError:  # of a file name that is not UTF-8
+        return False
+
+    def picture(text: str) -> np.ndarray:
+        white = np.zeros((40, 120), np.uint8)
+        return cv2.putText(white, text, (4, 30), cv2.FONT_HERSHEY_SIMPLEX, 1, (255,), 2)
+
+    found = picture(sign)
+    return not any(np.array_equal(found, picture("?" * n)) for n in range(1, size + 1))

@@ -11,6 +11,7 @@ from jaxvid.data.pipeline import as_clip
 from jaxvid.experiment.network import Network, forward
 from jaxvid.models import Outputs
 from jaxvid.runtime.devices import jit
+from jaxvid.skeletons import filled
 
 
 def compiled(network: Network) -> Callable[[Any, Any], Outputs]:
@@ -28,7 +29,8 @@ def compiled(network: Network) -> Callable[[Any, Any], Outputs]:
 def batch_of(network: Network, clips: Any) -> Any:
     """Returns clips (B,T,H,W,C), or one clip (T,H,W,C), as a batch of what a network reads.
 
-    Joints are (B,T,M,V,3). Raises TypeError for another type, ValueError for another shape.
+    Joints are (B,T,M,V,3), with NaN or zeros for those that are missing. Raises TypeError for
+    another type, ValueError for another shape.
     """
     shapes = network.clip_shapes
     given = clips if isinstance(clips, Mapping) else {next(iter(shapes)): clips}
@@ -47,4 +49,5 @@ def _batch(name: str, clips: Any, shape: tuple[int, ...]) -> jax.Array:
     if array.ndim not in (4, 5) or array.shape[-fixed:] != shape[-fixed:]:
         like = f"(B,{axes}) or ({axes}), such as {shape}"
         raise ValueError(f"{name} clips must be {like}, not {array.shape}")
+    array = filled(array) if joints else array
     return jnp.asarray(array if array.ndim == 5 else array[None])

@@ -8,7 +8,8 @@ import json
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,30 +76,45 @@ def is_whole(path: Path, source: dict[str, str], made_by: str) -> bool:
 
 
 class Rows:
-    """The features of one video, on disk while they are computed: they may exceed the memory."""
+    """The features of one video, on disk while they are computed: they may exceed the memory.
 
-    def __init__(self, folder: Path):
+    `path`: the file that `save` writes. All of them raise OSError, with its name on a full disk.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
         self._count = 0
+        folder = path.parent
         self._parts = {name: tempfile.TemporaryFile(dir=folder) for name in ROWS}  # noqa: SIM115
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def append(self, row: dict[str, np.ndarray]) -> None:
         """Adds a window: times (2,), embedding (E,), sequence (τ, D), logits (N,)."""
-        for name, part in self._parts.items():
-            array = np.ascontiguousarray(row[name], _dtype(name))
-            self._shapes[name] = array.shape
-            part.write(array.tobytes())
+        with self._named():
+            for name, part in self._parts.items():
+                array = np.ascontiguousarray(row[name], _dtype(name))
+                self._shapes[name] = array.shape
+                part.write(array.tobytes())
         self._count += 1
 
-    def save(self, path: Path, about: dict[str, Any]) -> None:
+    def save(self, about: dict[str, Any]) -> None:
         """Writes an .npz file of all rows, (W, ...), and of `about`; closes."""
         arrays = dict(about)
-        for name, part in self._parts.items():
-            part.flush()
-            shape = (self._count, *self._shapes[name])
-            arrays[name] = np.memmap(part, _dtype(name), "r", shape=shape)
-        files.write_arrays(path, arrays)
+        with self._named():
+            for name, part in self._parts.items():
+                part.flush()
+                shape = (self._count, *self._shapes[name])
+                arrays[name] = np.memmap(part, _dtype(name), "r", shape=shape)
+            files.write_arrays(self._path, arrays)
         self.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            files.named(error, self._path)
+            raise
 
     def close(self) -> None:
         """Deletes the temporary files."""

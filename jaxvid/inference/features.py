@@ -23,7 +23,10 @@ from jaxvid.workdir import checkpoints
 OUTPUTS = ("embedding", "sequence", "logits")
 # The fields that features depend on, beside the checkpoint: these sections without those names.
 DETERMINED_BY = ("model.", "data.", "windows.")
-FREE = ("root", "cache", "workers", "threads", "prefetch", "part", "check_only", "split", "classes")
+FREE = (
+    *("root", "prefix", "cache", "workers", "threads", "prefetch", "part", "check_only"),
+    *("split", "classes"),
+)
 # Under the names that fields had first: features that are written stay valid.
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
 
@@ -77,7 +80,7 @@ def write(
     def save(path: Path) -> None:
         if path not in skipped:
             made = {"step": about["step"], "class_names": np.array(about["class_names"])}
-            rows.pop(path).save(names[path], sources.pop(path) | made)
+            rows.pop(path).save(sources.pop(path) | made)
         elif path in rows:
             rows.pop(path).close()
         done(path)
@@ -88,7 +91,7 @@ def write(
     for path, window, outputs in found:
         if path not in rows:
             names[path].parent.mkdir(parents=True, exist_ok=True)
-            rows[path] = Rows(names[path].parent)
+            rows[path] = Rows(names[path])
             sources[path] |= {"fps": window.fps, "clip_fps": cutter.rate(window.fps)}
         rows[path].append({"times": window.times, **outputs})
     return skipped

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from ml_collections import ConfigDict
 
+from jaxvid.data import flow
 from jaxvid.data.live_source import Camera
 from jaxvid.data.windows import Window
 from jaxvid.errors import UserError
@@ -31,6 +32,11 @@ def labelled(
         raise UserError(f"{name} is labelled by a network; the system sift has none")
     if "skeleton" in config.data.modality:
         raise UserError(f"the model in {folder} reads joints, and {name} shows images")
+    if "flow" in config.data.modality and config.data.flow.method == flow.FILES:
+        raise UserError(
+            f"the model in {folder} reads flow from files, and {name} has none: "
+            "--config.data.flow.method=dis estimates it"
+        )
     process_pool.set_up_opencv()
     with Camera(name) as camera:
         network = Inference(config, folder, wanted=("probabilities",))

@@ -4,6 +4,7 @@ A video is a file, a folder of frames or a file of joints. One that cannot be re
 reason, and the others are processed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from jaxvid.data import loading
 from jaxvid.data.datasets import layout
 from jaxvid.data.modalities import Modality
 from jaxvid.data.skeleton_files import FORMATS
-from jaxvid.data.video import IMAGE_SUFFIXES, VideoError
+from jaxvid.data.video import VideoError
 from jaxvid.data.windows import Cutter
 from jaxvid.errors import UserError
 from jaxvid.experiment.batched import Inference
@@ -37,28 +38,36 @@ def ignore(video: Path) -> None:
 
 @dataclass(frozen=True)
 class Found:
-    """Each video's path with its path below the argument, and the reasons for invalid arguments."""
+    """Each video's path with its path below the argument, and the reasons for invalid arguments.
+
+    `left_out`: the number of files in folders that are no videos, by their suffix.
+    """
 
     videos: dict[Path, Path]
     invalid: dict[Path, str]
+    left_out: Counter[str]
 
 
 def find(paths: Iterable[str], config: ConfigDict) -> Found:
     """Returns the files among `paths`, and the videos below its folders.
 
     Each once, in the order of `paths`, sorted by name within a folder, without hidden ones. Videos
-    below a folder: files with the suffix of a video, and folders that hold frames and no video; for
+    below a folder: files with the suffix of a video, and folders that hold images and no video; for
     a model that reads files of joints, those. Raises UserError where no path is given.
     """
     suffix = _joints_suffix(config)
     videos: dict[Path, Path] = {}
     invalid: dict[Path, str] = {}
+    left_out: Counter[str] = Counter()
     for path in map(Path, paths):
         if path.is_dir():
-            inside = list(_inside(path, suffix))
+            others: Counter[str] = Counter()
+            inside = layout.search(path, others, suffix)
+            left_out += others
             if not inside:
-                kinds = suffix or f"{', '.join(layout.VIDEO_SUFFIXES)} or holds frames"
-                invalid[path] = f"it holds no video: nothing there ends in {kinds}"
+                what = f"file that ends in {suffix}" if suffix else "video and no image"
+                there = f", but {layout.kinds(others)}" if others else ""
+                invalid[path] = f"it holds no {what}{there}"
             for each in inside:
                 name = Path(path.name or path.resolve().name)
                 videos.setdefault(each, each.relative_to(path) if each != path else name)
@@ -72,7 +81,7 @@ def find(paths: Iterable[str], config: ConfigDict) -> Found:
             videos.setdefault(path, Path(path.name))
     if not videos and not invalid:
         raise UserError("no video is named: name files or folders of them")
-    return Found(videos, invalid)
+    return Found(videos, invalid, left_out)
 
 
 def outputs_of(videos: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
@@ -93,15 +102,6 @@ def _joints_suffix(config: ConfigDict) -> str:
     if config.data.modality != "skeleton" or config.data.dataset not in FORMATS:
         return ""
     return FORMATS[config.data.dataset].clip_suffix
-
-
-def _inside(folder: Path, suffix: str) -> Iterator[Path]:
-    for at, names in layout.walk(folder):
-        chosen = [n for n in names if n.lower().endswith(suffix or layout.VIDEO_SUFFIXES)]
-        images = any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names)
-        if images and not chosen and not suffix:
-            yield at
-        yield from (at / name for name in chosen)
 
 
 @dataclass(frozen=True)

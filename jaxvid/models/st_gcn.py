@@ -114,9 +114,10 @@ class STGCNUnit(nn.Module):
 class STGCN(Backbone):
     """ST-GCN: joints (B,T,M,V,C) -> features (B,τ,C') in float32, C' 256 at width 1.
 
-    M people, V joints, C coordinates (and confidence, if any), zeros for a person who is not
-    there. Batch norm per joint and coordinate, then three stages of `layers_per_stage` units 64,
-    128 and 256 wide, then the mean over people and joints.
+    M people, V joints, C coordinates (and confidence, if any), zeros for a missing joint and for a
+    person who is not there, which batch norm counts, as in the authors' code. Batch norm per joint
+    and coordinate, then three stages of `layers_per_stage` units 64, 128 and 256 wide, then the
+    mean over people and joints.
 
     - edges, centre: the graph, as pairs of joints, and the joint that divides inward from outward.
     - layers_per_stage: 3, nine units, as published.

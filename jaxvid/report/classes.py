@@ -48,7 +48,9 @@ def confusion_matrix(
             spine.set_visible(True)
             spine.set_color(FAINT)
         correct = float((labels == predicted).mean())
-        axes.set_title(f"top-1 {correct:.1%} of n = {len(labels)} clips")
+        # Above the scales, too: few classes are narrower than it.
+        title = f"top-1 {correct:.1%} of n = {len(labels)} clips"
+        figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
         if number <= COUNTED:
             for row, column in zip(*np.nonzero(counts), strict=True):
                 colour = "white" if shares[row, column] > 0.55 else INK

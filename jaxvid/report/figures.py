@@ -4,17 +4,14 @@ import colorsys
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 
-from jaxvid.runtime import files
+from jaxvid.runtime import files, fonts
 
 INK, GREY, FAINT = "#22252b", "#6d7079", "#d9dadd"
 GOOD, BAD = "#1f5fae", "#c2410c"
@@ -23,7 +20,6 @@ COLOURS = (
     *("#0072b2", "#e69f00", "#009e73", "#cc3d2e", "#8c6bb1", "#56b4e9", "#a6761d"),
     *("#d55e9f", "#5c6b2f", "#555b66"),
 )
-_DEFAULT = "DejaVu Sans"  # comes with matplotlib
 LONGEST = 32  # characters of a name in a figure
 
 _STYLE: Any = {
@@ -51,7 +47,7 @@ def sheet(
 
     Its fonts are those that draw `names`.
     """
-    families = list(_families("".join(sorted(set("".join(names) + text)))))
+    families = fonts.families("".join(names) + text)
     with matplotlib.rc_context({**_STYLE, "font.family": families}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
@@ -66,9 +62,7 @@ def drawn(name: str, longest: int = LONGEST) -> str:
     if len(name) > longest:
         kept = longest - 1
         name = f"{name[: kept - kept // 3]}…{name[len(name) - kept // 3 :]}"
-    families = _families("".join(sorted(set(name))))
-    known = {c for c in name if c == " " or any(c in _signs_of(family) for family in families)}
-    text = "".join(c if c in known else f"\\u{ord(c):04x}" for c in name)
+    text = fonts.escaped(name, fonts.missing(name))
     # A dollar sign begins a formula, and a legend omits labels that begin with an underscore.
     return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
 
@@ -84,34 +78,3 @@ def colour(label: int, classes: int) -> Any:
         return COLOURS[label]
     hue = (label * 0.381966) % 1
     return colorsys.hls_to_rgb(hue, (0.38, 0.5, 0.62)[label % 3], (0.75, 0.55)[label % 2])
-
-
-@lru_cache(maxsize=1024)
-def _families(signs: str) -> tuple[str, ...]:
-    """Returns the default font and those that draw the other characters of `signs`."""
-    families, left = [_DEFAULT], {c for c in signs if not c.isspace()}
-    left -= _signs_of(_DEFAULT)
-    for family in sorted(_fonts()):
-        if left & _signs_of(family):
-            families.append(family)
-            left -= _signs_of(family)
-    return tuple(families)
-
-
-@lru_cache(maxsize=256)
-def _signs_of(family: str) -> frozenset[str]:
-    try:
-        return frozenset(map(chr, FT2Font(_fonts()[family]).get_charmap()))
-    except (OSError, RuntimeError):  # a font file that is broken or not readable
-        return frozenset()
-
-
-@lru_cache(maxsize=1)
-def _fonts() -> dict[str, str]:
-    """Returns the file of each upright, regular font that is installed, by its family's name."""
-    return {
-        font.name: font.fname
-        for font in font_manager.fontManager.ttflist
-        if (font.style, font.weight, font.stretch) == ("normal", 400, "normal")
-        and not font.name.startswith("Last Resort")  # which has a box for every character
-    }

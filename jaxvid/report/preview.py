@@ -98,13 +98,14 @@ def _colour_wheel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _skeleton(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
     """Returns the people of a clip (T, M, V, 3) as sticks, seen from the front, in one scale."""
     points = frames[..., :2] * (1, -1 if config.model.skeleton in Y_IS_UP else 1)
-    there = np.abs(frames).sum(-1) > 0
+    there = np.isfinite(frames).all(-1) & frames.any(-1)
     pictures = np.full((len(frames), SIDE, SIDE, 3), 255, np.uint8)
     if not there.any():
         return pictures
     low, high = points[there].min(0), points[there].max(0)
     scale = 0.9 * SIDE / max(1e-6, (high - low).max())
-    pixels = np.rint((points - (low + high) / 2) * scale + SIDE / 2).astype(int)
+    places = (np.where(there[..., None], points, 0) - (low + high) / 2) * scale + SIDE / 2
+    pixels = np.rint(places).astype(int)
     for picture, people, seen in zip(pictures, pixels, there, strict=True):
         for person, joints, colour in zip(people, seen, COLOURS * len(people), strict=False):
             for a, b in SKELETONS[config.model.skeleton].edges:

@@ -43,9 +43,19 @@ def writing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError) and error.filename == str(temporary):
-            error.filename = str(path)  # the name that a user knows
+        if isinstance(error, OSError):
+            named(error, path, temporary)
         raise
+
+
+def named(error: OSError, path: Path, temporary: Path | None = None) -> None:
+    """Gives an error the name of the file that was being written, where a user knows no other.
+
+    Where it names the file's temporary name, and where the disk is full, which names none.
+    """
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None
+    if is_full or (temporary is not None and error.filename == str(temporary)):
+        error.filename = str(path)
 
 
 def temporary_name(path: Path) -> Path:

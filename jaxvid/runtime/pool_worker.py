@@ -117,5 +117,8 @@ def set_up_opencv() -> None:
     damaged videos themselves.
     """
     cv2.setNumThreads(1)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    if hasattr(cv2, "setLogLevel"):  # up to version 4.12
+        cv2.setLogLevel(0)
+    else:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"

@@ -48,7 +48,8 @@ class Bar:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._progress.stop()
+        if not self._progress.disable:  # versions of Rich before 15 end a line that is not there
+            self._progress.stop()
 
     def advance(self, count: int = 1, shown: str = "") -> None:
         """Adds `count` to what is done; `shown` stands beside the bar."""

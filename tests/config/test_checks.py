@@ -9,6 +9,11 @@ from jaxvid.errors import UserError
     ("field", "value", "message"),
     [
         ("data.dataset", "ucf", "one of embedded, ucf101"),
+        ("seed", 2**64, "config.seed=18446744073709551616: must be from 0 to 4294967295"),
+        ("seed", 2**32, "must be from 0 to 4294967295"),
+        ("seed", -1, "must be from 0 to 4294967295"),
+        ("data.embedded.seed", -1, "must be from 0 to 4294967295"),
+        ("data.prefix", "/data", "config.data.dataset=csv are relative to it, and ucf101 has none"),
         ("train.epochs", 0.0, "must be more than 0"),
         ("train.patience", -1.0, "must be at least 0"),
         ("train.balance", "clips", "one of none, loss"),

@@ -60,6 +60,20 @@ def test_a_dataset_of_the_users_own_is_loaded(tmp_path):
     assert len({tuple(d.split("train")) for d in few}) > 1
 
 
+def test_a_list_of_videos_elsewhere_is_loaded_on_request(tmp_path):
+    for number in range(4):
+        (tmp_path / f"{number}.mp4").touch()
+    (tmp_path / "lists").mkdir()
+    rows = [f"{number}.mp4,{'ab'[number % 2]}\n" for number in range(4)]
+    (tmp_path / "lists" / "list.csv").write_text("path,label\n" + "".join(rows))
+    config = configs.for_dataset("csv")
+    config.data.root, config.data.prefix = str(tmp_path / "lists"), str(tmp_path)
+    config_checks.check(config)
+    assert [video.id for video in loading.load(config.data).videos] == [
+        f"{number}.mp4" for number in range(4)
+    ]
+
+
 def test_a_dataset_is_divided_into_folds_and_validation(tmp_path, caplog):
     videos = [("ab"[n % 2], f"P{n % 8}", n) for n in range(64)]
     (tmp_path / "videos").mkdir()

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxvid.data import records
+from jaxvid.data import pipeline, records, video
 from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.modalities import Skeletons
 from jaxvid.data.prepare import preparation
-from jaxvid.data.skeleton_files import FORMATS, read_ntu, read_openpose
+from jaxvid.data.skeleton_files import FORMATS, read_embedded, read_ntu, read_openpose
 from jaxvid.data.video import VideoError
 from jaxvid.skeletons import SKELETONS
 
@@ -47,27 +47,63 @@ def test_ntu_files_are_read_by_what_moves_most(tmp_path):
     path.write_text(ntu_text(*frames))
     read = read_ntu(path, people=2)
     assert (read.shape, read.dtype) == ((4, 2, 25, 3), np.float32)
-    np.testing.assert_allclose(read[:, 0, 0, 0], [0.1, 0.3, 0, 0.9], rtol=1e-6)  # B
-    np.testing.assert_allclose(read[:, 1, 0, 0], [0, -1.0, 0, -1.2], rtol=1e-6)  # C, and not A
+    np.testing.assert_allclose(read[:, 0, 0, 0], [0.1, 0.3, np.nan, 0.9], rtol=1e-6)  # B
+    np.testing.assert_allclose(read[:, 1, 0, 0], [np.nan, -1.0, np.nan, -1.2], rtol=1e-6)  # C
     np.testing.assert_allclose(read[0, 0], joints(0.1), rtol=1e-6)
-    assert not read[2].any()
-    assert not read_ntu(path, people=5)[:, 3:].any()
+    assert np.isnan(read[2]).all()
+    assert np.isnan(read_ntu(path, people=5)[:, 3:]).all()
 
 
-def test_joints_of_ntu_files_that_are_no_numbers_are_not_there(tmp_path):
+@pytest.mark.parametrize("missing", [(np.nan, 0.1, 0.2), (0, 0, 0), (np.inf, np.inf, np.inf)])
+def test_joints_of_ntu_files_that_are_missing_are_nan(tmp_path, missing):
     path = tmp_path / "a.skeleton"
     odd = joints(0.5)
-    odd[7, 1] = np.nan
+    odd[7] = missing
     path.write_text(ntu_text({A: odd}))
     read = read_ntu(path, people=1)[0, 0]
-    assert not read[7].any()
+    assert np.isnan(read[7]).all()
     np.testing.assert_allclose(read[8], odd[8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("missing", [np.nan, 0.0])
+def test_missing_joints_do_not_move(tmp_path, missing):
+    # An actor whose arm swings, and two chairs, each of which lacks a joint in one frame. A body of
+    # nothing else does not count, and half of the actor's joints are never seen.
+    frames = []
+    for step in range(20):
+        actor, chair, other = joints(0.5), joints(-1.0), joints(1.5)
+        actor[10, 1] += 0.15 * np.sin(step / 4)
+        actor[13:] = missing
+        chair[3] = missing if step == 5 else chair[3]
+        other[4] = missing if step == 9 else other[4]
+        ghost = np.full((25, 3), missing)
+        frames.append({C: chair, "ghost": ghost, B: other, A: actor})
+    path = tmp_path / "a.skeleton"
+    path.write_text(ntu_text(*frames))
+    read = read_ntu(path, people=4)
+    np.testing.assert_allclose(read[:, 0, 10, 1], 0.1 + 0.15 * np.sin(np.arange(20) / 4), rtol=1e-5)
+    assert np.isnan(read[:, 0, 13:]).all()
+    assert np.isnan(read[5, 1:3, 3]).any() and not np.isnan(read[6, 1:3, 3]).any()
+    assert np.isnan(read[:, 3]).all()
+
+
+def test_a_joint_that_jumps_alone_is_no_actor(tmp_path):
+    frames = []
+    for step in range(10):
+        actor, ghost = joints(0.5 + 0.1 * step), np.full((25, 3), np.nan)
+        ghost[3] = (step, 0, 3) if step < 2 else np.nan
+        frames.append({B: ghost, A: actor})
+    path = tmp_path / "a.skeleton"
+    path.write_text(ntu_text(*frames))
+    np.testing.assert_allclose(read_ntu(path, people=1)[0, 0], joints(0.5), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "frame 0 does not parse"),
+        ("", "the file is empty"),
+        ("\0" * 64, "frame 0 does not parse"),
+        (ntu_text({A: joints(np.nan) * np.nan}, {B: joints(0) * 0}), "no joint in any of its"),
         ("many", "frame 0 does not parse"),
         (ntu_text({A: joints(1)}, {A: joints(2)})[:-400], "frame 1 does not parse"),
         (ntu_text({A: joints(1)}).replace("519.9", "far"), "frame 0 does not parse"),
@@ -100,12 +136,28 @@ def test_kinetics_files_are_read_by_confidence(tmp_path):
     path.write_text(json.dumps(openpose((1, crowd), (2, []), (4, [person(0.5, 0.8)]))))
     read = read_openpose(path, people=2)
     assert (read.shape, read.dtype) == ((4, 2, 18, 3), np.float32)
-    np.testing.assert_allclose(read[:, 0, 3, 0], [2 * 0.2 - 1, 0, 0, 2 * 0.5 - 1], atol=1e-6)
+    expected = [2 * 0.2 - 1, np.nan, np.nan, 2 * 0.5 - 1]
+    np.testing.assert_allclose(read[:, 0, 3, 0], expected, atol=1e-6)
     np.testing.assert_allclose(read[0, :, 17, 2], [0.9, 0.5], rtol=1e-6)
     np.testing.assert_allclose(read[0, 0, 17, 1], 2 * 0.17 - 1, rtol=1e-6)
-    assert not read[:, :, 0].any()  # a joint of no confidence
-    assert not read[1:3].any()
-    assert not read[3, 1].any()
+    assert np.isnan(read[:, :, 0]).all()  # a joint of no confidence
+    assert np.isnan(read[1:3]).all()
+    assert np.isnan(read[3, 1]).all()
+
+
+def test_people_of_kinetics_files_without_joints_are_nobody(tmp_path):
+    path = tmp_path / "a.json"
+    unsure, odd = person(0.1, 0.1), person(0.4, 0.9)
+    odd["score"][5] = float("nan")
+    odd["pose"][12] = float("nan")
+    odd["pose"][14:16] = [0.0, 0.0]
+    nobody = [person(0.3, 0.0), person(0.3, float("nan")), person(float("nan"), 0.9)]
+    path.write_text(json.dumps(openpose((1, [*nobody, unsure, odd]))))
+    read = read_openpose(path, people=3)[0]
+    np.testing.assert_allclose(read[0, 3], [2 * 0.4 - 1, 2 * 0.03 - 1, 0.9], atol=1e-6)
+    assert np.flatnonzero(np.isnan(read[0]).all(axis=1)).tolist() == [0, 5, 6, 7]
+    np.testing.assert_allclose(read[1, 3, 2], 0.1, rtol=1e-6)
+    assert np.isnan(read[2]).all()
 
 
 @pytest.mark.parametrize(
@@ -117,6 +169,7 @@ def test_kinetics_files_are_read_by_confidence(tmp_path):
         (openpose((1, [{"pose": [0.0] * 34, "score": [1.0] * 17}])), "not a whole"),
         (openpose(), "no person in any of its frames"),
         (openpose((1, []), (2, [])), "no person in any of its frames"),
+        (openpose((1, [person(0.5, 0.0)])), "no person in any of its frames"),
         (openpose((1, [person(0, 1)]), (10**9, [])), "numbered from 1 to 1000000000"),
     ],
 )
@@ -125,6 +178,41 @@ def test_bad_kinetics_files_are_said_to_be_so(tmp_path, content, message):
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(VideoError, match=message):
         read_openpose(path, people=2)
+
+
+def test_missing_joints_beside_videos_are_nan(tmp_path, monkeypatch):
+    path = tmp_path / "a.avi"
+    pixels = np.arange(3 * 4 * 18 * 2, dtype=np.float32).reshape(3, 4, 18, 2) + 1
+    pixels[0] = np.nan  # nobody
+    pixels[2, 1, 5] = 0
+    np.savez(path.with_suffix(".joints.npz"), joints=pixels)
+    monkeypatch.setattr(video, "size", lambda path: (320, 240))
+    read = read_embedded(path, people=3)
+    np.testing.assert_allclose(read[1, 0, 6, :2], pixels[1, 1, 6] / (160, 120) - 1, rtol=1e-5)
+    assert (read[:, 0, :, 2] == 1).all()
+    assert np.isnan(read[1, 1, 5]).all() and np.isnan(read).sum() == 3 + read[:, 2].size
+    np.savez(path.with_suffix(".joints.npz"), joints=pixels[:1])
+    with pytest.raises(VideoError, match="no person in any of its frames"):
+        read_embedded(path, people=3)
+
+
+def test_networks_see_zeros_for_missing_joints(tmp_path):
+    odd = joints(0.5)
+    odd[5] = np.nan
+    path = tmp_path / "a.skeleton"
+    path.write_text(ntu_text(*[{A: odd}] * 8))
+    modality = Skeletons("ntu60", people=2)
+    video_records = [(modality, records.decode(path, modality))]
+    settings = pipeline.ClipSettings(num_frames=8, image_size=32, augment=True, mirror=True)
+    mirrored = 0
+    for seed in range(8):
+        clip = pipeline.train_clip(video_records, settings, np.random.default_rng(seed))
+        turned = clip[0, 0, 1, 0] < 0
+        mirrored += turned
+        missing = SKELETONS["ntu25"].mirrored[5] if turned else 5
+        assert np.flatnonzero(~clip[:, 0].any(axis=(0, 2))).tolist() == [missing]
+        assert not clip[:, 1].any()
+    assert 0 < mirrored < 8
 
 
 def test_files_of_joints_are_prepared_as_clips(tmp_path, caplog):

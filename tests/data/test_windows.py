@@ -21,6 +21,9 @@ class Numbers:
         choose(*frame.shape[:2])
         return frame
 
+    def filled(self, frames):
+        return frames
+
 
 def numbers(total):
     """A video whose frames are their own numbers."""

@@ -146,8 +146,9 @@ def test_the_command(folds, tiny_file, tmp_path, capsys):
     given += ["--config.sift.descriptors=300", "--config.data.threads=2"]
     assert command.main([*given, "--config.data.folds=0"]) == 2
     assert "data.folds=0: set it to the number of folds" in capsys.readouterr().err
-    assert command.main([*given, "--seeds=0,0"]) == 2
-    assert "--seeds=0,0: must be different numbers" in capsys.readouterr().err
+    for seeds in ("0,0", "0,4294967296", "9" * 5000):
+        assert command.main([*given, f"--seeds={seeds}"]) == 2
+        assert f"--seeds={seeds}: must be different numbers from 0 to" in capsys.readouterr().err
     assert command.main([*given, "--config.data.folds=3", "--config.eval.split=val"]) == 2
     assert "eval.split=val: must be test" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

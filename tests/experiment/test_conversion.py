@@ -133,6 +133,56 @@ def test_a_byte_order_mark_is_no_part_of_a_name(classes, caplog):
     assert not caplog.text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 abseiling\n2 air drumming\n3 zumba\n",
+        "0 abseiling\n1 air drumming\n2 zumba\n",
+        "abseiling\t0\nair drumming\t1\nzumba\t2\n",
+        "2,zumba\n0,abseiling\n1,air drumming\n",
+        "zumba 3\nabseiling 1\nair drumming 2",
+        "0: abseiling\n1: air drumming\n\n2: zumba",
+    ],
+)
+def test_numbers_beside_names_are_their_order(classes, text, caplog):
+    classes.write_text(text)
+    assert read_classes(classes) == ("abseiling", "air drumming", "zumba")
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("100 metres", "200 metres", "hurdles"),
+        ("100 metres", "200 metres"),
+        ("Action1", "Action2"),
+        ("action 1", "action 2"),
+        ("1 step", "walk"),
+        ("goldfish, Carassius auratus", "n01440764 tench, Tinca tinca"),
+    ],
+)
+def test_numbers_may_be_part_of_names(classes, names):
+    classes.write_text("\n".join(names))
+    assert read_classes(classes) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("1 a\n2 b\n\n4 d\n", "line 4: '4 d'"),
+        ("1 a\n2 b\n2 c\n", "line 3: '2 c'"),
+        ("id,name\n0,a\n1,b\n", "line 1: 'id,name'"),
+        ("a\t0\nb\n", r"line 1: 'a\\t0'"),
+        ("a\t0\nb\t7\n", r"line 1: 'a\\t0'"),
+        ("a\tsport\nb\tsport\n", "line 1"),
+    ],
+)
+def test_lines_that_are_no_names_are_refused(classes, text, line):
+    classes.write_text(text)
+    with pytest.raises(UserError, match=f"{line}.* must be a name alone, or every line a name and"):
+        read_classes(classes)
+
+
 def test_what_convert_needs_is_said(run, tiny_file, tmp_path, capsys):
     for says, arguments in (
         ("needs --class_names=FILE", {"classes": None}),

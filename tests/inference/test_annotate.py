@@ -98,10 +98,33 @@ def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.glob("*copy*")] == []
 
 
+def test_characters_are_drawn_as_themselves_where_a_font_has_them(monkeypatch):
+    frame = np.full((240, 320, 3), 128, np.uint8)
+    texts = ["Бег 90%", "Бёг 90%", "??? 90%", "ßßß 90%"]
+    for only_ascii in (False, True):  # OpenCV 4 draws no others
+        if only_ascii:
+            monkeypatch.setattr(annotate, "_is_drawn", str.isascii)
+        images = [annotate.drawn(frame, text) for text in texts]
+        for i, image in enumerate(images):
+            assert not any(np.array_equal(image, other) for other in images[:i])
+
+
+def test_characters_without_a_font_are_shown_by_their_code(monkeypatch):
+    frame = np.full((240, 320, 3), 128, np.uint8)
+    monkeypatch.setattr(annotate, "_is_drawn", str.isascii)
+    monkeypatch.setattr(annotate.fonts, "missing", lambda text: {c for c in text if c > "~"})
+    shown = annotate.drawn(frame, "跑 90%")
+    np.testing.assert_array_equal(shown, annotate.drawn(frame, r"\u8dd1 90%"))
+    shown = annotate.drawn(frame, "\udcff 90%")
+    np.testing.assert_array_equal(shown, annotate.drawn(frame, r"\udcff 90%"))
+
+
+@pytest.mark.parametrize("label", ["A long label", "Длинное имя"])
 @pytest.mark.parametrize(("height", "width"), [(240, 320), (48, 36), (1080, 1920)])
-def test_a_label_fits_in_its_frame(height, width):
+def test_a_label_fits_in_its_frame(height, width, label, monkeypatch):
+    monkeypatch.setattr(annotate, "_is_drawn", str.isascii)
     frame = np.full((height, width, 3), 128, np.uint8)
-    drawn = annotate.drawn(frame, "A long label 100%")
+    drawn = annotate.drawn(frame, f"{label} 100%")
     assert (frame == 128).all()
     changed = np.argwhere((drawn != 128).any(axis=-1))
     assert changed.max(axis=0)[1] < width - 1 or width < 50

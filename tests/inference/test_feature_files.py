@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 
@@ -24,12 +26,12 @@ def test_features_of_another_folder_are_not_overwritten(tmp_path):
 
 def test_rows_are_saved_as_numpy_would(tmp_path):
     rng = np.random.default_rng(0)
-    rows = feature_files.Rows(tmp_path)
+    rows = feature_files.Rows(tmp_path / "x.npz")
     shapes = {"times": (2,), "embedding": (3,), "sequence": (4, 5), "logits": (6,)}
     added = [{name: rng.normal(size=s) for name, s in shapes.items()} for _ in range(3)]
     for row in added:
         rows.append(row)
-    rows.save(tmp_path / "x.npz", {"fps": 25.0})
+    rows.save({"fps": 25.0})
     assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
     with np.load(tmp_path / "x.npz") as there:
         assert there["fps"] == 25.0
@@ -37,6 +39,19 @@ def test_rows_are_saved_as_numpy_would(tmp_path):
             np.testing.assert_allclose(there[name], [row[name] for row in added], rtol=1e-6)
     with pytest.raises(UserError, match=r"holds no features\.json"):
         feature_files.find(tmp_path)
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    rows = feature_files.Rows(tmp_path / "x.npz")
+
+    class Full:
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(rows._parts, "embedding", Full())
+    with pytest.raises(OSError) as raised:
+        rows.append({name: np.zeros(2) for name in feature_files.ROWS})
+    assert raised.value.filename == str(tmp_path / "x.npz")
 
 
 def test_files_that_are_no_features_are_named(tmp_path):

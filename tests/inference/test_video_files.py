@@ -39,11 +39,27 @@ def test_invalid_arguments_stand_beside_the_videos(tiny, folder):
     found = video_files.find([str(folder / n) for n in ("gone.mp4", "empty", "b.avi")], tiny)
     assert list(found.videos) == [folder / "b.avi"]
     assert found.invalid[folder / "gone.mp4"] == "it does not exist"
-    assert found.invalid[folder / "empty"].startswith(
-        "it holds no video: nothing there ends in .3gp"
-    )
+    assert found.invalid[folder / "empty"] == "it holds no video and no image"
+    (folder / "empty" / "list.txt").touch()
+    found = video_files.find([str(folder / "empty")], tiny)
+    assert found.invalid == {folder / "empty": "it holds no video and no image, but 1 .txt"}
     with pytest.raises(UserError, match="no video is named"):
         video_files.find([], tiny)
+
+
+def test_what_is_left_out_of_folders_is_counted_by_kind(tiny, folder):
+    for name in ("a.divx", "b.GIF", "inside/c.m2t", "d.3g2", "e.f4v", "f.dv"):
+        (folder / name).touch()
+    for name in ("more.txt", "inside/LICENSE", "inside/cover.jpg", "song.m4a", "a.srt"):
+        (folder / name).touch()
+    found = video_files.find([str(folder)], tiny)
+    names = {path.name for path in found.videos}
+    assert names == {
+        *("b.avi", "[a].AVI", "frames", "a.divx", "b.GIF", "c.m2t", "d.3g2", "e.f4v"),
+        "f.dv",
+    }
+    expected = {".txt": 2, "without a suffix": 1, ".jpg": 1, ".skeleton": 1, ".m4a": 1, ".srt": 1}
+    assert found.left_out == expected
 
 
 def test_a_model_of_joints_reads_files_of_joints(tiny, folder):

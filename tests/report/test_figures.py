@@ -1,4 +1,5 @@
 import warnings
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 from jaxvid.evaluation import metrics
 from jaxvid.report import classes, curves, figures, tsne
+from jaxvid.runtime import fonts
 
 ODD = (
     "_hidden",
@@ -31,17 +33,29 @@ def test_names_are_short_and_every_sign_is_drawn_as_itself():
 
 
 def test_signs_without_a_font_are_written_as_their_code(monkeypatch):
-    monkeypatch.setattr(figures, "_fonts", lambda: {figures._DEFAULT: figures_default_file()})
-    for function in (figures._families, figures._signs_of):
-        function.cache_clear()
+    monkeypatch.setattr(fonts, "missing", lambda text: {c for c in text if not c.isascii()})
     assert figures.drawn("跑 a") == r"\u8dd1 a"
     assert figures.drawn("\ud8ff") == r"\ud8ff"  # of a file name that is not UTF-8
 
 
-def figures_default_file() -> str:
-    from matplotlib import font_manager
+@pytest.mark.parametrize("number", [2, 3, 5])
+def test_the_title_of_a_small_matrix_is_beside_nothing(number, tmp_path, monkeypatch):
+    kept = []
 
-    return font_manager.findfont(figures._DEFAULT)
+    @contextmanager
+    def sheet(path, width, height, *names, **text):
+        with figures.sheet(path, width, height, *names, **text) as figure:
+            yield figure
+            kept.append(figure)
+
+    monkeypatch.setattr(classes, "sheet", sheet)
+    labels = np.arange(1000) % number
+    names = [f"c{k}" for k in range(number)]
+    classes.confusion_matrix(labels, labels, names, tmp_path / "m.png")
+    (figure,) = kept
+    box = figure._suptitle.get_window_extent()
+    assert box.x1 < figure.bbox.width
+    assert not any(box.overlaps(axes.get_tightbbox()) for axes in figure.axes)
 
 
 @pytest.mark.parametrize("number", [2, 6, 40, 170])

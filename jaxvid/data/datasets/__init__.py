@@ -38,6 +38,7 @@ class Dataset:
     class_names: tuple[str, ...]
     videos: tuple[Video, ...]
     missing: tuple[str, ...] = ()  # listed by the dataset, not found on disk
+    left_out: tuple[tuple[str, int], ...] = ()  # files that are no video, by kind, and their number
     skeletons: str = ""  # the entry of skeleton_files.FORMATS for its joints; empty: it has none
 
     def split(self, name: str) -> list[Video]:

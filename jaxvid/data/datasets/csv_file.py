@@ -8,18 +8,21 @@ from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 
 
-def read(root: Path, split: int) -> Dataset:
+def read(root: Path, split: int, prefix: Path | None = None) -> Dataset:
     """Reads a CSV file: `root` is the file itself, or a folder with one .csv file in it.
 
     The header has `path` and `label`, and may have `split` (train, test, val) and `group`; other
-    columns are not read. A path is relative to the file's folder, or absolute below it; a folder of
-    frames is a video, too. Labels may be any strings. Without `split`, split N is the random one of
-    that number, 7:3, as `splitting` draws it; without `group`, every video is one of its own.
-    Videos that are not there are `missing`. Raises UserError, with the line, for a file or row that
-    is not so, a video that comes twice, and where a class has videos to test on alone.
+    columns are not read. A path is relative to the file's folder, or to the folder `prefix`, or
+    absolute below it; a folder of frames is a video, too. Labels may be any strings. Without
+    `split`, split N is the random one of that number, 7:3, as `splitting` draws it; without
+    `group`, every video is one of its own. Videos that are not there are `missing`. Raises
+    UserError, with the line, for a file or row that is not so, a video that comes twice, and where
+    a class has videos to test on alone.
     """
     file = _file(root)
-    folder = file.parent
+    folder = prefix or file.parent
+    if not folder.is_dir():
+        raise UserError(f"config.data.prefix={folder} is not a folder")
     videos: list[Video] = []
     lines: dict[Path, int] = {}
     sides: dict[str, str] = {}
@@ -68,7 +71,7 @@ def _path(value: str, folder: Path, where: str) -> Path:
     path = Path(os.path.normpath(base / value))
     if path == base or not path.is_relative_to(base):
         raise UserError(
-            f"{where}: {value} is not below {folder}: put the .csv file in a folder that holds all "
-            "its videos"
+            f"{where}: {value} is not below {folder}: set config.data.prefix to a folder that "
+            "holds all the videos (/ holds any; relative paths are then relative to it)"
         )
     return path.relative_to(base)

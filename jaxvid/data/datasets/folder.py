@@ -1,8 +1,10 @@
 """Any folder of class folders of videos."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
+from jaxvid.data import frame_folder
 from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 
@@ -12,6 +14,7 @@ logger = logging.getLogger(__name__)
 def read(root: Path, split: int) -> Dataset:
     """Reads a folder whose folders are classes, with videos as deep as they are.
 
+    A folder of images without a video file is a video, too, but for the class folders themselves.
     Where its folders are `train` and `test` (or `val`, or both), they hold the class folders and
     are the split; else split N is the random one of that number, 7:3, as `splitting` draws it, with
     every video a group of its own. Names of classes may be any. Raises UserError where there are no
@@ -20,6 +23,7 @@ def read(root: Path, split: int) -> Dataset:
     layout.check_root(root)
     names = [folder.name for folder in layout.subfolders(root)]
     known = {name for name in names if name.lower() in ("train", "test", *splitting.VALIDATION)}
+    left_out: Counter[str] = Counter()
     is_split = any(name.lower() == "train" for name in known) and len(known) > 1
     if is_split and (others := [name for name in names if name not in known]):
         raise UserError(
@@ -28,13 +32,13 @@ def read(root: Path, split: int) -> Dataset:
         )
     if not is_split:
         _check_no_split(root, names)
-        class_names, paths = _classes(root)
+        class_names, paths = _classes(root, left_out)
         undecided = [_video(root, path, label, "") for path, label in paths]
         videos = splitting.at_random(undecided, split, str(root))
-        return Dataset("folder", root, class_names, videos)
+        return Dataset("folder", root, class_names, videos, left_out=tuple(left_out.items()))
     splitting.only_split(split, str(root))
     sides = splitting.sides(known, str(root))
-    parts = {part: _classes(root / part) for part in sides}
+    parts = {part: _classes(root / part, left_out) for part in sides}
     class_names = tuple(sorted({name for named, _ in parts.values() for name in named}))
     videos = tuple(
         _video(root, path, class_names.index(named[i]), sides[part])
@@ -42,12 +46,15 @@ def read(root: Path, split: int) -> Dataset:
         for path, i in paths
     )
     splitting.check(videos, class_names, str(root))
-    return Dataset("folder", root, class_names, videos)
+    return Dataset("folder", root, class_names, videos, left_out=tuple(left_out.items()))
 
 
 def _check_no_split(root: Path, names: list[str]) -> None:
     """Raises UserError where folders look like the parts of a split under other names."""
-    inside = [{f.name for f in layout.subfolders(root / name)} for name in names]
+    inside = [
+        {f.name for f in layout.subfolders(root / name) if not frame_folder.files(f)}
+        for name in names
+    ]
     if len(names) in (2, 3) and all(inside) and len(set.intersection(*inside)) > 1:
         same = ", ".join(sorted(set.intersection(*inside))[:3])
         raise UserError(
@@ -62,27 +69,41 @@ def _video(root: Path, path: Path, label: int, side: str) -> Video:
     return Video(path, label, side, path.as_posix())
 
 
-def _classes(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+def _classes(
+    folder: Path, left_out: Counter[str]
+) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     """Returns the names of the classes, and each video with its label."""
     class_folders = layout.subfolders(folder)
-    loose = [p.name for p in folder.iterdir() if p.is_file() and layout.is_video(p.name)]
+    beside = [p.name for p in sorted(folder.iterdir()) if p.is_file() and p.name[0] != "."]
+    loose = list(filter(layout.is_video, beside))
     if len(class_folders) < 2:
-        beside = f" and {len(loose)} videos beside" if loose else ""
+        also = f" and {len(loose)} videos beside" if loose else ""
         raise UserError(
-            f"{folder} has {len(class_folders)} class folders{beside}: there must be a "
+            f"{folder} has {len(class_folders)} class folders{also}: there must be a "
             "folder for each of two classes or more, with the videos in it"
         )
     if loose:
         logger.warning(
             "%s: %d videos are in no class folder, %s among them", folder, len(loose), loose[0]
         )
+    left_out.update(map(layout.kind, beside))
     paths = []
     for label, class_folder in enumerate(class_folders):
-        videos = layout.videos(class_folder)
-        if not videos:
+        others: Counter[str] = Counter()
+        videos = sorted(layout.search(class_folder, others))
+        if class_folder in videos and len(videos) > 1:  # images above its videos
+            videos.remove(class_folder)
+            others.update(p.suffix.lower() for p in frame_folder.files(class_folder))
+        left_out += others
+        if class_folder in videos:
             raise UserError(
-                f"class folder {class_folder} holds no video "
-                f"({', '.join(layout.VIDEO_SUFFIXES)}): remove it or fill it"
+                f"class folder {class_folder} holds images and no video: the frames of each video "
+                f"must be in a folder of their own, such as {class_folder / 'VIDEO'}/img_00001.jpg"
+            )
+        if not videos:
+            there = f", but {layout.kinds(others)}" if others else ""
+            raise UserError(
+                f"class folder {class_folder} holds no video{there}: remove it or fill it"
             )
         paths += [(path, label) for path in videos]
     return tuple(f.name for f in class_folders), paths

@@ -4,16 +4,14 @@ import csv
 import io
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jaxvid.data.datasets import Dataset, Video
+from jaxvid.data.frame_folder import is_image
+from jaxvid.data.video_suffixes import suffixes
 from jaxvid.errors import UserError
-
-VIDEO_SUFFIXES = (
-    *(".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov"),
-    *(".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
-)
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +57,43 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def is_video(name: str) -> bool:
-    """Returns whether a file's name is that of a video."""
-    return Path(name).suffix.lower() in VIDEO_SUFFIXES
+    """Returns whether a file's name is that of a video: its suffix is of a format of videos."""
+    return Path(name).suffix.lower() in suffixes()
 
 
 def videos(folder: Path) -> list[Path]:
     """Returns the video files in a folder and all below it, by path."""
     return sorted(at / name for at, names in walk(folder) for name in names if is_video(name))
+
+
+def search(folder: Path, left_out: Counter[str], suffix: str = "") -> list[Path]:
+    """Returns the videos in a folder and all below it: files, and folders of frames.
+
+    Those of a folder by name, before those of the folders in it. A folder of frames holds images
+    and no video file; `folder` may be one itself. With a `suffix`, files that end in it alone.
+    Counts the other files in `left_out` by their suffix.
+    """
+    found = []
+    for at, names in walk(folder):
+        chosen = [n for n in names if (n.lower().endswith(suffix) if suffix else is_video(n))]
+        found += [at / name for name in chosen]
+        rest = set(names).difference(chosen)
+        if not suffix and not chosen and (frames := set(filter(is_image, rest))):
+            found.append(at)
+            rest -= frames
+        left_out.update(map(kind, rest))
+    return found
+
+
+def kind(name: str) -> str:
+    """Returns the suffix by which a file is counted that is no video."""
+    return Path(name).suffix.lower() or "without a suffix"
+
+
+def kinds(left_out: Mapping[str, int]) -> str:
+    """Returns numbers of files by kind as text: 3 .txt, 1 .jpg."""
+    most = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {kind}" for kind, count in most)
 
 
 def lines(path: Path, part_of: str) -> list[tuple[int, str]]:
@@ -135,7 +163,7 @@ def listed(
     found = [video for video in videos if folder / video.path in there]
     missing = [video.id for video in videos if folder / video.path not in there]
     check_found(found, missing, folder)
-    return Dataset(name, folder, class_names, tuple(found), tuple(missing), skeletons)
+    return Dataset(name, folder, class_names, tuple(found), tuple(missing), skeletons=skeletons)
 
 
 def warn_of_counts(dataset: str, expected: Mapping[str, int], found: Mapping[str, int]) -> None:

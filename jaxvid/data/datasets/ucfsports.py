@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from jaxvid.data import video
+from jaxvid.data import frame_folder
 from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.errors import UserError
 
@@ -87,6 +87,6 @@ def _clips(class_folder: Path) -> list[Path]:
     """Returns the videos in a class folder, and the folders of frames that have no video."""
     clips = [p for p in sorted(class_folder.iterdir()) if p.is_file() and layout.is_video(p.name)]
     for folder in layout.subfolders(class_folder):
-        frames = [at for at, _ in layout.walk(folder) if video.frame_files(at)]
+        frames = [at for at, _ in layout.walk(folder) if frame_folder.files(at)]
         clips.extend(layout.videos(folder) or frames)
     return clips

@@ -19,6 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from jaxvid.data import records
 from jaxvid.data.datasets import Dataset
@@ -145,10 +146,15 @@ class _Job:
             "shards": [listed[name] for name in sorted(listed)],
             "failures": [{"id": f.id, "reason": f.reason, "outside": f.outside} for f in failures],
         }
-        summary = report.summarise(self.dataset, self.modality.name, [entry for _, entry in found])
+        summary = self.report([entry for _, entry in found])
         files.write_json(self.view / report.JSON, summary)
         files.write_text(self.view / report.TEXT, report.text(summary))
         files.write_json(self.view / records.MANIFEST, manifest)
+
+    def report(self, entries: Sequence[Entry]) -> dict[str, Any]:
+        """Returns the report of the dataset's videos."""
+        beside = [s.id for s in self.sources if self.modality.leaves_flow(s.path)]
+        return report.summarise(self.dataset, self.modality.name, entries, beside)
 
     def warn(self) -> None:
         """Warns of the videos that failed."""
@@ -208,12 +214,13 @@ def prepare_part(
     return job.view, waiting
 
 
-def check(dataset: Dataset, modality: Modality, workers: int = 0) -> dict[str, dict]:
+def check(dataset: Dataset, modality: Modality, workers: int = 0) -> dict[str, Any]:
     """Decodes every video whole and writes nothing; returns the report.
 
     Frames are decoded, and no flow is estimated from them. Raises UserError where none decodes.
     """
-    sources = _Job(dataset, modality, Path()).sources
+    job = _Job(dataset, modality, Path())
+    sources = job.sources
     entries: list[Entry] = []
     looked = process_pool.each(_look, [(s, modality) for s in sources], workers, PATIENCE)
     with progress.Bar("checking", len(sources)) as bar, closing(looked):
@@ -223,7 +230,7 @@ def check(dataset: Dataset, modality: Modality, workers: int = 0) -> dict[str, d
             bar.advance(shown=source.id)
     entries.sort(key=lambda entry: entry.id)
     _failures(entries, dataset)
-    return report.summarise(dataset, modality.name, entries)
+    return job.report(entries)
 
 
 def _look(task: tuple[Source, Modality]) -> Generator[str, None, Entry]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxvid.data.datasets import Dataset, Video, splitting
+from jaxvid.data.datasets import Dataset, Video, layout, splitting
 from jaxvid.data.prepare.notes import Decoded, Entry
 
 JSON, TEXT = "report.json", "report.txt"
@@ -15,11 +15,13 @@ SIDES = (*splitting.SIDES, "unused", "failed")  # that a class's videos are coun
 ENDS_EARLY = 0.9  # of the frames that the header states
 
 
-def summarise(dataset: Dataset, modality: str, entries: Iterable[Entry]) -> dict[str, Any]:
+def summarise(
+    dataset: Dataset, modality: str, entries: Iterable[Entry], flow_images: Sequence[str] = ()
+) -> dict[str, Any]:
     """Returns the report of a dataset's videos, as its JSON file holds it.
 
-    `entries`: one for each video. Sizes in pixels, as shown; a rate is the mean of a video whose
-    frames come at a varying one.
+    `entries`: one for each video; `flow_images`: those with such images that are not read. Sizes in
+    pixels, as shown; a rate is the mean of a video whose frames come at a varying one.
     """
     good: dict[str, Decoded] = {}
     failures: dict[str, list[str]] = defaultdict(list)
@@ -51,6 +53,8 @@ def summarise(dataset: Dataset, modality: str, entries: Iterable[Entry]) -> dict
         "ends_early": [
             i for i, e in good.items() if not e.times and e.frames < ENDS_EARLY * e.stated
         ],
+        "flow_images": list(flow_images),
+        "left_out": dict(dataset.left_out),
         "failures": dict(sorted(failures.items(), key=lambda item: -len(item[1]))),
         "classes": _classes(dataset, good),
         "copies": [[v.id for v in same] for same in copies],
@@ -82,11 +86,14 @@ def lines(report: Mapping[str, Any]) -> list[str]:
         shown.append("frames per second: " + _shares(r["frames_per_second"]))
     if r["sizes"]:
         shown.append("sizes: " + _shares(r["sizes"]))
+    if r["left_out"]:
+        shown.append(f"left out: {layout.kinds(r['left_out'])}")
     counts = {side: sum(c[side] for c in r["classes"].values()) for side in SIDES}
     shown.append(f"{len(r['classes'])} classes, {splitting.described(counts)} videos")
     for name, what in (
         ("varying_rate", "frames come at a varying rate, and data.fps follows their times"),
         ("ends_early", f"less than {ENDS_EARLY:.0%} of the frames that the header states"),
+        ("flow_images", "images of flow beside the frames, read by data.flow.method=files alone"),
         ("copies", "sets of copies, alike byte for byte"),
         ("copies_in_both_splits", "sets of copies in two splits, which make a test too easy"),
         ("copies_of_two_classes", "sets of copies with two labels"),

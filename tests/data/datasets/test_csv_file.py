@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from jaxvid.data.datasets import csv_file
@@ -99,6 +101,28 @@ def test_what_cannot_be_meant_is_said_with_its_line(tree, lines, header, message
     root = tree(*VIDEOS, **rows(*lines, header=header or "path,label"))
     with pytest.raises(UserError, match=message):
         csv_file.read(root, 1)
+
+
+@pytest.mark.parametrize("form", ["relative", "absolute", "any"])
+def test_videos_outside_the_folder_are_read_on_request(tree, tmp_path, form):
+    root = tree(*VIDEOS)
+    prefix = {"relative": root / "videos", "absolute": root, "any": Path("/")}[form]
+    above = "" if form == "relative" else f"{root}/videos/"
+    (tmp_path / "lists").mkdir()
+    lines = [f"{above}{name}.mp4,{'xy'[i % 2]}\n" for i, name in enumerate("abcdef")]
+    (tmp_path / "lists/list.csv").write_text("path,label\n" + "".join(lines))
+    dataset = csv_file.read(tmp_path / "lists", 1, prefix)
+    assert dataset.folder == prefix and len(dataset.videos) == 6
+    assert all((dataset.folder / video.path).is_file() for video in dataset.videos)
+    expected = {"relative": "a.mp4", "absolute": "videos/a.mp4", "any": f"{root}/videos/a.mp4"[1:]}
+    assert dataset.videos[0].id == expected[form]
+    if form != "relative":
+        with pytest.raises(UserError, match=r"line 2: .* is not below .*: set config.data.prefix"):
+            csv_file.read(tmp_path / "lists", 1)
+        with pytest.raises(UserError, match=r"a.mp4 is not below .*lists"):
+            csv_file.read(tmp_path / "lists", 1, tmp_path / "lists")
+    with pytest.raises(UserError, match=r"config.data.prefix=.*gone is not a folder"):
+        csv_file.read(tmp_path / "lists", 1, tmp_path / "gone")
 
 
 def test_files_that_are_no_such_list(tree):

@@ -61,7 +61,7 @@ def test_train_and_test_folders_are_the_split(tree):
     [
         (["a.mp4"], "has 0 class folders and 1 videos beside"),
         (["a/1.mp4", "a/2.mp4"], "has 1 class folders: there must be a folder for each of two"),
-        (["a/1.mp4", "b/1.txt"], "class folder .*b holds no video"),
+        (["a/1.mp4", "b/1.txt"], "class folder .*b holds no video, but 1 .txt: remove it or fill"),
         (["a/1.mp4", "b/1.mp4"], "every class has one video"),
         (["train/a/1.mp4", "test/a/1.mp4", "b/1.mp4"], "has test, train and also b"),
         (
@@ -73,6 +73,33 @@ def test_train_and_test_folders_are_the_split(tree):
 def test_what_cannot_be_meant_is_said(tree, paths, message):
     with pytest.raises(UserError, match=message):
         folder.read(tree(*paths), 1)
+
+
+def frames(folder: str, *names: str, count: int = 3) -> list[str]:
+    return [f"{folder}/{name}_{i:05d}.jpg" for name in names or ("img",) for i in range(count)]
+
+
+def test_folders_of_frames_are_videos_of_their_class(tree):
+    paths = [p for name in ("run", "sit") for i in (1, 2) for p in frames(f"{name}/v{i}")]
+    others = ["run/v1/notes.txt", "run/cover.png", "sit/day 2/c.mp4", "sit/day 2/c.jpg", "README"]
+    dataset = folder.read(tree(*paths, *others), 1)
+    assert dataset.class_names == ("run", "sit")
+    assert [c.id for c in dataset.videos] == [
+        "run/v1",
+        "run/v2",
+        "sit/day 2/c.mp4",
+        "sit/v1",
+        "sit/v2",
+    ]
+    expected = {"without a suffix": 1, ".txt": 1, ".png": 1, ".jpg": 1}
+    assert dict(dataset.left_out) == expected
+
+
+def test_frames_without_a_folder_of_their_own_are_said_to_be_so(tree):
+    root = tree(*frames("run", "a", "b"), *frames("sit/v1"))
+    message = r"class folder .*run holds images and no video: .* such as .*run/VIDEO/img_00001.jpg"
+    with pytest.raises(UserError, match=message):
+        folder.read(root, 1)
 
 
 def test_no_folder_and_an_empty_one(tmp_path):

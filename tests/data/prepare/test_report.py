@@ -24,6 +24,7 @@ def summary() -> dict:
     sides += [(1, "test", "c"), (2, "train", "e"), (2, "test", "f"), (1, "unused", "g")]
     clips = [Video(Path(f"{i}.avi"), *about) for i, about in enumerate(sides)]
     dataset = Dataset("toy", Path(), ("x", "y", "z"), tuple(clips), missing=("gone.avi",))
+    dataset = replace(dataset, left_out=((".jpg", 1), (".txt", 3)))
     entries = [
         entry(0, "same"),
         entry(1, "same", frames=100, stated=100),
@@ -55,6 +56,11 @@ def test_a_report_counts_what_is_there(summary):
     assert summary["classes"]["z"] == {
         **{"train": 1, "val": 0, "test": 0, "unused": 0, "failed": 1}
     }
+
+
+def test_a_report_counts_what_is_left_out_by_kind(summary):
+    assert summary["left_out"] == {".jpg": 1, ".txt": 3}
+    assert "left out: 3 .txt, 1 .jpg" in report.lines(summary)
 
 
 def test_a_report_names_what_may_be_wrong(summary):
