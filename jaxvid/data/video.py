@@ -3,99 +3,42 @@
 A folder of frames holds one image per frame, in the order of the numbers in their names.
 """
 
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+import av
 import cv2
 import numpy as np
 
-DEFAULT_FPS = 25.0
-RATES = (1.0, 240.0)  # frames per second that are believed
-UNEVEN = 1.5  # frames; a single one that was dropped is no varying rate
-TIMEOUT = 86_400_000  # milliseconds
-LARGEST = 2**26  # pixels of a frame: twice 8K; a header that states more is damaged
+from jaxvid.data import video_container
+from jaxvid.data.video_facts import DEFAULT_FPS, Facts, VideoError
+
+__all__ = [
+    *("IMAGE_SUFFIXES", "Facts", "VideoError", "decode", "decoded", "files", "frame_files"),
+    *("frames_per_second", "resize_short_side", "size"),
+]
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 Frame = TypeVar("Frame")
 
 
-class VideoError(Exception):
-    """A video that cannot be decoded; the message is the reason.
-
-    `outside`: the reason may lie outside the video, as a disk that is gone: another try may do.
-    """
-
-    def __init__(self, reason: str, outside: bool = False):
-        super().__init__(reason)
-        self.outside = outside
-
-
-@dataclass
-class Facts:
-    """What `decode` finds out about a video; complete once it has ended.
-
-    `fps` and `stated`: the rate and the number of frames that the header states, 0 where it states
-    none; `width` and `height` in pixels, as shown; `times` of the frames, seconds.
-    """
-
-    fps: float = DEFAULT_FPS
-    stated: int = 0
-    width: int = 0
-    height: int = 0
-    times: list[float] = field(default_factory=list)
-
-    def clock(self) -> tuple[float, np.ndarray | None]:
-        """Returns the frames per second and, where they vary, each frame's time, seconds from 0.
-
-        They vary where a frame is shown over `UNEVEN` frames earlier or later than at an even rate,
-        the header's or the mean one; then the rate is the mean. Times that do not increase, or
-        whose mean rate is out of `RATES`, are not believed: the header's rate stands.
-        """
-        times = np.array(self.times)
-        if len(times) < 2 or not np.isfinite(times).all() or np.diff(times).min() <= 0:
-            return self.fps, None
-        times -= times[0]
-        mean = (len(times) - 1) / float(times[-1])
-        if not RATES[0] <= mean <= RATES[1]:
-            return self.fps, None
-        for rate in (self.fps, mean):
-            if np.abs(times * rate - np.arange(len(times))).max() <= UNEVEN:
-                return rate, None
-        return mean, times
-
-
 def frames_per_second(path: Path) -> float:
-    """Returns the rate that a video's header states, frames per second.
+    """Returns the rate that a video's header states, frames per second. Raises VideoError.
 
-    25 where it states none, and for a folder of frames. Raises VideoError for a name that OpenCV
-    cannot take.
+    25 where it states none, and for a folder of frames.
     """
     if path.is_dir():
         return DEFAULT_FPS
-    return _rate(_capture(path))
-
-
-def _rate(capture: cv2.VideoCapture) -> float:
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    return fps if math.isfinite(fps) and RATES[0] <= fps <= RATES[1] else DEFAULT_FPS
+    with video_container.opened(_named(path)) as (_, stream):
+        return video_container.rate(stream) or DEFAULT_FPS
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Returns the width and height that a video's header states, pixels. Raises VideoError.
-
-    Those of the first image of a folder of frames.
-    """
-    if path.is_dir():
-        height, width, _ = next(_decode_folder(path)).shape
-        return width, height
-    width, height = _header_size(_capture(path))
-    if width < 1 or height < 1:
-        raise VideoError("not a video that OpenCV can open")
+    """Returns the width and height of a video's first frame as shown, pixels. Raises VideoError."""
+    height, width, _ = next(decode(path)).shape
     return width, height
 
 
@@ -108,7 +51,8 @@ def decode(path: Path, facts: Facts | None = None) -> Iterator[np.ndarray]:
     that is no image or of another size than the first.
     """
     facts = Facts() if facts is None else facts
-    for frame in _decode_folder(path) if path.is_dir() else _decode_file(path, facts):
+    folder = path.is_dir()
+    for frame in _decode_folder(path) if folder else video_container.frames(_named(path), facts):
         if not facts.width:
             facts.height, facts.width = frame.shape[:2]
         elif frame.shape[:2] != (facts.height, facts.width):
@@ -130,39 +74,10 @@ def decoded(frames: Iterator[Frame]) -> Iterator[Frame]:
         raise VideoError("decoding it takes more memory than there is", True) from None
     except cv2.error as error:
         raise VideoError(f"OpenCV cannot decode it: {error.err}") from None
+    except av.FFmpegError as error:
+        raise VideoError(f"FFmpeg cannot decode it: {error.strerror}") from None
     if not count:
         raise VideoError("no frame could be decoded")
-
-
-def _decode_file(path: Path, facts: Facts) -> Iterator[np.ndarray]:
-    if path.stat().st_size == 0:
-        raise VideoError("the file is empty" if path.is_file() else "it is no file")
-    capture = _capture(path)
-    try:
-        if not capture.isOpened():
-            raise VideoError("not a video that OpenCV can open")
-        width, height = _header_size(capture)
-        if width * height > LARGEST:
-            raise VideoError(f"its header states frames of {width}x{height} pixels")
-        facts.fps = _rate(capture)
-        facts.stated = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        while True:
-            whole, frame = capture.read()
-            if not whole:
-                break
-            facts.times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-            yield frame
-        if not facts.times:
-            raise VideoError("no frame could be decoded")
-    finally:
-        capture.release()
-
-
-def _header_size(capture: cv2.VideoCapture) -> tuple[int, int]:
-    return (
-        int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-        int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-    )
 
 
 def files(path: Path) -> list[Path]:
@@ -188,8 +103,7 @@ def _decode_folder(folder: Path) -> Iterator[np.ndarray]:
         raise VideoError(f"a folder without frames ({', '.join(IMAGE_SUFFIXES)})")
     shape = None
     for path in images:
-        _check_name(path)
-        frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        frame = cv2.imread(str(_named(path)), cv2.IMREAD_COLOR)
         if frame is None:
             raise VideoError(f"frame {path.name} is not an image that OpenCV can open")
         shape = shape or frame.shape
@@ -201,31 +115,12 @@ def _decode_folder(folder: Path) -> Iterator[np.ndarray]:
         yield frame
 
 
-def _capture(path: Path) -> cv2.VideoCapture:
-    _check_name(path)
-    settings = [
-        *(cv2.CAP_PROP_N_THREADS, max(1, cv2.getNumThreads())),
-        # FFmpeg would end a video early, and say nothing, where a slow disk takes longer than this:
-        # what hangs is for the process that supervises decoding to end.
-        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT),
-        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT),
-    ]
-    if not _has_ffmpeg():
-        return cv2.VideoCapture(str(path))
-    # No other backend: one of them takes a name with digits for a series of images.
-    return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, settings)
-
-
-@cache
-def _has_ffmpeg() -> bool:
-    return cv2.CAP_FFMPEG in cv2.videoio_registry.getStreamBackends()
-
-
-def _check_name(path: Path) -> None:
+def _named(path: Path) -> Path:
     try:
         str(path).encode()
     except UnicodeEncodeError:  # at such a name OpenCV ends the process
         raise VideoError("its name is not UTF-8: rename it") from None
+    return path
 
 
 def resize_short_side(frame: np.ndarray, short_side: int) -> np.ndarray:

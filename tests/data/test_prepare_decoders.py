@@ -130,6 +130,6 @@ def test_a_check_finds_the_same_and_writes_nothing(trapped, tmp_path, monkeypatc
         killed[0]: ["hungry.avi", "unlucky.avi"],
         REASONS["abort.avi"]: ["abort.avi"],
         REASONS["hang.avi"]: ["hang.avi"],
-        "not a video that OpenCV can open": ["v2.avi"],
+        "not a video that FFmpeg can open: Invalid data found when processing input": ["v2.avi"],
     }
     assert (found["videos"], found["decoded"], found["frames"]) == (9, 4, 4 + 5 + 7 + 8)

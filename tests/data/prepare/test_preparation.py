@@ -73,7 +73,7 @@ def test_bad_videos_are_named_and_skipped(dataset, tmp_path, caplog):
     }
     assert failures == {
         "v1.avi": "the file is empty",
-        "v3.avi": "not a video that OpenCV can open",
+        "v3.avi": "not a video that FFmpeg can open: Invalid data found when processing input",
         "v4.avi": failures["v4.avi"],
     }
     assert "No such file" in failures["v4.avi"]
