@@ -17,7 +17,7 @@ import numpy as np
 from jaxvid.data import augment, flow, video
 from jaxvid.data.frames import Frames
 from jaxvid.data.skeleton_files import FORMATS
-from jaxvid.data.video import Facts
+from jaxvid.data.video import Facts, Span
 from jaxvid.skeletons import SKELETONS, Skeleton
 
 Cut = Callable[[np.ndarray], np.ndarray]
@@ -37,17 +37,31 @@ class Modality(ABC):
         """Returns the files that `encode` reads of a video."""
         return video.files(path)
 
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
-        """Yields a video's frames as they are stored; fills `facts`. Raises VideoError."""
-        return self.encode_frames(video.decode(path, facts))
+    def decoder(self, path: Path) -> str:
+        """Returns what decodes a video, where another version of it may see other pictures."""
+        return video.decoder(path)
+
+    def encode(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[bytes]:
+        """Yields the frames of a video, or of a part, as they are stored; fills `facts`.
+
+        Raises VideoError.
+        """
+        return self.encode_frames(video.decode(path, facts, span))
 
     @abstractmethod
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         """Yields frames (H, W, 3) uint8 BGR as they are stored. Raises VideoError."""
 
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
-        """Yields a video's frames as they are decoded; fills `facts`. Raises VideoError."""
-        return video.decode(path, facts)
+    def check(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[Any]:
+        """Yields the frames of a video, or of a part, as they are decoded; fills `facts`.
+
+        Raises VideoError.
+        """
+        return video.decode(path, facts, span)
 
     def frames_per_second(self, path: Path) -> float:
         """Returns the rate of a video's frames, as its header states it."""
@@ -147,17 +161,27 @@ class Skeletons(Modality):
     def files(self, path: Path) -> list[Path]:
         return FORMATS[self.format].files(path)
 
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
+    def decoder(self, path: Path) -> str:
+        return ""
+
+    def encode(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[bytes]:
+        fps = self.frames_per_second(path)
         if facts:
-            facts.fps = self.frames_per_second(path)
-        for frame in FORMATS[self.format].read(path, self.people):
+            facts.fps = fps
+        joints = FORMATS[self.format].read(path, self.people)
+        first, last = span.frames(fps) if span and not span.is_cut(len(joints) / fps) else (0, None)
+        for frame in joints[first:last]:
             yield frame.tobytes()
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         raise video.VideoError("joints are read from files: there are none in pictures")
 
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
-        return self.encode(path, facts)
+    def check(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[Any]:
+        return self.encode(path, facts, span)
 
     def frames_per_second(self, path: Path) -> float:
         return FORMATS[self.format].fps or video.frames_per_second(path)

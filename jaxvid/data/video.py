@@ -3,6 +3,7 @@
 A folder of frames holds one image per frame, in the order of the numbers in their names.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,11 @@ import cv2
 import numpy as np
 
 from jaxvid.data import video_container
-from jaxvid.data.video_facts import DEFAULT_FPS, Facts, VideoError
+from jaxvid.data.video_facts import DEFAULT_FPS, Facts, Span, VideoError
 
 __all__ = [
-    *("IMAGE_SUFFIXES", "Facts", "VideoError", "decode", "decoded", "files", "frame_files"),
-    *("frames_per_second", "resize_short_side", "size"),
+    *("IMAGE_SUFFIXES", "Facts", "Span", "VideoError", "decode", "decoded", "decoder", "files"),
+    *("frame_files", "frames_per_second", "resize_short_side", "size"),
 ]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -42,8 +43,15 @@ def size(path: Path) -> tuple[int, int]:
     return width, height
 
 
-def decode(path: Path, facts: Facts | None = None) -> Iterator[np.ndarray]:
-    """Yields every frame of a video, (H, W, 3) uint8 in BGR order, as `cv2.imencode` takes them.
+def decoder(path: Path) -> str:
+    """Returns what decodes a video; empty for a folder of frames: any version reads images."""
+    return "" if path.is_dir() else video_container.decoder()
+
+
+def decode(
+    path: Path, facts: Facts | None = None, span: Span | None = None
+) -> Iterator[np.ndarray]:
+    """Yields the frames of a video, or of a part, (H, W, 3) uint8 BGR, as OpenCV takes them.
 
     As they are stored, one after the other, and turned upright where the video says how. All are of
     the first one's size: others are scaled to it. `facts` is filled meanwhile. Raises VideoError
@@ -51,8 +59,12 @@ def decode(path: Path, facts: Facts | None = None) -> Iterator[np.ndarray]:
     that is no image or of another size than the first.
     """
     facts = Facts() if facts is None else facts
-    folder = path.is_dir()
-    for frame in _decode_folder(path) if folder else video_container.frames(_named(path), facts):
+    if path.is_dir():
+        numbers = span.frames(DEFAULT_FPS) if span else (0, None)
+        frames: Iterator[np.ndarray] = itertools.islice(_decode_folder(path), *numbers)
+    else:
+        frames = video_container.frames(_named(path), facts, span)
+    for frame in frames:
         if not facts.width:
             facts.height, facts.width = frame.shape[:2]
         elif frame.shape[:2] != (facts.height, facts.width):

@@ -5,6 +5,7 @@ colours' matrix and range; interlaced ones woven, as they are stored. Alpha is l
 dynamic range is not mapped to a lower one.
 """
 
+import itertools
 import logging
 import math
 import struct
@@ -21,7 +22,7 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from jaxvid.data.video_facts import FASTEST, PAUSE, Facts, VideoError
+from jaxvid.data.video_facts import DEFAULT_FPS, FASTEST, PAUSE, Facts, Span, VideoError
 
 LARGEST = 2**26  # pixels of a frame: twice 8K; a header that states more is damaged
 ASPECTS = (1 / 8, 8)  # of a pixel's width to its height that are believed
@@ -111,25 +112,83 @@ def size(stream: av.VideoStream) -> tuple[int, int]:
     return stream.width or 0, stream.height or 0
 
 
-def frames(path: Path, facts: Facts) -> Iterator[np.ndarray]:
-    """Yields the frames of a file as shown, (H, W, 3) uint8 BGR; fills `facts`.
+def frames(path: Path, facts: Facts, span: Span | None = None) -> Iterator[np.ndarray]:
+    """Yields the frames of a file, or of a part, as shown, (H, W, 3) uint8 BGR; fills `facts`.
 
     A packet that is damaged is counted and left out, and the others go on. Raises VideoError.
     """
-    with opened(path) as (container, stream):
-        width, height = size(stream)
-        if width * height > LARGEST:
-            raise VideoError(f"its header states frames of {width}x{height} pixels")
-        facts.fps = rate(stream)
-        facts.stated = stream.frames or round(seconds(container, stream) * facts.fps)
-        shown, clock, duration = Shown(stream), Clock(stream), 0
-        for frame in decoded(container, stream, facts):
-            facts.times.append(clock(frame))
-            duration = frame.duration
-            yield shown(frame)
-        facts.last = (duration or 0) * clock.unit
-        if not facts.times:
-            raise VideoError("no frame could be decoded")
+    for seek in (True, False):
+        with opened(path) as (container, stream):
+            width, height = size(stream)
+            if width * height > LARGEST:
+                raise VideoError(f"its header states frames of {width}x{height} pixels")
+            facts.fps, length = rate(stream), seconds(container, stream)
+            facts.stated = stream.frames or round(length * facts.fps)
+            pictures, part = decoded(container, stream, facts), None
+            if span is not None and not span.is_cut(length):
+                pictures, part = _within(span, container, stream, facts, seek), span
+            shown, clock, duration = Shown(stream), Clock(stream), 0
+            try:
+                for frame in pictures:
+                    facts.times.append(clock(frame))
+                    duration = frame.duration
+                    yield shown(frame)
+            except _LateError:
+                continue
+            facts.last = (duration or 0) * clock.unit
+            if not facts.times and part is not None:
+                raise VideoError(f"no frame is shown from {part.start:g} to {part.end:g} s of it")
+            if not facts.times:
+                raise VideoError("no frame could be decoded")
+            return
+
+
+class _LateError(Exception):
+    """A container was asked for the key frame before a time, and went to a later one."""
+
+
+def _within(
+    span: Span,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    facts: Facts,
+    seek: bool,
+) -> Iterator[av.VideoFrame]:
+    """Yields the decoded frames of a part of a stream; reads from the key frame before it on.
+
+    `seek`: else from the beginning on. Raises _LateError, before the first frame.
+    """
+    facts.stated = 0 if math.isinf(span.end) else round((span.end - span.start) * facts.fps)
+    clock, pictures = Clock(stream), decoded(container, stream, facts)
+    first = next(pictures, None)
+    if first is None:
+        return
+    if math.isnan(origin := clock(first)):  # none has a time
+        numbers = span.frames(facts.fps or DEFAULT_FPS)
+        yield from itertools.islice(itertools.chain([first], pictures), *numbers)
+        return
+    frame_length = 1 / facts.fps if facts.fps else 0.0
+    begin, end = (origin + time - frame_length / 2 for time in (span.start, span.end))
+    pictures, seeks = itertools.chain([first], pictures), seek and begin > origin
+    if seeks:
+        try:
+            container.seek(int(begin / clock.unit), stream=stream)
+        except av.FFmpegError:
+            raise _LateError from None
+        pictures = decoded(container, stream, facts)
+    now, found = -math.inf, False
+    for frame in pictures:
+        stamp = clock(frame)
+        now = now + frame_length if math.isnan(stamp) else stamp
+        if seeks and now >= begin + frame_length:
+            raise _LateError
+        seeks = False
+        if now >= end:
+            return
+        if now >= begin:
+            if not found:  # what was damaged before is no part of it
+                facts.damaged, found = int(frame.is_corrupt), True
+            yield frame
 
 
 def decoded(
@@ -139,7 +198,8 @@ def decoded(
     codec = stream.codec_context
     # Workers that share the cores have one thread each, as OpenCV has in them. Threads by frames
     # would lose those that follow a damaged one.
-    codec.thread_count, codec.thread_type = max(1, cv2.getNumThreads()), "SLICE"
+    if not codec.is_open:
+        codec.thread_count, codec.thread_type = max(1, cv2.getNumThreads()), "SLICE"
     packets = container.demux(stream)
     while True:
         try:

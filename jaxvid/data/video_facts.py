@@ -1,5 +1,6 @@
 """What decoding finds out about a video: its size, its rate, the time of each frame, its faults."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ FASTEST = 10_000.0  # frames per second that are believed
 UNEVEN = 1.5  # frames; a single one that was dropped is no varying rate
 PAUSE = 600.0  # seconds; a frame that a file shows for longer is damage
 REPAIRED = 0.1  # of a video's times may repeat or be missing
+LONGER = 1.0  # seconds; a file that exceeds a part of it by more is not cut to that part yet
 
 
 class VideoError(Exception):
@@ -20,6 +22,33 @@ class VideoError(Exception):
     def __init__(self, reason: str, outside: bool = False):
         super().__init__(reason)
         self.outside = outside
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a video, from `start` up to `end`, seconds from its first frame.
+
+    Half a frame early at both ends: 2 to 4 s at 25 frames per second are frames 50 to 99, though
+    frame 50 be stamped 1.99 s. `or_whole`: a file that lasts no more than `LONGER` longer than the
+    part is cut to it already.
+    """
+
+    start: float = 0.0
+    end: float = math.inf
+    or_whole: bool = False
+
+    def __str__(self) -> str:  # as media fragments are named, W3C
+        end = "" if math.isinf(self.end) else f",{self.end:.10g}"
+        return f"#t={self.start:.10g}{end}"
+
+    def is_cut(self, seconds: float) -> bool:
+        """Returns whether a file of this duration, 0 for an unknown one, is the part already."""
+        return self.or_whole and seconds <= self.end - self.start + LONGER
+
+    def frames(self, fps: float) -> tuple[int, int | None]:
+        """Returns the number of the first frame, and of the first one after, at an even rate."""
+        last = None if math.isinf(self.end) else math.ceil(self.end * fps - 0.5 - 1e-6)
+        return math.ceil(self.start * fps - 0.5 - 1e-6), last
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Videos of the kinds that people have, each with the number of a frame in its pixels."""
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxvid.data import video, video_container
-from jaxvid.data.video import Facts, VideoError
+from jaxvid.data.video import Facts, Span, VideoError
 
 SIZE = 96, 64  # width, height
 LENGTH = 10
@@ -238,3 +239,37 @@ def test_damage_costs_its_own_frames_alone(tmp_path):
     assert LENGTH - 3 <= len(found) <= LENGTH
     assert found[0] == 0 and found[-1] == LENGTH - 1
     assert facts.damaged or facts.dropped
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("a.mp4", {"codec": "libx264", "gop_size": 5, "max_b_frames": 2}),
+        ("a.avi", {"gop_size": 3, "max_b_frames": 1}),
+        ("a.mpg", {"codec": "mpeg2video", "gop_size": 5, "max_b_frames": 2}),
+        ("a.mkv", {"codec": "ffv1", "fmt": "bgr0"}),
+        ("a.ts", {"codec": "mpeg2video", "gop_size": 5}),
+    ],
+)
+def test_a_part_holds_the_frames_that_its_seconds_do(name, how, tmp_path):
+    path = write(tmp_path / name, rate=10, times=range(16), **how)
+    whole = read(path, Facts())
+    assert len(whole) >= 15  # an encoder of AVI with B frames leaves one out
+    for start, end, first, last in ((0, 0.3, 0, 3), (0.52, 1.2, 5, 12), (1.16, math.inf, 12, 16)):
+        found = Facts()
+        part = [frame.copy() for frame in video.decode(path, found, Span(start, end))]
+        assert np.array_equal(part, whole[first:last])
+        assert (found.clock(), found.damaged) == ((10, None), 0)
+    assert found.stated == 0
+    with pytest.raises(VideoError, match=r"no frame is shown from 5 to 7 s of it"):
+        list(video.decode(path, Facts(), Span(5, 7)))
+    # A file that is hardly longer is such a part already.
+    assert len(list(video.decode(path, Facts(), Span(5, 5.7, or_whole=True)))) == len(whole)
+    assert len(list(video.decode(path, Facts(), Span(0.5, 0.7, or_whole=True)))) in (2, len(whole))
+
+
+def test_a_part_of_a_folder_of_frames(tmp_path):
+    for count in range(10):
+        av.VideoFrame.from_ndarray(picture(count), format="bgr24").save(tmp_path / f"{count}.png")
+    part = video.decode(tmp_path, Facts(), Span(0.08, 0.2))
+    assert [number(frame) for frame in part] == [2, 3, 4]

@@ -13,6 +13,11 @@ JSON, TEXT = "report.json", "report.txt"
 SHOWN = 10  # of a list, in the text
 SIDES = (*splitting.SIDES, "unused", "failed")  # that a class's videos are counted by
 ENDS_EARLY = 0.9  # of the frames that the header states
+FAULTS = {
+    "damaged": "packets that do not decode, or frames with errors",
+    "repeated": "frames whose time is not after that of the one before",
+    "dropped": "frames missing between others",
+}
 
 
 def summarise(dataset: Dataset, modality: str, entries: Iterable[Entry]) -> dict[str, Any]:
@@ -51,6 +56,11 @@ def summarise(dataset: Dataset, modality: str, entries: Iterable[Entry]) -> dict
         "ends_early": [
             i for i, e in good.items() if not e.times and e.frames < ENDS_EARLY * e.stated
         ],
+        **{
+            name: {i: getattr(e, name) for i, e in good.items() if getattr(e, name)}
+            for name in FAULTS
+        },
+        "assumed_rate": [i for i, entry in good.items() if entry.assumed],
         "failures": dict(sorted(failures.items(), key=lambda item: -len(item[1]))),
         "classes": _classes(dataset, good),
         "copies": [[v.id for v in same] for same in copies],
@@ -87,6 +97,7 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     for name, what in (
         ("varying_rate", "frames come at a varying rate, and data.fps follows their times"),
         ("ends_early", f"less than {ENDS_EARLY:.0%} of the frames that the header states"),
+        ("assumed_rate", "no rate is stated: taken as 25 frames per second"),
         ("copies", "sets of copies, alike byte for byte"),
         ("copies_in_both_splits", "sets of copies in two splits, which make a test too easy"),
         ("copies_of_two_classes", "sets of copies with two labels"),
@@ -94,6 +105,9 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     ):
         if r[name]:
             shown.append(f"{what}: {_some(r[name])}")
+    for name, what in FAULTS.items():
+        if r[name]:
+            shown.append(f"{sum(r[name].values()):,} {what}, in videos: {_some(list(r[name]))}")
     lacking = [n for n, c in r["classes"].items() if not c["train"] or not c["test"]]
     if lacking:
         shown.append(f"classes without training or without test videos: {_some(lacking)}")
