@@ -8,6 +8,7 @@ dynamic range is not mapped to a lower one.
 import itertools
 import logging
 import math
+import re
 import struct
 import threading
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ Opened = tuple[av.container.InputContainer, av.VideoStream]
 
 av.logging.set_skip_repeated(False)
 _reading_log = threading.Lock()
-logging.getLogger("libav").setLevel(logging.CRITICAL + 1)  # while `_reason` reads FFmpeg's log
+logging.getLogger("libav").setLevel(logging.CRITICAL + 1)  # while `_log` reads FFmpeg's
 
 
 def decoder() -> str:
@@ -58,17 +59,22 @@ def opened(path: Path) -> Iterator[Opened]:
         yield container, video_of(container)
 
 
-def _reason(path: Path, error: av.FFmpegError) -> str:
-    """Returns the last error in FFmpeg's log of opening a file, or else the error's own words."""
+def _log(name: str, level: int) -> list[str]:
+    """Returns what FFmpeg logs where it opens a file: at other times its log goes nowhere."""
     with _reading_log, av.logging.Capture() as log:
-        av.logging.set_level(av.logging.ERROR)
+        av.logging.set_level(level)
         try:
-            av.open(str(path.absolute()), metadata_errors="ignore").close()
+            av.open(name, metadata_errors="ignore").close()
         except av.FFmpegError:
             pass
         finally:
-            av.logging.set_level(None)  # FFmpeg's log is no user's business
-    lines = [text.strip() for _, _, text in log if text.strip()]
+            av.logging.set_level(None)
+    return [text.strip() for _, _, text in log if text.strip()]
+
+
+def _reason(path: Path, error: av.FFmpegError) -> str:
+    """Returns the last error in FFmpeg's log of opening a file, or else the error's own words."""
+    lines = _log(str(path.absolute()), av.logging.ERROR)
     return lines[-1] if lines else error.strerror or str(error)
 
 
@@ -86,7 +92,10 @@ def video_of(container: av.container.InputContainer) -> av.VideoStream:
         )
     decodable = [stream for stream in videos if stream.codec_context is not None]
     if not decodable:
-        raise VideoError(f"FFmpeg ({decoder()}) has no decoder for its codec: {REMEDY}")
+        said = " ".join(_log(container.name, av.logging.WARNING))
+        codec = re.search(r"\(Video: ([^,]+),", said)
+        name = codec[1] if codec else "unknown"
+        raise VideoError(f"FFmpeg ({decoder()}) has no decoder for its codec, {name}: {REMEDY}")
     return max(
         decodable, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height)
     )
