@@ -148,7 +148,8 @@ def frames(path: Path, facts: Facts, span: Span | None = None) -> Iterator[np.nd
             if not facts.times and part is not None:
                 raise VideoError(f"no frame is shown from {part.start:g} to {part.end:g} s of it")
             if not facts.times:
-                raise VideoError("no frame could be decoded")
+                fault = facts.fault and f": {facts.fault}"
+                raise VideoError(f"no frame could be decoded{fault}")
             return
 
 
@@ -213,15 +214,16 @@ def decoded(
     while True:
         try:
             packet = next(packets, None)
-        except av.FFmpegError:  # it ends within a packet
-            facts.damaged += 1
+        except av.FFmpegError as error:  # it ends within a packet
+            facts.damaged, facts.fault = facts.damaged + 1, error.strerror or ""
             packet = None
         try:
             for frame in codec.decode(packet):
                 facts.damaged += frame.is_corrupt
                 yield frame
-        except av.FFmpegError:
-            facts.damaged += packet is not None
+        except av.FFmpegError as error:
+            if packet is not None:
+                facts.damaged, facts.fault = facts.damaged + 1, error.strerror or ""
         if packet is None:
             return
 

@@ -59,7 +59,7 @@ class Facts:
     none; `width` and `height` in pixels, as shown; `times` of the frames by the container's own
     timestamps, seconds, not a number where one has none; `last`: how long the last one is shown,
     seconds, 0 where nothing tells it. `damaged`: packets that did not decode, and frames whose
-    decoder met errors in them.
+    decoder met errors in them; `fault`: FFmpeg's words for the last packet.
     """
 
     fps: float = DEFAULT_FPS
@@ -69,6 +69,7 @@ class Facts:
     times: list[float] = field(default_factory=list)
     last: float = 0.0
     damaged: int = 0
+    fault: str = ""
 
     def clock(self) -> tuple[float, np.ndarray | None]:
         """Returns the frames per second and, where they vary, each frame's time, seconds from 0.
