@@ -113,7 +113,7 @@ def test_a_header_that_lies_about_the_length_is_not_believed(tmp_path):
 def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path, monkeypatch):
     sizes = [(40, 60), (40, 60), (80, 50)]
     frames = (np.full((*size, 3), 90, np.uint8) for size in sizes)
-    monkeypatch.setattr(video.video_container, "frames", lambda path, facts: frames)
+    monkeypatch.setattr(video.video_container, "frames", lambda path, facts, span: frames)
     path = tmp_path / "a.avi"
     assert [f.shape for f in video.decode(path)] == [(40, 60, 3)] * 3
 
