@@ -1,23 +1,26 @@
 """Cameras and streams that are open-ended: frames at an even rate, for as long as they come."""
 
 import itertools
-import math
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-import cv2
+import av
 import numpy as np
 
+from jaxvid.data import video_container
 from jaxvid.data.modalities import Modality
-from jaxvid.data.video import DEFAULT_FPS, UNEVEN
+from jaxvid.data.video_facts import DEFAULT_FPS, PAUSE, UNEVEN, Facts, VideoError
 from jaxvid.errors import UserError
 from jaxvid.runtime.read_ahead import Ahead
 
 SOURCE = re.compile(r"webcam:(\d+)|(rtsps?|rtmp|udp|tcp|https?|file)://.+")
 WILL_NOT_WAIT = ("webcam", "rtsp", "rtmp", "udp")  # what is not read in time is lost there
 AHEAD = 10.0  # seconds of frames that wait to be taken
-PAUSE = 600.0  # seconds; a frame that a file shows for longer is damage
+SILENCE = 30.0  # seconds after which a stream that sends nothing counts as ended
+# FFmpeg's device and its name for a webcam of a number, by system.
+WEBCAMS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}
 
 
 def is_source(name: str) -> bool:
@@ -35,11 +38,22 @@ class Camera:
     def __init__(self, name: str):
         self.name = name
         webcam = re.fullmatch(r"webcam:(\d+)", name)
-        self._capture = cv2.VideoCapture(int(webcam[1]) if webcam else name)
-        if not self._capture.isOpened():
-            raise UserError(f"{name} cannot be opened: is it there, and is no other program on it?")
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if math.isfinite(fps) and 1 <= fps <= 240 else DEFAULT_FPS
+        device, place = WEBCAMS.get(sys.platform, WEBCAMS["linux"]) if webcam else (None, name)
+        try:
+            self._container = av.open(
+                place.format(*webcam.groups()) if webcam else name,
+                format=device,
+                options={"rtsp_transport": "tcp"} if name.startswith("rtsp") else {},
+                timeout=None if webcam else SILENCE,
+                metadata_errors="ignore",
+            )
+            self._stream = video_container.video_of(self._container)
+        except (av.FFmpegError, VideoError) as error:
+            raise UserError(
+                f"{name} cannot be opened: is it there, and is no other program on it? ({error})"
+            ) from None
+        self.fps = video_container.rate(self._stream) or DEFAULT_FPS
+        self._seconds = 0.0
         self.waits = not name.startswith(WILL_NOT_WAIT)
         self._by_clock = webcam is not None
         self._frames: Ahead[tuple[bytes, ...]] | None = None
@@ -72,23 +86,19 @@ class Camera:
         if self._by_clock:
             frames = evenly(frames, self.fps)
         elif self.name.startswith("file:"):
-            frames = evenly(frames, self.fps, Times(self._seconds, self.fps), holds=True)
+            frames = evenly(frames, self.fps, Times(lambda: self._seconds, self.fps), holds=True)
         copies = itertools.tee(frames, len(modalities))
         stored = (m.encode_frames(c) for m, c in zip(modalities, copies, strict=True))
         yield from zip(*stored, strict=True)
 
     def _decoded(self) -> Iterator[np.ndarray]:
+        shown, clock = video_container.Shown(self._stream), video_container.Clock(self._stream)
         try:
-            while True:
-                is_there, frame = self._capture.read()
-                if not is_there:
-                    return
-                yield frame
+            for frame in video_container.decoded(self._container, self._stream, Facts()):
+                self._seconds = clock(frame)
+                yield shown(frame)
         finally:
-            self._capture.release()
-
-    def _seconds(self) -> float:
-        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            self._container.close()
 
 
 class Times:
@@ -108,7 +118,7 @@ class Times:
         if self._last is not None:
             even = self._last[1] + 1 / self._fps
             off = abs(stated - even)
-            if stated <= self._last[0] or off * self._fps <= UNEVEN or off >= PAUSE:
+            if not stated > self._last[0] or off * self._fps <= UNEVEN or off >= PAUSE:
                 given = even
         self._last = stated, given
         return given

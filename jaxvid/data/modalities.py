@@ -5,6 +5,7 @@ pieces into the network's input (`read`, `cut` and `mirror`, while training). A 
 class here, a case and a shape in `jaxvid.data.loading`, and a name among the config's checks.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ import numpy as np
 from jaxvid.data import augment, flow, frame_folder, video
 from jaxvid.data.frames import Frames
 from jaxvid.data.skeleton_files import FORMATS
-from jaxvid.data.video import Facts
+from jaxvid.data.video import Facts, Span
 from jaxvid.skeletons import SKELETONS, Skeleton, filled
 
 Cut = Callable[[np.ndarray], np.ndarray]
@@ -37,17 +38,31 @@ class Modality(ABC):
         """Returns the files that `encode` reads of a video."""
         return video.files(path)
 
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
-        """Yields a video's frames as they are stored; fills `facts`. Raises VideoError."""
-        return self.encode_frames(video.decode(path, facts))
+    def decoder(self, path: Path) -> str:
+        """Returns what decodes a video, where another version of it may see other pictures."""
+        return video.decoder(path)
+
+    def encode(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[bytes]:
+        """Yields the frames of a video, or of a part, as they are stored; fills `facts`.
+
+        Raises VideoError.
+        """
+        return self.encode_frames(video.decode(path, facts, span))
 
     @abstractmethod
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         """Yields frames (H, W, 3) uint8 BGR as they are stored. Raises VideoError."""
 
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
-        """Yields a video's frames as they are decoded; fills `facts`. Raises VideoError."""
-        return video.decode(path, facts)
+    def check(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[Any]:
+        """Yields the frames of a video, or of a part, as they are decoded; fills `facts`.
+
+        Raises VideoError.
+        """
+        return video.decode(path, facts, span)
 
     def frames_per_second(self, path: Path) -> float:
         """Returns the rate of a video's frames, as its header states it."""
@@ -120,15 +135,20 @@ class Flow(Modality):
     method: str
     bound: float
 
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
+    def encode(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[bytes]:
         if self.method != flow.FILES:
-            return super().encode(path, facts)
-        return map(self._stored, self.check(path, facts))
+            return super().encode(path, facts, span)
+        return map(self._stored, self.check(path, facts, span))
 
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
+    def check(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[Any]:
         if self.method != flow.FILES:
-            return super().check(path, facts)
-        return self._read_images(path, facts or Facts())
+            return super().check(path, facts, span)
+        part = span.frames(video.DEFAULT_FPS) if span else (0, None)
+        return itertools.islice(self._read_images(path, facts or Facts()), *part)
 
     def leaves_flow(self, path: Path) -> bool:
         return self.method != flow.FILES and super().leaves_flow(path)
@@ -187,17 +207,27 @@ class Skeletons(Modality):
     def files(self, path: Path) -> list[Path]:
         return FORMATS[self.format].files(path)
 
-    def encode(self, path: Path, facts: Facts | None = None) -> Iterator[bytes]:
+    def decoder(self, path: Path) -> str:
+        return ""
+
+    def encode(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[bytes]:
+        fps = self.frames_per_second(path)
         if facts:
-            facts.fps = self.frames_per_second(path)
-        for frame in FORMATS[self.format].read(path, self.people):
+            facts.fps = fps
+        joints = FORMATS[self.format].read(path, self.people)
+        first, last = span.frames(fps) if span and not span.is_cut(len(joints) / fps) else (0, None)
+        for frame in joints[first:last]:
             yield frame.tobytes()
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> Iterator[bytes]:
         raise video.VideoError("joints are read from files: there are none in pictures")
 
-    def check(self, path: Path, facts: Facts | None = None) -> Iterator[Any]:
-        return self.encode(path, facts)
+    def check(
+        self, path: Path, facts: Facts | None = None, span: Span | None = None
+    ) -> Iterator[Any]:
+        return self.encode(path, facts, span)
 
     def frames_per_second(self, path: Path) -> float:
         return FORMATS[self.format].fps or video.frames_per_second(path)

@@ -18,7 +18,7 @@ import msgpack
 import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 
-from jaxvid.data import damage
+from jaxvid.data import damage, supervised
 from jaxvid.data.frames import Frames, SpooledFrames, StoredFrames
 from jaxvid.data.modalities import Cut, Modality, settings
 from jaxvid.data.video import Facts, VideoError, decoded
@@ -59,9 +59,9 @@ class Record:
 
 
 def decode(path: Path, modality: Modality) -> Record:
-    """Decodes a video and returns the record of a modality of it. Raises VideoError."""
+    """Decodes a video, in another process; returns its record of a modality. Raises VideoError."""
     facts = Facts()
-    frames = SpooledFrames(decoded(modality.encode(path, facts)))
+    frames = SpooledFrames(decoded(supervised.encode(path, modality, facts)))
     fps, times = facts.clock()
     return Record(str(path), fps, frames, times)
 

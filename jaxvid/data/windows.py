@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxvid.data import pipeline, sampling
+from jaxvid.data import pipeline, sampling, supervised
 from jaxvid.data.frames import RecentFrames
 from jaxvid.data.modalities import Modality
 from jaxvid.data.pipeline import ClipSettings
@@ -78,13 +78,14 @@ class Cutter:
     def of_file(self, path: Path, modalities: list[Modality]) -> Iterator[tuple[Window, Any]]:
         """Yields the windows of a video file, as `cut` does. Raises VideoError.
 
-        The file is decoded twice: only its end shows whether its frames have an even rate.
+        It is decoded in another process, and twice: only its end shows whether its frames have an
+        even rate.
         """
         facts = Facts()
-        for _ in decoded(modalities[0].check(path, facts)):
-            pass
+        supervised.check(path, modalities[0], facts)
         fps, times = facts.clock()
-        frames = zip(*(decoded(m.encode(path)) for m in modalities), strict=True)
+        stored = (decoded(supervised.encode(path, m, Facts())) for m in modalities)
+        frames = zip(*stored, strict=True)
         yield from self.cut(frames, modalities, fps, times)
 
     def cut(

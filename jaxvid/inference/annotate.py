@@ -5,11 +5,14 @@ screen are repeated. A side of an odd length gets one more black line, which MPE
 """
 
 import math
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
+import av
 import cv2
 import numpy as np
 
@@ -21,7 +24,7 @@ from jaxvid.inference.timeline import Segment
 from jaxvid.runtime import files, fonts
 
 FASTEST = 60.0  # frames per second of the copy of a video whose rate varies
-CODEC = cv2.VideoWriter.fourcc(*"mp4v")
+CODEC: Final = "mpeg4"
 
 
 def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
@@ -50,32 +53,60 @@ def _write(path: Path, file: Path, segments: Sequence[Segment], copy: Path) -> N
     for _ in video.decode(path, facts):  # whether the rate varies is known at the end
         pass
     fps, ends = _schedule(facts)
-    writer: cv2.VideoWriter | None = None
-    place = written = 0
     try:
-        for i, frame in enumerate(video.decode(path)):
-            # An odd row or column would be cut off: black ones are added.
-            odd = (0, frame.shape[0] % 2, 0, frame.shape[1] % 2)
-            frame = cv2.copyMakeBorder(frame, *odd, cv2.BORDER_CONSTANT)
-            if writer is None:
-                size = (frame.shape[1], frame.shape[0])
-                writer = cv2.VideoWriter(str(file), CODEC, fps, size)
-                if not writer.isOpened():
-                    raise VideoError(f"OpenCV cannot write {size[0]}x{size[1]} frames as mp4v")
-            while written < (i + 1 if ends is None else ends[i]):
-                while place < len(segments) - 1 and segments[place].end <= written / fps:
-                    place += 1
-                now = segments[place]
-                writer.write(drawn(frame, f"{now.label} {now.probability:.0%}"))
-                written += 1
-    finally:
-        if writer is not None:
-            writer.release()
-    facts = video.Facts()
-    with suppress(VideoError):
-        next(video.decode(file, facts))
-    if facts.stated != written:  # on a full disk the writer raises nothing
+        written = _encode(file, _labelled(path, segments, fps, ends), fps)
+        facts = video.Facts()
+        with suppress(VideoError):
+            next(video.decode(file, facts))
+    except OSError as error:
+        raise OSError(f"{copy} could not be written: {error.strerror or error}") from None
+    if facts.stated != written:  # an encoder does not report every full disk
         raise OSError(f"{copy} could not be written whole: is the disk full?")
+
+
+def _labelled(
+    path: Path, segments: Sequence[Segment], fps: float, ends: np.ndarray | None
+) -> Iterator[np.ndarray]:
+    """Yields the frames of a copy of a video at `fps`, (H, W, 3) uint8 BGR, of even sides."""
+    place = count = 0
+    for i, frame in enumerate(video.decode(path)):
+        # An odd row or column would be cut off: black ones are added.
+        odd = (0, frame.shape[0] % 2, 0, frame.shape[1] % 2)
+        frame = cv2.copyMakeBorder(frame, *odd, cv2.BORDER_CONSTANT)
+        while count < (i + 1 if ends is None else ends[i]):
+            while place < len(segments) - 1 and segments[place].end <= count / fps:
+                place += 1
+            now = segments[place]
+            yield drawn(frame, f"{now.label} {now.probability:.0%}")
+            count += 1
+
+
+def _encode(file: Path, frames: Iterator[np.ndarray], fps: float) -> int:
+    """Writes a video of frames, (H, W, 3) uint8 BGR; returns how many. Raises VideoError, OSError.
+
+    One bit a pixel: labels and pictures stay sharp.
+    """
+    count = 0
+    try:
+        with closing(av.open(str(file), "w")) as container:
+            rate = Fraction(fps).limit_denominator(1001)
+            stream = container.add_stream(CODEC, rate=rate)
+            for frame in frames:
+                if not count:
+                    stream.height, stream.width = frame.shape[:2]
+                    stream.pix_fmt = "yuv420p"
+                    stream.bit_rate = min(round(frame.shape[0] * frame.shape[1] * fps), 2**30)
+                picture = av.VideoFrame.from_ndarray(frame, format="bgr24")
+                picture.pts, picture.time_base = count, 1 / rate
+                container.mux(stream.encode(picture))
+                count += 1
+            if count:
+                container.mux(stream.encode())
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise VideoError(f"its copy cannot be encoded as {CODEC}: {error.strerror}") from None
+    return count
 
 
 def _schedule(facts: video.Facts) -> tuple[float, np.ndarray | None]:

@@ -9,7 +9,7 @@ import numpy as np
 from jax import export as jax_export
 from ml_collections import ConfigDict
 
-from jaxvid.data import loading
+from jaxvid.data import loading, video_container, video_facts
 from jaxvid.data.pipeline import as_clip
 from jaxvid.errors import UserError
 from jaxvid.experiment.batched import Inference
@@ -22,6 +22,7 @@ from jaxvid.runtime.devices import compute_dtype
 PLATFORMS = {"cpu": ("cpu",), "gpu": ("cuda", "rocm"), "tpu": ("tpu",)}
 PROGRAM = "network.{}.stablehlo"
 ABOUT, WEIGHTS, EXAMPLE = "about.json", "weights.npz", "example.py"
+DECODING = (video_facts, video_container)  # modules that the example reads videos with
 
 
 def write(config: ConfigDict, workdir: Path, folder: Path) -> int:
@@ -42,6 +43,10 @@ def write(config: ConfigDict, workdir: Path, folder: Path) -> int:
     files.write_arrays(folder / WEIGHTS, weights)
     example = Path(__file__).with_name("export_example.py").read_text(encoding="utf-8")
     files.write_text(folder / EXAMPLE, example)
+    for module in DECODING:
+        code = Path(str(module.__file__)).read_text(encoding="utf-8")
+        beside = code.replace("from jaxvid.data.video_facts import", "from video_facts import")
+        files.write_text(folder / Path(str(module.__file__)).name, beside)
     # Last: a folder that has it is complete.
     files.write_json(folder / ABOUT, _about(config, trained, program))
     return trained.step

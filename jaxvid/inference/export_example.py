@@ -1,7 +1,8 @@
 """Runs the network of this folder on a video: python example.py VIDEO
 
-Requires jax, flatbuffers, numpy and OpenCV. A network that reads optical flow or joints takes
-an .npz file instead, with the arrays that about.json lists under "inputs", their axis b in front.
+Requires jax, flatbuffers, numpy, OpenCV and PyAV (pip install av). A network that reads optical
+flow or joints takes an .npz file instead, with the arrays that about.json lists under "inputs",
+their axis b in front.
 """
 
 import json
@@ -14,6 +15,10 @@ import numpy as np
 from jax import export
 
 here = Path(__file__).parent
+sys.path.insert(0, str(here))
+from video_container import frames  # noqa: E402
+from video_facts import Facts, VideoError  # noqa: E402
+
 about = json.loads((here / "about.json").read_text(encoding="utf-8"))
 cut = about["preprocessing"]
 
@@ -29,14 +34,12 @@ def load():
 
 def read(path):
     """Returns the clip in the middle of a video, (1, T, H, W, 3) uint8, cut as about.json says."""
-    capture = cv2.VideoCapture(str(path))
-    fps, frames, seconds = capture.get(cv2.CAP_PROP_FPS), [], []
-    while (got := capture.read())[0]:
-        frames.append(got[1])
-        seconds.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-    if not frames:
-        sys.exit(f"{path} cannot be decoded")
-    shown = sampled(fps if 1 <= fps <= 240 else 25.0, np.array(seconds))
+    facts = Facts()
+    try:
+        pictures = list(frames(Path(path), facts))
+    except VideoError as error:
+        sys.exit(f"{path} cannot be decoded: {error}")
+    shown = sampled(len(pictures), *facts.clock())
     need = cut["frames"]
     if len(shown) < need:
         chosen = np.resize(shown, need)
@@ -44,20 +47,15 @@ def read(path):
         chosen = shown[len(shown) // need * np.arange(1, need + 1) - 1]
     else:
         chosen = shown[(len(shown) - need) // 2 :][:need]
-    return np.stack([picture(frames[i]) for i in chosen])[None]
+    return np.stack([picture(pictures[i]) for i in chosen])[None]
 
 
-def sampled(fps, seconds):
-    """Returns the frames on screen at the network's rate, as numbers; `seconds`: each one's time.
+def sampled(total, fps, seconds):
+    """Returns the frames on screen at the network's rate, as numbers.
 
-    `fps`, of the header, is taken unless the times increase and differ by more than 1.5 frames.
+    `seconds`: each one's time, where they come at a rate that varies around `fps`.
     """
-    total, seconds, varies = len(seconds), seconds - seconds[0], False
-    if total > 1 and np.diff(seconds).min() > 0 and 1 <= (total - 1) / seconds[-1] <= 240:
-        mean = (total - 1) / seconds[-1]
-        off = [np.abs(seconds * rate - np.arange(total)).max() for rate in (fps, mean)]
-        fps, varies = fps if off[0] <= 1.5 else mean, min(off) > 1.5
-    target = cut["fps"]
+    target, varies = cut["fps"], seconds is not None
     if not target or (target >= fps and not varies):
         return np.arange(total)
     rate = min(target, fps)

@@ -1,4 +1,4 @@
-"""Videos outside a dataset: found by name, read in threads, and what a model computes of them.
+"""Videos outside a dataset: found by name, read side by side, and what a model computes of them.
 
 A video is a file, a folder of frames or a file of joints. One that cannot be read is kept with the
 reason, and the others are processed.
@@ -120,9 +120,9 @@ def infer(
 ) -> Iterator[tuple[Path, Place, Outputs]]:
     """Yields (video, place, outputs) for the clips of videos, which `cut` yields as (place, clip).
 
-    `forward`: an `Inference` with its batch size. Videos are read in threads, up to `ahead` clips
-    ahead of it. At the end of each one, `done(video)` is called, after the reason is added to
-    `skipped` where the video does not decode.
+    `forward`: an `Inference` with its batch size. Videos are decoded in processes and cut in
+    threads, up to `ahead` clips ahead of it. At the end of each one, `done(video)` is called, after
+    the reason is added to `skipped` where the video does not decode.
     """
     process_pool.set_up_opencv()
     paths = list(videos)

@@ -17,6 +17,8 @@ from typing import Any
 
 import cv2
 
+from jaxvid.runtime import heap
+
 PERIOD = 1.0  # seconds between reports of the same progress
 LEAVING = 5.0  # seconds that a task has to clean up after the parent process has died
 
@@ -60,6 +62,7 @@ def work(pipe: Connection, function: Callable[[Any], Any]) -> None:
     # A damaged video that crashes its decoder must not fill the disk with a core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     set_up_opencv()
+    heap.keep()
     try:
         pipe.send(Ready())
         while True:

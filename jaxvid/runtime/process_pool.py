@@ -8,12 +8,14 @@ process that dies, or makes no progress for too long, fails its own task alone a
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection
-from multiprocessing.context import SpawnContext
+from types import ModuleType
 from typing import Any
 
 from jaxvid.errors import UserError
@@ -24,6 +26,8 @@ __all__ = ["Failure", "Piece", "cores", "each", "run", "set_up_opencv"]
 
 TICK = 1.0  # seconds between two checks for workers that hang
 STOPPING = 3.0  # seconds that processes have to exit after SIGTERM
+
+_starting = threading.Lock()
 
 Outcomes = Generator[tuple[Any, Any], None, None]
 
@@ -54,12 +58,10 @@ def each(
     started. All processes end with this generator, after Ctrl-C too.
     """
     waiting = iter(tasks)
-    # Not forked: the caller's process may have threads, JAX's among them.
-    context = multiprocessing.get_context("spawn")
-    crew: list[_Worker] = []
+    crew: list[Worker] = []
     try:
         for task in waiting:
-            crew.append(_Worker(context, function, task))
+            crew.append(Worker(function, task))
             if len(crew) == (workers or cores()):
                 break
         while busy := [worker for worker in crew if worker.busy]:
@@ -81,7 +83,7 @@ def each(
                     if worker in crew:
                         worker.give(following)
                     else:
-                        crew.append(_Worker(context, function, following))
+                        crew.append(Worker(function, following))
                     break
                 if message.raises:
                     raise message.content
@@ -115,15 +117,30 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-class _Worker:
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes started meanwhile do not run the program of this one, which may be any script."""
+    with _starting:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+class Worker:
     """A worker process, seen from outside, with its task."""
 
-    def __init__(self, context: SpawnContext, function: Callable[[Any], Any], task: Any):
+    def __init__(self, function: Callable[[Any], Any], task: Any):
+        # Not forked: the caller's process may have threads, JAX's among them.
+        context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(
             target=pool_worker.work, args=(theirs, function), daemon=True
         )
-        self.process.start()
+        with _without_main():
+            self.process.start()
         theirs.close()
         self._ready = False
         self.give(task)
@@ -185,7 +202,7 @@ class _Worker:
             self.process.close()
 
 
-def _stop(crew: list[_Worker]) -> None:
+def _stop(crew: list[Worker]) -> None:
     for worker in crew:
         if worker.busy:
             worker.process.terminate()  # it removes half-written files

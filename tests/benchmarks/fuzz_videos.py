@@ -2,7 +2,7 @@
 
     python tests/benchmarks/fuzz_videos.py [--count=1000] [--seed=0] [--workers=0] [--real=FOLDER]
 
-Short videos in the codecs that this OpenCV can write, and those of FOLDER if it is given, are cut
+Short videos in the codecs that this PyAV can write, and those of FOLDER if it is given, are cut
 short, overwritten, shuffled or replaced; then the whole is prepared as any dataset is. Prints what
 became of them, by kind of damage; the exit status is 1 where a video was lost without a word.
 """
@@ -15,7 +15,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 
@@ -24,10 +26,31 @@ from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.modalities import Rgb
 from jaxvid.data.prepare import preparation
 
-CODECS = (
-    *(("mp4v", "mp4"), ("MJPG", "avi"), ("XVID", "avi"), ("VP80", "webm"), ("VP90", "webm")),
-    *(("mp4v", "mov"), ("FFV1", "mkv"), ("MPG1", "mpg"), ("mpg2", "ts"), ("WMV2", "wmv")),
-    *(("FLV1", "flv"), ("HFYU", "avi"), ("H263", "3gp"), ("SNOW", "avi"), ("MP42", "avi")),
+# The encoder, the container, the format of pixels and options.
+CODECS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    ("mpeg4", "mp4", "yuv420p", {}),
+    ("mpeg4", "avi", "yuv420p", {"bf": "2"}),
+    ("mjpeg", "avi", "yuvj420p", {}),
+    ("libvpx", "webm", "yuv420p", {"deadline": "realtime"}),
+    ("libvpx-vp9", "webm", "yuva420p", {"deadline": "realtime"}),
+    ("libsvtav1", "mp4", "yuv420p", {"preset": "10"}),
+    ("libx264", "mp4", "yuv420p", {"preset": "veryfast"}),
+    ("libx264", "mts", "yuv420p", {"x264-params": "interlaced=1"}),
+    ("libx264", "flv", "yuv420p", {"preset": "veryfast"}),
+    ("libx265", "mov", "yuv420p10le", {"x265-params": "log-level=none:pools=1"}),
+    ("prores_ks", "mov", "yuva444p10le", {}),
+    ("ffv1", "mkv", "yuv422p", {}),
+    ("mpeg1video", "mpg", "yuv420p", {}),
+    ("mpeg2video", "ts", "yuv420p", {"flags": "+ilme+ildct"}),
+    ("mpeg2video", "vob", "yuv420p", {"bf": "2"}),
+    ("wmv2", "wmv", "yuv420p", {}),
+    ("flv1", "flv", "yuv420p", {}),
+    ("huffyuv", "avi", "yuv422p", {}),
+    ("h263", "3gp", "yuv420p", {}),
+    ("snow", "avi", "yuv420p", {}),
+    ("msmpeg4v2", "avi", "yuv420p", {}),
+    ("gif", "gif", "rgb8", {}),
+    ("png", "mov", "rgb24", {}),
 )
 HEADER = 600  # bytes
 STREAM = Rgb(64, 90)
@@ -112,16 +135,21 @@ DAMAGES: tuple[Damage, ...] = (
 def seeds(folder: Path) -> list[Path]:
     """Writes a short video in each codec, and returns those that could be."""
     written = []
-    for codec, suffix in CODECS:
+    for codec, suffix, pixels, options in CODECS:
         path = folder / f"{codec}.{suffix}"
-        code = cv2.VideoWriter_fourcc(*codec)
-        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, 25, (176, 144))
-        if not writer.isOpened():
+        try:
+            with av.open(str(path), "w") as container:
+                stream: Any = container.add_stream(codec, rate=25, options=options)
+                stream.width, stream.height, stream.pix_fmt = 176, 144, pixels
+                for t in range(20):
+                    image = np.full((144, 176, 3), 10 * t, np.uint8)
+                    image = cv2.circle(image, (8 * t, 72), 30, (0, 90, 255), -1)
+                    frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+                    container.mux(stream.encode(frame.reformat(format=pixels)))
+                container.mux(stream.encode())
+        except (av.FFmpegError, av.codec.codec.UnknownCodecError):
+            path.unlink(missing_ok=True)
             continue
-        for t in range(20):
-            frame = np.full((144, 176, 3), 10 * t, np.uint8)
-            writer.write(cv2.circle(frame, (8 * t, 72), 30, (0, 90, 255), -1))
-        writer.release()
         written.append(path)
     return written
 

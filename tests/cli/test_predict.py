@@ -57,7 +57,7 @@ def test_files_and_folders_are_labelled_without_the_dataset(
     table = tmp_path / "labels.csv"
     assert run(f"--workdir={workdir}", videos, "--top", "1", f"--output={table}") == 1
     printed = capsys.readouterr()
-    assert f"skipped {videos / 'c.mp4'}: not a video that OpenCV can open" in printed.err
+    assert f"skipped {videos / 'c.mp4'}: not a video that FFmpeg can open" in printed.err
     assert "notes.txt" not in printed.err
     assert f"the labels of 2 videos are in {table}" in printed.out
     with table.open() as file:
@@ -92,7 +92,9 @@ def test_files_and_folders_are_labelled_without_the_dataset(
     new = tmp_path / "new.json"
     assert run(f"--workdir={workdir}", videos / "c.mp4", f"--output={new}") == 2
     (said,) = capsys.readouterr().err.strip().splitlines()
-    assert said == f"error: {videos / 'c.mp4'}: not a video that OpenCV can open"
+    assert (
+        said == f"error: {videos / 'c.mp4'}: not a video that FFmpeg can open: moov atom not found"
+    )
     assert run(f"--workdir={workdir}", videos / "c.mp4", "/nowhere", f"--output={new}") == 2
     assert "none of the 2 videos can be read" in capsys.readouterr().err
     assert not new.exists()

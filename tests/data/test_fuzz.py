@@ -15,5 +15,5 @@ def test_each_damaged_video_is_decoded_or_named():
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "180 damaged videos" in ran.stdout
-    assert "not a video that OpenCV can open" in ran.stdout
+    assert "not a video that FFmpeg can open" in ran.stdout
     assert "lost" not in ran.stdout

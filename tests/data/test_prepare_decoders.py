@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 
-from jaxvid.data import modalities, records, video
+from jaxvid.data import modalities, records
 from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.prepare import preparation, shards
 
@@ -24,8 +24,8 @@ class Trap(modalities.Rgb):
 
     name: ClassVar[str] = "trap"
 
-    def encode(self, path: Path, facts: video.Facts | None = None) -> Iterator[bytes]:
-        for frame in super().encode(path, facts):
+    def encode(self, path: Path, facts=None, span=None) -> Iterator[bytes]:
+        for frame in super().encode(path, facts, span):
             yield frame
             if path.name == "abort.avi":
                 os.abort()
@@ -51,12 +51,12 @@ class Absent(modalities.Rgb):
 
     name: ClassVar[str] = "absent"
 
-    def encode(self, path: Path, facts: video.Facts | None = None) -> Iterator[bytes]:
+    def encode(self, path: Path, facts=None, span=None) -> Iterator[bytes]:
         for mark in {"v2": (1,), "unlucky": (1, 2)}.get(path.stem, ()):
             if not path.with_suffix(f".{mark}").exists():
                 path.with_suffix(f".{mark}").touch()
                 raise OSError(errno.ESTALE, "Stale file handle")
-        yield from super().encode(path, facts)
+        yield from super().encode(path, facts, span)
 
 
 @pytest.fixture
@@ -130,6 +130,6 @@ def test_a_check_finds_the_same_and_writes_nothing(trapped, tmp_path, monkeypatc
         killed[0]: ["hungry.avi", "unlucky.avi"],
         REASONS["abort.avi"]: ["abort.avi"],
         REASONS["hang.avi"]: ["hang.avi"],
-        "not a video that OpenCV can open": ["v2.avi"],
+        "not a video that FFmpeg can open: Invalid data found when processing input": ["v2.avi"],
     }
     assert (found["videos"], found["decoded"], found["frames"]) == (9, 4, 4 + 5 + 7 + 8)

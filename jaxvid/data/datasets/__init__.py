@@ -7,6 +7,7 @@ A new dataset is one module here, whose `read(root, split)` returns a `Dataset`,
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jaxvid.data.video_facts import Span
 from jaxvid.errors import UserError
 
 _LISTS = {"train": "training", "val": "validation"}  # names of sides of a split in messages
@@ -16,17 +17,19 @@ _LISTS = {"train": "training", "val": "validation"}  # names of sides of a split
 class Video:
     """One labelled video: where it is, what it shows, on which side of the split it stands.
 
-    It is a video file, a folder of frames or a file of joints.
+    It is a video file, a folder of frames or a file of joints, or the part `span` of one. Its id is
+    the POSIX form of its path, and the part's seconds: "a/b.mp4", "a/b.mp4#t=2,4.5".
     """
 
-    path: Path  # relative to the dataset's folder of videos; its POSIX form is the video's id
+    path: Path  # relative to the dataset's folder of videos
     label: int
     split: str  # train, val, test, or unused: none of them
     group: str  # videos of one group share actor or scene; a split never separates them
+    span: Span | None = None
 
     @property
     def id(self) -> str:
-        return self.path.as_posix()
+        return f"{self.path.as_posix()}{self.span or ''}"
 
 
 @dataclass(frozen=True)

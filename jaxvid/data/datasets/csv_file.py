@@ -1,21 +1,27 @@
-"""Any CSV file of videos: `path,label[,split][,group]`."""
+"""Any CSV file of videos: `path,label[,split][,group][,start][,end]`."""
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
 
 from jaxvid.data.datasets import Dataset, Video, layout, splitting
+from jaxvid.data.video_facts import Span
 from jaxvid.errors import UserError
+
+FORM = "path,label[,split][,group][,start][,end]"
 
 
 def read(root: Path, split: int, prefix: Path | None = None) -> Dataset:
     """Reads a CSV file: `root` is the file itself, or a folder with one .csv file in it.
 
-    The header has `path` and `label`, and may have `split` (train, test, val) and `group`; other
-    columns are not read. A path is relative to the file's folder, or to the folder `prefix`, or
-    absolute below it; a folder of frames is a video, too. Labels may be any strings. Without
-    `split`, split N is the random one of that number, 7:3, as `splitting` draws it; without
-    `group`, every video is one of its own. Videos that are not there are `missing`. Raises
+    The header has `path` and `label`, and may have `split` (train, test, val), `group`, and `start`
+    and `end`: the seconds of the part of the file that is the video, from its first frame, either
+    of which may be empty. Other columns are not read. A path is relative to the file's folder, or
+    to the folder `prefix`, or absolute below it; a folder of frames is a video, too. Labels may be
+    any strings. Without `split`, split N is the random one of that number, 7:3, as `splitting`
+    draws it; without `group`, every file is one of its own. Videos that are not there are
+    `missing`. Raises
     UserError, with the line, for a file or row that is not so, a video that comes twice, and where
     a class has videos to test on alone.
     """
@@ -24,9 +30,9 @@ def read(root: Path, split: int, prefix: Path | None = None) -> Dataset:
     if not folder.is_dir():
         raise UserError(f"config.data.prefix={folder} is not a folder")
     videos: list[Video] = []
-    lines: dict[Path, int] = {}
+    lines: dict[str, int] = {}
     sides: dict[str, str] = {}
-    rows = list(layout.table(file, ("path", "label"), "path,label[,split][,group]"))
+    rows = list(layout.table(file, ("path", "label"), FORM))
     if rows and "split" in rows[0][1]:
         splitting.only_split(split, str(file))
         for line, row in rows:
@@ -39,17 +45,34 @@ def read(root: Path, split: int, prefix: Path | None = None) -> Dataset:
     label_of = {name: label for label, name in enumerate(class_names)}
     for line, row in rows:
         path = _path(row["path"], folder, f"{file}, line {line}")
-        if path in lines:
-            raise UserError(f"{file}, line {line}: {path} is in line {lines[path]} already")
-        lines[path] = line
+        span = _span(row, f"{file}, line {line}")
         side = sides[row["split"]] if sides else "train"
         group = row.get("group") or path.as_posix()
-        videos.append(Video(path, label_of[row["label"]], side, group))
+        video = Video(path, label_of[row["label"]], side, group, span)
+        if video.id in lines:
+            raise UserError(f"{file}, line {line}: {video.id} is in line {lines[video.id]} already")
+        lines[video.id] = line
+        videos.append(video)
     dataset = layout.listed("csv", folder, class_names, videos)
     if sides:
         splitting.check(dataset.videos, class_names, str(file))
         return dataset
     return replace(dataset, videos=splitting.at_random(dataset.videos, split, str(file)))
+
+
+def _span(row: dict[str, str], where: str) -> Span | None:
+    """Returns the part of a file that a row names, None for the whole."""
+    texts = row.get("start") or "0", row.get("end") or "inf"
+    try:
+        start, end = map(float, texts)
+    except ValueError:
+        start = end = math.nan
+    if not 0 <= start < end or math.isinf(start):
+        raise UserError(
+            f"{where}: start and end must be seconds, the end after the start, or empty; they are "
+            f"'{row.get('start', '')}' and '{row.get('end', '')}'"
+        )
+    return Span(start, end) if start or not math.isinf(end) else None
 
 
 def _file(root: Path) -> Path:

@@ -2,14 +2,18 @@
 
 Kay et al.: The Kinetics human action video dataset, arXiv 1705.06950, and its successors. The
 lists have the columns `label,youtube_id,time_start,time_end,split`. Files are cut to these seconds
-and named `ID_SSSSSS_EEEEEE.mp4` (seconds with zeros in front) or `ID.mp4`, in any folders.
+and named `ID_SSSSSS_EEEEEE.mp4` (seconds with zeros in front), in any folders; or they are named
+`ID.mp4` and cut here, unless they last at most a second longer than the seconds of the list: then
+they are cut already, and whole. Where several entries share an `ID.mp4`, it must be uncut.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from jaxvid.data.datasets import Dataset, Video, layout
 from jaxvid.data.datasets.splitting import VALIDATION
+from jaxvid.data.video_facts import Span
 from jaxvid.errors import UserError
 
 COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
@@ -21,6 +25,8 @@ class _Row:
     video: str  # the YouTube id
     cut: str  # the id with its seconds
     side: str  # train, val or test
+    start: float  # seconds
+    end: float
 
 
 def read(root: Path, split: int) -> Dataset:
@@ -44,15 +50,18 @@ def read(root: Path, split: int) -> Dataset:
     class_names = tuple(sorted({row.label for row in rows}))
     label_of = {name: label for label, name in enumerate(class_names)}
     found = {path.stem: path.relative_to(root) for path in reversed(layout.videos(root))}
-    videos: dict[Path, Video] = {}
+    shared = Counter(video for video, *_ in {(row.video, row.start, row.end) for row in rows})
+    videos: dict[str, Video] = {}
     missing = []
     for row in rows:
-        path = found.get(row.cut, found.get(row.video))
-        # One uncut file cannot be two of them.
-        if path is None or path in videos:
+        path, span = found.get(row.cut), None
+        if path is None and (path := found.get(row.video)):
+            span = Span(row.start, row.end, or_whole=shared[row.video] == 1)
+        video = Video(path or Path(), label_of[row.label], row.side, row.video, span)
+        if path is None or video.id in videos:
             missing.append(f"{row.cut}.mp4")
         else:
-            videos[path] = Video(path, label_of[row.label], row.side, row.video)
+            videos[video.id] = video
     layout.check_found(videos, missing, root)
     return Dataset("kinetics", root, class_names, tuple(videos.values()), tuple(missing))
 
@@ -85,9 +94,12 @@ def _rows(path: Path, tested: tuple[str, ...]) -> list[_Row]:
         if not label:
             raise UserError(f"{where}: the label is empty")
         try:
-            start, end = (round(float(values[column])) for column in ("time_start", "time_end"))
+            start, end = (float(values[column]) for column in ("time_start", "time_end"))
+            cut = f"{video}_{round(start):06d}_{round(end):06d}"
         except (ValueError, OverflowError):
             raise UserError(f"{where}: time_start and time_end must be seconds") from None
+        if not 0 <= start < end:
+            raise UserError(f"{where}: time_end must be after time_start")
         side = "test" if part in tested else "train" if part == "train" else "val"
-        rows.append(_Row(label, video, f"{video}_{start:06d}_{end:06d}", side))
+        rows.append(_Row(label, video, cut, side, start, end))
     return rows

@@ -20,6 +20,7 @@ class Decoded:
     `first`, `counts`: the number of its first record, and of the frames in each of its records.
     `times`: the rate of its frames varies around `fps`. `stated`: the number of frames by its
     header. Sizes in pixels. `digest` identifies the content of its files, which have `bytes`.
+    `damaged`, `repeated`, `dropped`, `assumed`: as in `Facts`.
     """
 
     id: str
@@ -34,6 +35,10 @@ class Decoded:
     height: int
     bytes: int
     digest: str
+    damaged: int = 0
+    repeated: int = 0
+    dropped: int = 0
+    assumed: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,11 @@ class _Job:
 
     @cached_property
     def sources(self) -> list[Source]:
-        ids = sorted({video.id for video in self.dataset.videos})
-        return [shards.source(i, self.dataset.folder / i, self.modality) for i in ids]
+        videos = {video.id: video for video in self.dataset.videos}
+        return [
+            shards.source(i, self.dataset.folder / video.path, self.modality, video.span)
+            for i, video in sorted(videos.items())
+        ]
 
     @cached_property
     def view(self) -> Path:

@@ -13,6 +13,11 @@ JSON, TEXT = "report.json", "report.txt"
 SHOWN = 10  # of a list, in the text
 SIDES = (*splitting.SIDES, "unused", "failed")  # that a class's videos are counted by
 ENDS_EARLY = 0.9  # of the frames that the header states
+FAULTS = {
+    "damaged": "packets that do not decode, or frames with errors",
+    "repeated": "frames whose time is not after that of the one before",
+    "dropped": "frames missing between others",
+}
 
 
 def summarise(
@@ -55,6 +60,11 @@ def summarise(
         ],
         "flow_images": list(flow_images),
         "left_out": dict(dataset.left_out),
+        **{
+            name: {i: getattr(e, name) for i, e in good.items() if getattr(e, name)}
+            for name in FAULTS
+        },
+        "assumed_rate": [i for i, entry in good.items() if entry.assumed],
         "failures": dict(sorted(failures.items(), key=lambda item: -len(item[1]))),
         "classes": _classes(dataset, good),
         "copies": [[v.id for v in same] for same in copies],
@@ -94,6 +104,7 @@ def lines(report: Mapping[str, Any]) -> list[str]:
         ("varying_rate", "frames come at a varying rate, and data.fps follows their times"),
         ("ends_early", f"less than {ENDS_EARLY:.0%} of the frames that the header states"),
         ("flow_images", "images of flow beside the frames, read by data.flow.method=files alone"),
+        ("assumed_rate", "no rate is stated: taken as 25 frames per second"),
         ("copies", "sets of copies, alike byte for byte"),
         ("copies_in_both_splits", "sets of copies in two splits, which make a test too easy"),
         ("copies_of_two_classes", "sets of copies with two labels"),
@@ -101,6 +112,9 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     ):
         if r[name]:
             shown.append(f"{what}: {_some(r[name])}")
+    for name, what in FAULTS.items():
+        if r[name]:
+            shown.append(f"{sum(r[name].values()):,} {what}, in videos: {_some(list(r[name]))}")
     lacking = [n for n, c in r["classes"].items() if not c["train"] or not c["test"]]
     if lacking:
         shown.append(f"classes without training or without test videos: {_some(lacking)}")

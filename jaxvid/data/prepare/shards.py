@@ -16,7 +16,7 @@ from jaxvid.data import records
 from jaxvid.data.modalities import Modality
 from jaxvid.data.prepare import notes
 from jaxvid.data.prepare.notes import Decoded, Entry, Failed, Key, Note
-from jaxvid.data.video import Facts, VideoError, decoded
+from jaxvid.data.video import Facts, Span, VideoError, decoded
 from jaxvid.errors import UserError
 from jaxvid.runtime import files
 from jaxvid.runtime.process_pool import Failure
@@ -31,12 +31,17 @@ _READ = 2**20  # bytes
 
 @dataclass(frozen=True)
 class Source:
-    """A video to prepare. `state` identifies the version of its files, which have `bytes`."""
+    """A video to prepare. `state` identifies the version of its files, which have `bytes`.
+
+    And, where there is one, the version of what decodes them: with another one, videos are prepared
+    again, those that failed too. `span`: the part of the file that is the video.
+    """
 
     id: str
     path: Path
     state: str
     bytes: int
+    span: Span | None = None
 
     @property
     def key(self) -> Key:
@@ -51,13 +56,15 @@ class Source:
         return self.failed(VideoError(f"its decoder {failure.reason}", outside))
 
 
-def source(video_id: str, path: Path, modality: Modality) -> Source:
+def source(video_id: str, path: Path, modality: Modality, span: Span | None = None) -> Source:
     """Returns a video with the state of the files that a modality reads; a missing one has none."""
     try:
         states = [_state(file) for file in modality.files(path)]
     except OSError:  # a folder that may not be read
         states = [None]
-    return Source(video_id, path, files.fingerprint(states), sum(s[0] for s in states if s))
+    extra = [text for text in (modality.decoder(path), repr(span) if span else "") if text]
+    state = files.fingerprint([*states, *extra])
+    return Source(video_id, path, state, sum(s[0] for s in states if s), span)
 
 
 def _state(path: Path) -> tuple[int, int] | None:
@@ -156,7 +163,7 @@ def _store(
     facts, first = Facts(), writer.count
     writer.begin(source.id)
     try:
-        for frame in decoded(modality.encode(source.path, facts)):
+        for frame in decoded(modality.encode(source.path, facts, source.span)):
             writer.add(frame)
             yield source.id
         digest = yield from _digest(source, modality)
@@ -171,7 +178,7 @@ def look(source: Source, modality: Modality) -> Generator[str, None, Entry]:
     yield source.id
     facts, frames = Facts(), 0
     try:
-        for _ in decoded(modality.check(source.path, facts)):
+        for _ in decoded(modality.check(source.path, facts, source.span)):
             frames += 1
             yield source.id
         digest = yield from _digest(source, modality)
@@ -185,12 +192,13 @@ def _entry(source: Source, facts: Facts, digest: str, first: int, counts: list[i
     return Decoded(
         *(source.id, source.state, first, counts, sum(counts), fps, times is not None),
         *(facts.stated, facts.width, facts.height, source.bytes, digest),
+        *(facts.damaged, facts.repeated, facts.dropped, facts.assumed),
     )
 
 
 def _digest(source: Source, modality: Modality) -> Generator[str, None, str]:
     """Returns a digest of the content of a video's files; yields its id while it reads them."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(str(source.span or "").encode(), digest_size=16)
     try:
         for path in modality.files(source.path):
             with path.open("rb") as file:

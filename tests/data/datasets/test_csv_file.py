@@ -135,3 +135,33 @@ def test_files_that_are_no_such_list(tree):
     (root / "b.csv").touch()
     with pytest.raises(UserError, match=r"has a.csv, b.csv; set config.data.root to the file"):
         csv_file.read(root, 1)
+
+
+def test_parts_of_a_file_are_videos_of_one_group(tree):
+    lines = [f"videos/a.mp4,x,{span}" for span in ("0,1.5", "1.5,", ",2", ",")]
+    lines += [f"{video},{'xy'[i % 2]},," for i, video in enumerate(VIDEOS[1:])]
+    root = tree(*VIDEOS, **rows(*lines, header="path,label,start,end"))
+    videos = csv_file.read(root, 1).videos
+    assert [v.id for v in videos if v.group == "videos/a.mp4"] == [
+        "videos/a.mp4#t=0,1.5",
+        "videos/a.mp4#t=1.5",
+        "videos/a.mp4#t=0,2",
+        "videos/a.mp4",
+    ]
+    assert len({v.split for v in videos if v.group == "videos/a.mp4"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("span", "message"),
+    [
+        ("2,1", "line 2: start and end must be seconds, the end after the start.*'2' and '1'"),
+        ("-1,1", "start and end must be seconds"),
+        ("a,1", "they are 'a' and '1'"),
+        ("nan,", "they are 'nan' and ''"),
+    ],
+)
+def test_a_part_must_be_one(span, message, tree):
+    with pytest.raises(UserError, match=message):
+        csv_file.read(
+            tree(*VIDEOS, **rows(f"videos/a.mp4,x,{span}", header="path,label,start,end")), 1
+        )

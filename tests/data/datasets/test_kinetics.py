@@ -31,12 +31,16 @@ def test_reads_lists_and_found_files(tree):
     assert [(c.id, c.label, c.split, c.group) for c in dataset.videos] == [
         (FILES[0], 0, "train", "-2TWW_Zsle8"),
         (FILES[1], 1, "train", "abcdefghij_"),
-        (FILES[2], 0, "train", "uncutuncut1"),
+        (FILES[2] + "#t=5,15", 0, "train", "uncutuncut1"),
+        (FILES[2] + "#t=50,60", 0, "train", "uncutuncut1"),
         (FILES[3], 0, "test", "valvalval11"),
-        (FILES[4], 1, "test", "valvalval22"),
+        (FILES[4] + "#t=7,17", 1, "test", "valvalval22"),
     ]
-    # The second clip of a video that was not cut is not the same file again.
-    assert dataset.missing == ("uncutuncut1_000050_000060.mp4", "goneagain11_000000_000010.mp4")
+    assert dataset.missing == ("goneagain11_000000_000010.mp4",)
+    # A file that is two clips must be cut here; that of one clip may be cut already.
+    spans = {video.path.stem: video.span for video in dataset.videos}
+    assert not spans["uncutuncut1"].or_whole
+    assert [spans["valvalval22"].is_cut(length) for length in (0, 10.5, 11.5)] == [1, 1, 0]
 
 
 def test_split_2_tests_on_the_test_clips(tree):
@@ -54,6 +58,7 @@ def test_split_2_tests_on_the_test_clips(tree):
         (1, "path,label\n", "has no .csv list"),
         (1, "label,youtube_id,split\n", "the header must have one column 'time_start'"),
         (1, TRAIN + "archery,x,one,2,train\n", "line 7: time_start and time_end must be seconds"),
+        (1, TRAIN + "archery,x,2,2,train\n", "line 7: time_end must be after time_start"),
         (1, TRAIN + ",x,1,2,train\n", "line 7: the label is empty"),
         (1, TRAIN + "a,,1,2,train\n", "line 7: the youtube_id is empty"),
         (1, TRAIN + "a,x,1,2,trial\n", "line 7: split 'trial' must be train, validate or test"),

@@ -33,7 +33,7 @@ def summary() -> dict:
         entry(4, fps=10.0, times=True, stated=500),
         entry(5, "alike"),
         Failed("6.avi", "", "the file is empty", False),
-        entry(7, "same"),
+        entry(7, "same", damaged=2, assumed=True),
     ]
     return report.summarise(dataset, "rgb", entries)
 
@@ -73,6 +73,8 @@ def test_a_report_names_what_may_be_wrong(summary):
     ]
     assert summary["groups_in_both_splits"] == ["c"]
     assert summary["varying_rate"] == ["4.avi"]
+    assert (summary["damaged"], summary["dropped"]) == ({"7.avi": 2}, {})
+    assert summary["assumed_rate"] == ["7.avi"]
     assert summary["ends_early"] == ["3.avi"]  # not the one whose header cannot know
 
 
@@ -81,5 +83,7 @@ def test_a_report_can_be_read(summary):
     assert "7 of 8 videos decode; 1 more are listed and not there" in text
     assert "skipped, the file is empty: 1, 6.avi" in text
     assert "groups in two splits: 1, c" in text
+    assert "2 packets that do not decode, or frames with errors, in videos: 1, 7.avi" in text
+    assert "no rate is stated: taken as 25 frames per second: 1, 7.avi" in text
     assert "classes without training or without test videos: 1, z" in text
     assert text.splitlines()[-1].split() == ["z", "1", "0", "0", "0", "1"]
