@@ -29,6 +29,7 @@ def run(command: Command, signals: Signals) -> int:
     found = find(command.arguments, config)
     names = video_files.outputs_of(found.videos, target, SUFFIX)
     network, about = features.opened(config, command.workdir)
+    network.batch_size()  # one that cannot fit is refused before the folder is claimed
     claim(target, about)
     number, parts = config_checks.part(config.data.part)
     videos = list(found.videos)[number - 1 :: parts]

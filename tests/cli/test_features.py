@@ -38,6 +38,16 @@ def videos(tiny, tmp_path) -> Path:
     return folder
 
 
+def test_a_batch_that_cannot_fit_is_refused_before_the_folder_is_there(
+    workdir, videos, tmp_path, capsys
+):
+    output = tmp_path / "features"
+    given = (f"--workdir={workdir}", f"--output={output}", videos)
+    assert run(*given, f"--config.eval.batch_size={10**9}") == 2
+    assert "config.eval.batch_size=1000000000" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_every_video_gets_a_file_and_what_is_done_is_skipped(workdir, videos, tmp_path, capsys):
     output = tmp_path / "features"
     given = (f"--workdir={workdir}", f"--output={output}", videos, "--config.windows.length=0.5")
