@@ -270,6 +270,6 @@ def test_a_part_holds_the_frames_that_its_seconds_do(name, how, tmp_path):
 
 def test_a_part_of_a_folder_of_frames(tmp_path):
     for count in range(10):
-        av.VideoFrame.from_ndarray(picture(count), format="bgr24").save(tmp_path / f"{count}.png")
+        av.VideoFrame.from_ndarray(picture(count), format="bgr24").save(f"{tmp_path}/{count}.png")
     part = video.decode(tmp_path, Facts(), Span(0.08, 0.2))
     assert [number(frame) for frame in part] == [2, 3, 4]
