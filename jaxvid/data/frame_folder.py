@@ -40,7 +40,10 @@ def files(folder: Path) -> list[Path]:
 
 def has_flow(path: Path) -> bool:
     """Returns whether a video is a folder of frames in the toolboxes' layout."""
-    return path.is_dir() and any(p.stem.startswith(FLOW[0][:-1]) for p in files(path))
+    try:
+        return path.is_dir() and any(p.stem.startswith(FLOW[0][:-1]) for p in files(path))
+    except OSError:  # decoding names it
+        return False
 
 
 def pictures(folder: Path) -> list[Path]:

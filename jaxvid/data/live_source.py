@@ -1,8 +1,8 @@
 """Cameras and streams that are open-ended: frames at an even rate, for as long as they come."""
 
 import itertools
+import math
 import re
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -19,8 +19,6 @@ SOURCE = re.compile(r"webcam:(\d+)|(rtsps?|rtmp|udp|tcp|https?|file)://.+")
 WILL_NOT_WAIT = ("webcam", "rtsp", "rtmp", "udp")  # what is not read in time is lost there
 AHEAD = 10.0  # seconds of frames that wait to be taken
 SILENCE = 30.0  # seconds after which a stream that sends nothing counts as ended
-# FFmpeg's device and its name for a webcam of a number, by system.
-WEBCAMS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}
 
 
 def is_source(name: str) -> bool:
@@ -38,16 +36,19 @@ class Camera:
     def __init__(self, name: str):
         self.name = name
         webcam = re.fullmatch(r"webcam:(\d+)", name)
-        device, place = WEBCAMS.get(sys.platform, WEBCAMS["linux"]) if webcam else (None, name)
         try:
             self._container = av.open(
-                place.format(*webcam.groups()) if webcam else name,
-                format=device,
+                f"/dev/video{webcam[1]}" if webcam else name,
+                format="v4l2" if webcam else None,
                 options={"rtsp_transport": "tcp"} if name.startswith("rtsp") else {},
                 timeout=None if webcam else SILENCE,
                 metadata_errors="ignore",
             )
-            self._stream = video_container.video_of(self._container)
+            try:
+                self._stream = video_container.video_of(self._container)
+            except VideoError:
+                self._container.close()
+                raise
         except (av.FFmpegError, VideoError) as error:
             raise UserError(
                 f"{name} cannot be opened: is it there, and is no other program on it? ({error})"
@@ -64,6 +65,8 @@ class Camera:
     def __exit__(self, *_: object) -> None:
         if self._frames:
             self._frames.stop()
+        else:
+            self._container.close()
 
     @property
     def behind(self) -> float:
@@ -75,9 +78,12 @@ class Camera:
         ahead = round(AHEAD * self.fps)
         self._frames = Ahead(self._encoded(modalities), ahead, drops=not self.waits)
         count = 0
-        for pieces in self._frames:
-            count += 1
-            yield pieces
+        try:
+            for pieces in self._frames:
+                count += 1
+                yield pieces
+        except VideoError as error:
+            raise UserError(f"{self.name}: {error}") from None
         if not count:
             raise UserError(f"{self.name} gives no frames")
 
@@ -97,6 +103,8 @@ class Camera:
             for frame in video_container.decoded(self._container, self._stream, Facts()):
                 self._seconds = clock(frame)
                 yield shown(frame)
+        except av.FFmpegError as error:
+            raise VideoError(f"FFmpeg cannot decode it: {error.strerror}") from None
         finally:
             self._container.close()
 
@@ -114,12 +122,15 @@ class Times:
         self._last: tuple[float, float] | None = None  # the time stated, and the one given
 
     def __call__(self) -> float:
-        stated = given = self._stated()
+        stated = self._stated()
+        given = stated if math.isfinite(stated) else 0.0
         if self._last is not None:
             even = self._last[1] + 1 / self._fps
             off = abs(stated - even)
             if not stated > self._last[0] or off * self._fps <= UNEVEN or off >= PAUSE:
                 given = even
+            if math.isnan(stated):
+                stated = self._last[0]
         self._last = stated, given
         return given
 

@@ -3,6 +3,7 @@
 For videos outside a dataset; preparation has processes of its own.
 """
 
+import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from jaxvid.data.modalities import Modality
 from jaxvid.data.video import Facts, VideoError, decoded
 from jaxvid.runtime.crew import Crew
 from jaxvid.runtime.process_pool import Failure, Piece
+
+logger = logging.getLogger(__name__)
 
 # Seconds that a decoder may take for one frame. Long: a slow disk is no damaged video.
 PATIENCE = 300.0
@@ -35,6 +38,8 @@ def _run(path: Path, modality: Modality, facts: Facts, stores: bool) -> Iterator
     if isinstance(found, Failure):
         raise VideoError(f"its decoder {found.reason}", outside=found.killed or found.hung)
     vars(facts).update(vars(found))
+    if stores and facts.damaged:
+        logger.warning("%s: %d damaged packets or frames; the others are read", path, facts.damaged)
 
 
 def _work(task: tuple[Path, Modality, bool]) -> Generator[Piece | None, None, Facts]:

@@ -94,7 +94,7 @@ def files(path: Path) -> list[Path]:
 def _named(path: Path) -> Path:
     try:
         str(path).encode()
-    except UnicodeEncodeError:  # at such a name OpenCV ends the process
+    except UnicodeEncodeError:
         raise VideoError("its name is not UTF-8: rename it") from None
     return path
 

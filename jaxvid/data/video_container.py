@@ -81,7 +81,7 @@ def _reason(path: Path, error: av.FFmpegError) -> str:
 def video_of(container: av.container.InputContainer) -> av.VideoStream:
     """Returns the video stream of a container. Raises VideoError.
 
-    Of several, the one that `ffmpeg` chooses: one that is marked as the default, then the largest.
+    Of several, one that is marked as the default, then the largest.
     Pictures that are attached, as the cover of a song, are none.
     """
     streams = container.streams.video
@@ -258,6 +258,9 @@ class Shown:
             raise VideoError(f"it has frames of {width}x{height} pixels")
         bgr = self._reformat(frame, width, height, "bgr24", interpolation=CUBIC, threads=1)
         plane: Any = bgr.planes[0]
+        if plane.line_size < 0:  # stored from the last row up, and handed on without conversion
+            rgb = self._reformat(frame, width, height, "rgb24", interpolation=CUBIC, threads=1)
+            return rgb.to_ndarray()[..., ::-1].copy()
         # No copy: OpenCV takes rows that are padded.
         image = np.ndarray((height, width, 3), np.uint8, plane, 0, (plane.line_size, 3, 1))
         if self._matrix is None:

@@ -10,6 +10,7 @@ FASTEST = 10_000.0  # frames per second that are believed
 UNEVEN = 1.5  # frames; a single one that was dropped is no varying rate
 PAUSE = 600.0  # seconds; a frame that a file shows for longer is damage
 REPAIRED = 0.1  # of a video's times may repeat or be missing
+WHOLE = 0.95  # of the steps between frames, where some are missing
 LONGER = 1.0  # seconds; a file that exceeds a part of it by more is not cut to that part yet
 
 
@@ -42,8 +43,8 @@ class Span:
         return f"#t={self.start:.10g}{end}"
 
     def is_cut(self, seconds: float) -> bool:
-        """Returns whether a file of this duration, 0 for an unknown one, is the part already."""
-        return self.or_whole and seconds <= self.end - self.start + LONGER
+        """Returns whether a file of this duration, 0 if unknown, is known to be the part."""
+        return self.or_whole and 0 < seconds <= self.end - self.start + LONGER
 
     def frames(self, fps: float) -> tuple[int, int | None]:
         """Returns the number of the first frame, and of the first one after, at an even rate."""
@@ -99,12 +100,19 @@ class Facts:
 
     @property
     def dropped(self) -> int:
-        """The number of frames that are missing between others, where their rate is even."""
+        """The number of frames that are missing between others, by the rate that is stated.
+
+        None are where frames come at a varying rate: fewer than `WHOLE` of the steps from one to
+        the next are whole frames, or most are longer than one.
+        """
         times = self._repaired()
-        fps, varying = self.clock()
-        if times is None or varying is not None:
+        if times is None or not self.fps:
             return 0
-        return max(0, round(float(times[-1]) * fps) - (len(times) - 1))
+        steps = np.diff(times) * self.fps
+        frames = np.maximum(1, np.round(steps))
+        if (np.abs(steps - frames) < 0.25).mean() < WHOLE or np.median(frames) > 1:
+            return 0
+        return int((frames - 1).sum())
 
     @property
     def assumed(self) -> bool:

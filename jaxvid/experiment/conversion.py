@@ -142,7 +142,8 @@ def _by_number(lines: dict[int, str], path: Path) -> list[str]:
         numbers = [int(match["number"]) for match in found.values()]
         odd = [at for i, at in enumerate(found) if numbers[i] in numbers[:i]]
         odd += [at for at, n in zip(found, numbers, strict=True) if n >= first + len(found)]
-        if whole and others == [min(lines)] and len(found) > 1:  # a header
+        names = set(name_of.values())
+        if whole and others == [min(lines)] and len(names) == len(found) > 1:  # a header
             raise _unfit(path, others[0], lines)
         if pattern is NUMBERED[0] and not others and first in (0, 1) and odd:
             raise _unfit(path, min(odd), lines)

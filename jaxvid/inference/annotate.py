@@ -25,6 +25,7 @@ from jaxvid.runtime import files, fonts
 
 FASTEST = 60.0  # frames per second of the copy of a video whose rate varies
 CODEC: Final = "mpeg4"
+LARGEST_RATE = 65535
 
 
 def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
@@ -50,7 +51,9 @@ def write(path: Path, segments: Sequence[Segment], copy: Path) -> None:
 
 def _write(path: Path, file: Path, segments: Sequence[Segment], copy: Path) -> None:
     facts = video.Facts()
-    for _ in video.decode(path, facts):  # whether the rate varies is known at the end
+    for _ in video.decoded(
+        video.decode(path, facts)
+    ):  # whether the rate varies is known at the end
         pass
     fps, ends = _schedule(facts)
     try:
@@ -69,7 +72,7 @@ def _labelled(
 ) -> Iterator[np.ndarray]:
     """Yields the frames of a copy of a video at `fps`, (H, W, 3) uint8 BGR, of even sides."""
     place = count = 0
-    for i, frame in enumerate(video.decode(path)):
+    for i, frame in enumerate(video.decoded(video.decode(path))):
         # An odd row or column would be cut off: black ones are added.
         odd = (0, frame.shape[0] % 2, 0, frame.shape[1] % 2)
         frame = cv2.copyMakeBorder(frame, *odd, cv2.BORDER_CONSTANT)
@@ -89,7 +92,8 @@ def _encode(file: Path, frames: Iterator[np.ndarray], fps: float) -> int:
     count = 0
     try:
         with closing(av.open(str(file), "w")) as container:
-            rate = Fraction(fps).limit_denominator(1001)
+            # MPEG-4 counts time in at most LARGEST_RATE parts of a second.
+            rate = Fraction(fps).limit_denominator(max(1, min(1001, int(LARGEST_RATE / fps))))
             stream = container.add_stream(CODEC, rate=rate)
             for frame in frames:
                 if not count:

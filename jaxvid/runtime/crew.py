@@ -4,10 +4,13 @@ As in `jaxvid.runtime.process_pool`, but for callers who take a task's pieces on
 threads, now and again: a process that has done its task waits for the next.
 """
 
+import atexit
 import os
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from multiprocessing import connection
 from typing import Any
 
@@ -23,7 +26,16 @@ class Crew:
     def __init__(self, function: Callable[[Any], Any], patience: float = 0.0):
         self._function, self._patience = function, patience
         self._idle: deque[Worker] = deque()
+        self._all: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._owner = os.getpid()
+        # Before multiprocessing waits for them: one that hangs in its decoder hears no SIGTERM.
+        atexit.register(self._kill)
+
+    def _kill(self) -> None:
+        if self._owner == os.getpid():
+            for worker in list(self._all):
+                with suppress(ValueError):  # it is closed
+                    worker.process.kill()
 
     def stream(self, task: Any) -> Generator[Any, None, Any]:
         """Yields the content of the pieces of a task; returns its result, or a Failure.
@@ -54,7 +66,7 @@ class Crew:
 
     def _lent(self, task: Any) -> Worker:
         if self._owner != os.getpid():  # the processes of one that forked are not this one's
-            self._owner, self._idle = os.getpid(), deque()
+            self._owner, self._idle, self._all = os.getpid(), deque(), weakref.WeakSet()
         while self._idle:
             try:
                 worker = self._idle.pop()
@@ -64,4 +76,6 @@ class Crew:
                 worker.give(task)
                 return worker
             worker.stop()
-        return Worker(self._function, task)
+        started = Worker(self._function, task)
+        self._all.add(started)
+        return started

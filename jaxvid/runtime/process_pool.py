@@ -133,6 +133,11 @@ class Worker:
     """A worker process, seen from outside, with its task."""
 
     def __init__(self, function: Callable[[Any], Any], task: Any):
+        if multiprocessing.current_process().daemon:
+            raise UserError(
+                "videos are decoded in processes of their own, which a daemonic process, such as "
+                "one of multiprocessing.Pool, cannot start: use concurrent.futures"
+            )
         # Not forked: the caller's process may have threads, JAX's among them.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()

@@ -38,3 +38,8 @@ def test_a_file_is_shown_by_the_times_it_states(stated, shown):
     times = iter(stated)
     clock = live_source.Times(lambda: next(times), 10.0)
     assert list(live_source.evenly(range(len(stated)), 10.0, clock, holds=True)) == shown
+
+
+def test_a_file_without_times_is_shown_at_its_rate():
+    clock = live_source.Times(lambda: float("nan"), 25.0)
+    np.testing.assert_allclose([clock() for _ in range(4)], np.arange(4) / 25)

@@ -273,3 +273,32 @@ def test_a_part_of_a_folder_of_frames(tmp_path):
         av.VideoFrame.from_ndarray(picture(count), format="bgr24").save(f"{tmp_path}/{count}.png")
     part = video.decode(tmp_path, Facts(), Span(0.08, 0.2))
     assert [number(frame) for frame in part] == [2, 3, 4]
+
+
+def test_rows_from_the_last_up_are_shown_upright(tmp_path):
+    path = write(tmp_path / "raw.avi", "rawvideo", "bgr24")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"strf") + 8 + 8  # the header's height, whose sign is the order of rows
+    height = int.from_bytes(content[at : at + 4], "little", signed=True)
+    content[at : at + 4] = (-height).to_bytes(4, "little", signed=True)
+    (tmp_path / "turned.avi").write_bytes(content)
+    plain, turned = (list(video.decode(tmp_path / name)) for name in ("raw.avi", "turned.avi"))
+    assert len(plain) == len(turned) == LENGTH
+    for mine, other in zip(plain, turned, strict=True):
+        np.testing.assert_array_equal(mine, other[::-1])
+
+
+@pytest.mark.parametrize("gone", [[], [50], [50, 51], [10, 60, 90], [20, 21, 22, 23, 24]])
+def test_several_that_are_missing_are_counted(gone):
+    facts = Facts(fps=25.0, times=list(np.delete(np.arange(200), gone) / 25))
+    assert facts.dropped == len(gone)
+
+
+def test_none_are_missing_where_the_rate_varies():
+    steps = np.random.default_rng(0).uniform(0.02, 0.2, 100)
+    assert Facts(fps=25.0, times=list(np.cumsum(steps))).dropped == 0
+
+
+def test_a_part_of_a_file_of_unknown_length_is_not_taken_for_the_whole():
+    assert not Span(3, 5, or_whole=True).is_cut(0)
+    assert Span(3, 5, or_whole=True).is_cut(2.5)

@@ -158,6 +158,7 @@ def test_numbers_beside_names_are_their_order(classes, text, caplog):
         ("Action1", "Action2"),
         ("action 1", "action 2"),
         ("1 step", "walk"),
+        ("none", "gesture 1", "gesture 2", "gesture 3"),
         ("goldfish, Carassius auratus", "n01440764 tench, Tinca tinca"),
     ],
 )

@@ -131,3 +131,13 @@ def test_a_label_fits_in_its_frame(height, width, label, monkeypatch):
     assert changed.max(axis=0)[0] < height / 3
     assert (drawn > 128).any()
     assert cv2.countNonZero(drawn[..., 0]) < height * width  # the band is black
+
+
+@pytest.mark.parametrize("fps", [0.5, 23.976, 29.97, 119.88, 239.76, 960.0])
+def test_a_copy_has_any_rate(tmp_path, fps):
+    copy = tmp_path / "copy.mp4"
+    frames = (np.full((32, 48, 3), 20 * i, np.uint8) for i in range(5))
+    assert annotate._encode(copy, frames, fps) == 5
+    facts = videos.Facts()
+    assert len(list(videos.decode(copy, facts))) == 5
+    assert facts.fps == pytest.approx(fps, rel=1e-3)

@@ -67,3 +67,13 @@ def test_a_process_that_dies_or_hangs_costs_its_task_alone():
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert run(crew, (1, "last"))[1] == "last"
+
+
+def test_at_the_end_of_the_program_no_process_is_waited_for():
+    crew = Crew(count)
+    stream = crew.stream((1000, "x"))
+    pid, _ = next(stream)
+    crew._kill()
+    stream.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
