@@ -37,6 +37,17 @@ def setting(config, seeds=(0, 1)):
     return heads.open_setting(opened.on(config, opened.data.dataset), seeds)
 
 
+def by_a_run(config, fields, fold, made, workdir):
+    """The places of a fold's videos in a setting, and their scores by a run of these fields."""
+    config.update_from_flattened_dict(fields)
+    config.data.split = fold
+    trainer = Trainer(open_experiment(config), workdir)
+    state = trainer.run()
+    scores = Scorer(trainer.on_features(state)).score(state.variables)
+    place = {video.id: i for i, video in enumerate(made.videos)}
+    return [place[clip.id] for clip in scores.clips], scores.probabilities
+
+
 @pytest.mark.parametrize("name", ["bilstm", "bilstm-attention-center"])
 def test_a_head_is_trained_as_a_run_trains_it(frozen, tmp_path, name):
     made = setting(frozen)
@@ -44,15 +55,9 @@ def test_a_head_is_trained_as_a_run_trains_it(frozen, tmp_path, name):
     assert sorted(np.bincount(made.fold)[1:]) == [8, 8]
     found = heads.compare(made, [name], tmp_path / "heads")[name]
 
-    frozen.update_from_flattened_dict(heads.HEADS[name])
-    frozen.data.split = 2
-    trainer = Trainer(open_experiment(frozen), tmp_path / "run")
-    state = trainer.run()
-    scores = Scorer(trainer.on_features(state)).score(state.variables)
-    place = {video.id: i for i, video in enumerate(made.videos)}
-    tested = [place[clip.id] for clip in scores.clips]
+    tested, expected = by_a_run(frozen, heads.HEADS[name], 2, made, tmp_path / "run")
     assert sorted(tested) == np.flatnonzero(made.fold == 2).tolist()
-    np.testing.assert_allclose(found[0, tested], scores.probabilities, atol=1e-4)
+    np.testing.assert_allclose(found[0, tested], expected, atol=1e-4)
     assert np.ptp(found[0, tested]) > 0.01
 
 
@@ -106,14 +111,8 @@ def test_clusters_are_those_of_a_run_and_too_few_steps_are_said(frozen, tmp_path
     fields = {"model.encoder": "none", "model.pooling": "soft_vlad", "model.clusters": 4}
     made = setting(frozen, seeds=(0,))
     shares = heads._scores(made, fields, lambda: False)
-    frozen.update_from_flattened_dict(fields)
-    frozen.data.split = 1
-    trainer = Trainer(open_experiment(frozen), tmp_path / "run")
-    state = trainer.run()
-    scores = Scorer(trainer.on_features(state)).score(state.variables)
-    place = {video.id: i for i, video in enumerate(made.videos)}
-    tested = [place[clip.id] for clip in scores.clips]
-    np.testing.assert_allclose(shares[0, tested], scores.probabilities, atol=1e-3)
+    tested, expected = by_a_run(frozen, fields, 1, made, tmp_path / "run")
+    np.testing.assert_allclose(shares[0, tested], expected, atol=1e-3)
     with pytest.raises(UserError, match=r"clusters=128: .* too few for 128 clusters"):
         heads._scores(made, heads.HEADS["bilstm-concat-128"], lambda: False)
 

@@ -2,45 +2,18 @@
 
 import errno
 import json
-import os
 import shutil
-import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from traps import Trap
 
 from jaxvid.data import modalities, records
 from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.prepare import preparation, shards
-
-
-@dataclass(frozen=True)
-class Trap(modalities.Rgb):
-    """A decoder that does with a video what its name says, after the first frame."""
-
-    name: ClassVar[str] = "trap"
-
-    def encode(self, path: Path, facts=None, span=None) -> Iterator[bytes]:
-        for frame in super().encode(path, facts, span):
-            yield frame
-            if path.name == "abort.avi":
-                os.abort()
-            if path.name == "hang.avi":
-                time.sleep(1000)
-            if path.name == "hungry.avi":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if path.name == "unlucky.avi" and not path.with_suffix(".met").exists():
-                path.with_suffix(".met").touch()
-                os.kill(os.getpid(), signal.SIGKILL)
-            if path.name == "bug.avi":
-                raise ZeroDivisionError("a bug")
-
-    check = encode
-
 
 TRAP = Trap(24, 95)
 

@@ -1,34 +1,15 @@
 import os
+import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
+from traps import Trap
 
 from jaxvid.data import modalities, records, supervised
 from jaxvid.data.video import Facts, VideoError
 from jaxvid.runtime.crew import Crew
-
-
-@dataclass(frozen=True)
-class Trap(modalities.Rgb):
-    """A decoder that does with a video what its name says, after the first frame."""
-
-    name: ClassVar[str] = "trap"
-
-    def encode(self, path: Path, facts=None, span=None) -> Iterator[bytes]:
-        for frame in super().encode(path, facts, span):
-            yield frame
-            if path.name == "v1.avi":
-                os.abort()
-            if path.name == "v2.avi":
-                time.sleep(1000)
-
-    check = encode
 
 
 def test_frames_and_facts_are_those_of_this_process(dataset, monkeypatch):
@@ -49,11 +30,13 @@ def test_frames_and_facts_are_those_of_this_process(dataset, monkeypatch):
 def test_a_decoder_that_crashes_or_hangs_costs_its_video_alone(dataset, monkeypatch):
     monkeypatch.setattr(supervised, "_crew", Crew(supervised._work, patience=2.0))
     trap = Trap(24, 95)
+    for name in ("abort", "hang"):
+        shutil.copy(dataset.folder / "v0.avi", dataset.folder / f"{name}.avi")
     with pytest.raises(VideoError, match=r"its decoder crashed \(SIGABRT\)") as crashed:
-        records.decode(dataset.folder / "v1.avi", trap)
+        records.decode(dataset.folder / "abort.avi", trap)
     assert not crashed.value.outside
     with pytest.raises(VideoError, match="its decoder made no progress for 2 s") as hung:
-        supervised.check(dataset.folder / "v2.avi", trap, Facts())
+        supervised.check(dataset.folder / "hang.avi", trap, Facts())
     assert hung.value.outside
     assert len(records.decode(dataset.folder / "v3.avi", trap).frames) == 7
 
