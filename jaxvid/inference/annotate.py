@@ -5,7 +5,7 @@ screen are repeated. A side of an odd length gets one more black line, which MPE
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from fractions import Fraction
 from functools import lru_cache
@@ -17,11 +17,14 @@ import cv2
 import numpy as np
 
 from jaxvid.data import video
+from jaxvid.data.supervised import PATIENCE
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
 from jaxvid.inference import video_files
 from jaxvid.inference.timeline import Segment
 from jaxvid.runtime import files, fonts
+from jaxvid.runtime.crew import Crew
+from jaxvid.runtime.process_pool import Failure
 
 FASTEST = 60.0  # frames per second of the copy of a video whose rate varies
 CODEC: Final = "mpeg4"
@@ -42,22 +45,28 @@ def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
 
 
 def write(path: Path, segments: Sequence[Segment], copy: Path) -> None:
-    """Writes the copy of a video with the label of each moment.
+    """Writes the copy of a video with the label of each moment, in a process of its own.
 
     Raises VideoError where the video does not decode, OSError where the copy is not written whole.
     """
-    files.write(copy, lambda file: _write(path, file, segments, copy))
+
+    def into(file: Path) -> None:
+        found = _crew.run((path.absolute(), segments, file.absolute(), copy))
+        if isinstance(found, Failure):
+            raise VideoError(f"its decoder {found.reason}", outside=found.killed or found.hung)
+
+    files.write(copy, into)
 
 
-def _write(path: Path, file: Path, segments: Sequence[Segment], copy: Path) -> None:
+def _draw(task: tuple[Path, Sequence[Segment], Path, Path]) -> Iterator[None]:
+    """Writes a copy into `file`, and yields at each frame: it goes on."""
+    path, segments, file, copy = task
     facts = video.Facts()
-    for _ in video.decoded(
-        video.decode(path, facts)
-    ):  # whether the rate varies is known at the end
-        pass
+    for _ in video.decoded(video.decode(path, facts)):
+        yield  # whether the rate varies is known at the end
     fps, ends = _schedule(facts)
     try:
-        written = _encode(file, _labelled(path, segments, fps, ends), fps)
+        written = yield from _encode(file, _labelled(path, segments, fps, ends), fps)
         facts = video.Facts()
         with suppress(VideoError):
             next(video.decode(file, facts))
@@ -65,6 +74,9 @@ def _write(path: Path, file: Path, segments: Sequence[Segment], copy: Path) -> N
         raise OSError(f"{copy} could not be written: {error.strerror or error}") from None
     if facts.stated != written:  # an encoder does not report every full disk
         raise OSError(f"{copy} could not be written whole: is the disk full?")
+
+
+_crew = Crew(_draw, PATIENCE)
 
 
 def _labelled(
@@ -84,10 +96,10 @@ def _labelled(
             count += 1
 
 
-def _encode(file: Path, frames: Iterator[np.ndarray], fps: float) -> int:
-    """Writes a video of frames, (H, W, 3) uint8 BGR; returns how many. Raises VideoError, OSError.
+def _encode(file: Path, frames: Iterator[np.ndarray], fps: float) -> Generator[None, None, int]:
+    """Writes a video of frames, (H, W, 3) uint8 BGR, yields at each, and returns how many.
 
-    One bit a pixel: labels and pictures stay sharp.
+    One bit a pixel: labels and pictures stay sharp. Raises VideoError, OSError.
     """
     count = 0
     try:
@@ -104,6 +116,7 @@ def _encode(file: Path, frames: Iterator[np.ndarray], fps: float) -> int:
                 picture.pts, picture.time_base = count, 1 / rate
                 container.mux(stream.encode(picture))
                 count += 1
+                yield
             if count:
                 container.mux(stream.encode())
     except av.FFmpegError as error:

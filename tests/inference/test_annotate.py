@@ -3,15 +3,18 @@ import resource
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from traps import draw_or_abort
 
 from jaxvid.data import video as videos
 from jaxvid.data.video import VideoError
 from jaxvid.inference import annotate
 from jaxvid.inference.timeline import Segment
+from jaxvid.runtime.crew import Crew
 
 
 @pytest.fixture
@@ -20,7 +23,18 @@ def video(tiny, tmp_path) -> Path:
     return Path(shutil.copy(source, tmp_path / "a.avi"))
 
 
-def test_each_moment_of_a_copy_has_its_label(video, tmp_path, monkeypatch):
+@pytest.fixture
+def here(monkeypatch) -> None:
+    """Copies are written in this process, which a test can change."""
+    monkeypatch.setattr(annotate, "_crew", SimpleNamespace(run=lambda task: _run(task)))
+
+
+def _run(task) -> None:
+    for _ in annotate._draw(task):
+        pass
+
+
+def test_each_moment_of_a_copy_has_its_label(video, tmp_path, here, monkeypatch):
     drawn = []
     monkeypatch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
     segments = [Segment(0, 0.5, "Run", 0.9), Segment(0.5, 9, "Sit", 0.875)]
@@ -35,7 +49,7 @@ def test_each_moment_of_a_copy_has_its_label(video, tmp_path, monkeypatch):
     assert not (tmp_path / "b.mp4").exists()
 
 
-def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path):
+def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path, here, monkeypatch):
     source, path, copy = (tmp_path / name for name in ("a.avi", "a.mp4", "copy.mp4"))
     code = cv2.VideoWriter_fourcc(*"MJPG")
     writer = cv2.VideoWriter(str(source), cv2.CAP_FFMPEG, code, 25, (96, 60))
@@ -54,9 +68,8 @@ def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path)
     # The label changes while the frame of 2.6 s is on screen.
     segments = [Segment(0, 2.8, "Run", 0.9), Segment(2.8, 9, "Sit", 0.9)]
     drawn = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
-        annotate.write(path, segments, copy)
+    monkeypatch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
+    annotate.write(path, segments, copy)
     facts = videos.Facts()
     frames = list(videos.decode(copy, facts))
     assert facts.clock() == (25, None)
@@ -80,7 +93,7 @@ def test_odd_sides_get_a_black_line(tmp_path):
     assert first[:, 97].mean() < 60 < 150 < first[:60, 90].mean()
 
 
-def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, monkeypatch):
+def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, here, monkeypatch):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
@@ -92,10 +105,25 @@ def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.glob("*copy*")] == []
 
     encode = annotate._encode
-    monkeypatch.setattr(annotate, "_encode", lambda *arguments: 1 + encode(*arguments))
+
+    def one_more(*arguments):
+        return 1 + (yield from encode(*arguments))
+
+    monkeypatch.setattr(annotate, "_encode", one_more)
     with pytest.raises(OSError, match=r"copy.mp4 could not be written whole"):
         annotate.write(video, [Segment(0, 9, "Run", 1.0)], tmp_path / "copy.mp4")
     assert [p.name for p in tmp_path.glob("*copy*")] == []
+
+
+def test_a_video_that_crashes_its_decoder_costs_its_copy_alone(video, tmp_path, monkeypatch):
+    monkeypatch.setattr(annotate, "_crew", Crew(draw_or_abort))
+    bad = Path(shutil.copy(video, tmp_path / "abort.avi"))
+    with pytest.raises(VideoError, match=r"its decoder crashed \(SIGABRT\)"):
+        annotate.write(bad, [Segment(0, 9, "Run", 1.0)], tmp_path / "bad.mp4")
+    annotate.write(video, [Segment(0, 9, "Run", 1.0)], tmp_path / "good.mp4")
+    assert {p.name for p in tmp_path.glob("*.mp4")} == {"good.mp4"}
+    frames = zip(videos.decode(video), videos.decode(tmp_path / "good.mp4"), strict=True)
+    assert all(after[:2, :2].mean() < before[:2, :2].mean() - 20 for before, after in frames)
 
 
 def test_characters_are_drawn_as_themselves_where_a_font_has_them(monkeypatch):
@@ -137,7 +165,7 @@ def test_a_label_fits_in_its_frame(height, width, label, monkeypatch):
 def test_a_copy_has_any_rate(tmp_path, fps):
     copy = tmp_path / "copy.mp4"
     frames = (np.full((32, 48, 3), 20 * i, np.uint8) for i in range(5))
-    assert annotate._encode(copy, frames, fps) == 5
+    assert len(list(annotate._encode(copy, frames, fps))) == 5
     facts = videos.Facts()
     assert len(list(videos.decode(copy, facts))) == 5
     assert facts.fps == pytest.approx(fps, rel=1e-3)
