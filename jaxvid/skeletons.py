@@ -10,16 +10,18 @@ class Skeleton:
     """The V joints that a dataset records of each person, in its order.
 
     `edges` are pairs of joints; `centre` is the joint that divides inward from outward in ST-GCN;
-    `mirrored[i]` is the joint whose place joint i takes in a mirror.
+    `mirrored[i]` is the joint whose place joint i takes in a mirror. `y_is_up`: x and y are metres
+    in a room, as a Kinect sees it, x to its left and y upwards; else, they are places in a picture.
     """
 
     joints: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
     centre: int
     mirrored: tuple[int, ...]
+    y_is_up: bool = False
 
 
-def _skeleton(joints: str, edges: str, centre: str) -> Skeleton:
+def _skeleton(joints: str, edges: str, centre: str, y_is_up: bool = False) -> Skeleton:
     # In both texts < stands for the left side and > for the right one.
     short = joints.split()
     at = {name: index for index, name in enumerate(short)}
@@ -30,6 +32,7 @@ def _skeleton(joints: str, edges: str, centre: str) -> Skeleton:
         edges=tuple((at[a], at[b]) for a, b in pairs),
         centre=at[centre],
         mirrored=tuple(at[name.translate(other_side)] for name in short),
+        y_is_up=y_is_up,
     )
 
 
@@ -63,12 +66,27 @@ SKELETONS: Mapping[str, Skeleton] = {
         _NTU_JOINTS,
         f"{_NTU_EDGES} <hand-<hand_tip <hand-<thumb >hand->hand_tip >hand->thumb",
         centre="spine_shoulder",
+        y_is_up=True,
     ),
     # The same joints as ST-GCN's authors connect them: the hand's tip hangs on its thumb.
     "ntu25_thumbs": _skeleton(
         _NTU_JOINTS,
         f"{_NTU_EDGES} <thumb-<hand_tip <hand-<thumb >thumb->hand_tip >hand->thumb",
         centre="spine_shoulder",
+        y_is_up=True,
+    ),
+    # Kinect v1: the 20 joints in the order of its SDK, to which the readers of UTD-MHAD,
+    # Northwestern-UCLA and MSR Action3D bring those of their files.
+    "kinect20": _skeleton(
+        "hip_center spine shoulder_center head <shoulder <elbow <wrist <hand "
+        ">shoulder >elbow >wrist >hand <hip <knee <ankle <foot >hip >knee >ankle >foot",
+        "hip_center-spine spine-shoulder_center shoulder_center-head "
+        "shoulder_center-<shoulder <shoulder-<elbow <elbow-<wrist <wrist-<hand "
+        "shoulder_center->shoulder >shoulder->elbow >elbow->wrist >wrist->hand "
+        "hip_center-<hip <hip-<knee <knee-<ankle <ankle-<foot "
+        "hip_center->hip >hip->knee >knee->ankle >ankle->foot",
+        centre="shoulder_center",
+        y_is_up=True,
     ),
     # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's edges from the shoulders to the hips.
     "openpose18": _skeleton(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from jaxvid.data import modalities
-from jaxvid.inference import annotate
+from jaxvid.inference import labelled_copy
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Trap(modalities.Rgb):
     check = encode
 
 
-def draw_or_abort(task) -> Iterator[None]:
-    """Draws the labels on a video, unless its name says that its decoder crashes."""
-    for each in annotate._draw(task):
+def copied_or_aborted(task: labelled_copy.Copying) -> Iterator[None]:
+    """Writes the copy of a video, unless its name says that its decoder crashes."""
+    for each in labelled_copy.written(task):
         yield each
-        if task[0].name == "abort.avi":
+        if task.path.name == "abort.avi":
             os.abort()
