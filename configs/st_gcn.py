@@ -20,6 +20,7 @@ from ml_collections import ConfigDict
 
 from jaxvid import config as configs
 from jaxvid.config import recipes
+from jaxvid.config.names import OWN
 from jaxvid.data.skeleton_files import FORMATS
 
 
@@ -33,6 +34,8 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.dropout = 0.0  # its units have their own
     if config.data.dataset in FORMATS:
         config.model.skeleton = FORMATS[config.data.dataset].joints
+    elif config.data.dataset in OWN:
+        config.model.skeleton = "auto"
     if configs.is_small(config):
         config.train.epochs = 6.0
         return config

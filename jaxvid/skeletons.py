@@ -91,6 +91,27 @@ SKELETONS: Mapping[str, Skeleton] = {
         "neck-<shoulder <shoulder-<elbow <elbow-<wrist <shoulder-<hip <hip-<knee <knee-<ankle",
         centre="neck",
     ),
+    # OpenPose's BODY_25, connected as OpenPose connects it.
+    "openpose25": _skeleton(
+        "nose neck >shoulder >elbow >wrist <shoulder <elbow <wrist mid_hip >hip >knee >ankle "
+        "<hip <knee <ankle >eye <eye >ear <ear <big_toe <small_toe <heel >big_toe >small_toe >heel",
+        "neck-nose nose->eye nose-<eye >eye->ear <eye-<ear neck-mid_hip "
+        "neck->shoulder >shoulder->elbow >elbow->wrist neck-<shoulder <shoulder-<elbow "
+        "<elbow-<wrist mid_hip->hip >hip->knee >knee->ankle mid_hip-<hip <hip-<knee <knee-<ankle "
+        "<ankle-<big_toe <big_toe-<small_toe <ankle-<heel "
+        ">ankle->big_toe >big_toe->small_toe >ankle->heel",
+        centre="neck",
+    ),
+    # COCO's 17 keypoints, a tree from the nose: shoulders hang on it, and hips on the shoulders, as
+    # graph networks on these keypoints connect them (Duan et al.: PYSKL, 2022).
+    "coco17": _skeleton(
+        "nose <eye >eye <ear >ear <shoulder >shoulder <elbow >elbow <wrist >wrist "
+        "<hip >hip <knee >knee <ankle >ankle",
+        "nose-<eye nose->eye <eye-<ear >eye->ear nose-<shoulder nose->shoulder "
+        "<shoulder-<elbow <elbow-<wrist >shoulder->elbow >elbow->wrist "
+        "<shoulder-<hip <hip-<knee <knee-<ankle >shoulder->hip >hip->knee >knee->ankle",
+        centre="nose",
+    ),
 }
 
 

@@ -36,6 +36,7 @@ def default() -> ConfigDict:
     data.sampling = "consecutive"  # consecutive frames, or interval: one frame of each interval
     data.intervals = (2, 10)  # shortest and longest interval of training clips, frames
     data.people = 2  # people read from each frame's skeletons (M)
+    data.keypoint_score = 0.1  # folder, csv: joints that score lower are missing
     data.workers = 0  # processes that prepare videos; 0: one per core
     data.part = ""  # i/n: prepare the i-th of n parts only, such as 2/8; empty: all
     data.check_only = False  # prepare: decode and report all videos, but write no records
@@ -62,7 +63,8 @@ def default() -> ConfigDict:
     model.rgb_backbone = "i3d"  # two_stream: backbone of RGB
     model.flow_backbone = "i3d"  # two_stream: backbone of flow
     model.fusion = "concat"  # two_stream: concat or sum of the features
-    model.skeleton = "figure18"  # st_gcn: the skeleton's graph, an entry of jaxvid/skeletons.py
+    model.skeleton = "figure18"  # st_gcn: the skeleton's graph, an entry of jaxvid/skeletons.py;
+    # auto: that of the dataset, of folder and csv that of the first file
     model.layers_per_stage = 3  # st_gcn: units in each of its three stages
     model.width = 1.0  # factor of the backbone's channels
     model.temporal_stride = 8  # input frames per feature step; c3d: also 16; not of single frames

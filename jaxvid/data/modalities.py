@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxvid.data import augment, flow, frame_folder, video
 from jaxvid.data.frames import Frames
-from jaxvid.data.skeleton_files import FORMATS
+from jaxvid.data.skeleton_files import FORMATS, SkeletonFormat
 from jaxvid.data.video import Facts, Span
 from jaxvid.skeletons import SKELETONS, Skeleton, filled
 
@@ -205,7 +205,7 @@ class Skeletons(Modality):
     missing: str = "nan"
 
     def files(self, path: Path) -> list[Path]:
-        return FORMATS[self.format].files(path)
+        return self._format.files(path)
 
     def decoder(self, path: Path) -> str:
         return ""
@@ -216,7 +216,7 @@ class Skeletons(Modality):
         fps = self.frames_per_second(path)
         if facts:
             facts.fps = fps
-        joints = FORMATS[self.format].read(path, self.people)
+        joints = self._format.read(path, self.people)
         first, last = span.frames(fps) if span and not span.is_cut(len(joints) / fps) else (0, None)
         for frame in joints[first:last]:
             yield frame.tobytes()
@@ -230,7 +230,7 @@ class Skeletons(Modality):
         return self.encode(path, facts, span)
 
     def frames_per_second(self, path: Path) -> float:
-        return FORMATS[self.format].fps or video.frames_per_second(path)
+        return self._format.fps or video.frames_per_second(path)
 
     def leaves_flow(self, path: Path) -> bool:
         return False
@@ -251,8 +251,12 @@ class Skeletons(Modality):
         return filled(frames)
 
     @property
+    def _format(self) -> SkeletonFormat:
+        return FORMATS[self.format]
+
+    @property
     def _skeleton(self) -> Skeleton:
-        return SKELETONS[FORMATS[self.format].joints]
+        return SKELETONS[self._format.joints]
 
 
 def _jpeg(image: np.ndarray, quality: int) -> bytes:

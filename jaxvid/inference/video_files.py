@@ -17,7 +17,6 @@ from ml_collections import ConfigDict
 from jaxvid.data import loading
 from jaxvid.data.datasets import layout
 from jaxvid.data.modalities import Modality
-from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import VideoError
 from jaxvid.data.windows import Cutter
 from jaxvid.errors import UserError
@@ -55,28 +54,25 @@ def find(paths: Iterable[str], config: ConfigDict) -> Found:
     below a folder: files with the suffix of a video, and folders that hold images and no video; for
     a model that reads files of joints, those. Raises UserError where no path is given.
     """
-    suffix = _joints_suffix(config)
+    clips = loading.clips_of(config.data)
     videos: dict[Path, Path] = {}
     invalid: dict[Path, str] = {}
     left_out: Counter[str] = Counter()
     for path in map(Path, paths):
         if path.is_dir():
             others: Counter[str] = Counter()
-            inside = layout.search(path, others, suffix)
+            inside = layout.search(path, others, clips)
             left_out += others
             if not inside:
-                what = f"file that ends in {suffix}" if suffix else "video and no image"
                 there = f", but {layout.kinds(others)}" if others else ""
-                invalid[path] = f"it holds no {what}{there}"
+                invalid[path] = f"it holds no {clips.name}{there}"
             for each in inside:
                 name = Path(path.name or path.resolve().name)
                 videos.setdefault(each, each.relative_to(path) if each != path else name)
         elif not path.exists():
             invalid[path] = "it does not exist"
-        elif suffix and layout.is_video(path.name):
-            invalid[path] = (
-                f"the model reads joints, from files that end in {suffix}, and no videos"
-            )
+        elif clips is not layout.VIDEOS and layout.is_video(path.name):
+            invalid[path] = f"the model reads joints and no videos: it must be a {clips.name}"
         else:
             videos.setdefault(path, Path(path.name))
     if not videos and not invalid:
@@ -95,13 +91,6 @@ def outputs_of(videos: dict[Path, Path], folder: Path, suffix: str) -> dict[Path
         if (other := videos_of.setdefault(name, path)) != path:
             raise UserError(f"{other} and {path} would both be {name}: name a folder above both")
     return {path: name for name, path in videos_of.items()}
-
-
-def _joints_suffix(config: ConfigDict) -> str:
-    """Returns what the clips' files end in where the model reads joints without videos, or ""."""
-    if config.data.modality != "skeleton" or config.data.dataset not in FORMATS:
-        return ""
-    return FORMATS[config.data.dataset].clip_suffix
 
 
 @dataclass(frozen=True)
@@ -187,7 +176,7 @@ def windows(
 
 def modalities_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Modality]:
     """Returns the modalities that a config's model reads; its dataset is not read."""
-    return loading.modalities(loading.without_videos(config.data, class_names), config.data)
+    return loading.modalities(loading.without_videos(config, class_names), config.data)
 
 
 def cutter_of(config: ConfigDict) -> Cutter:

@@ -33,7 +33,7 @@ def preview(config: ConfigDict, path: Path) -> list[str]:
     """
     if config.model.system == "sift":
         raise UserError("--mode=preview shows a network's clips: sift reads whole frames")
-    dataset = loading.load(config.data, config.seed)
+    dataset = loading.load(config.data, config.seed, config.model.skeleton)
     footage = PreparedData(config, dataset, loading.open_records(dataset, config.data))
     clips = footage.clips("train")
     settings = loading.clip_settings(config.data)

@@ -8,6 +8,7 @@ body with no joint in any frame is nobody. A new format is one module here and o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,11 @@ import numpy as np
 from jaxvid.data.skeleton_files.embedded import JOINTS_SUFFIX, read_embedded
 from jaxvid.data.skeleton_files.kinetics_skeleton import read_openpose
 from jaxvid.data.skeleton_files.ntu import read_ntu
+from jaxvid.data.skeleton_files.pose_files import read_poses
 from jaxvid.data.skeleton_files.utd_mhad import read_utd_mhad
+from jaxvid.skeletons import SKELETONS
+
+POSES = "poses of "  # before a skeleton: the format of one's own files, read by `pose_files`
 
 
 @dataclass(frozen=True)
@@ -43,4 +48,8 @@ FORMATS: Mapping[str, SkeletonFormat] = {
     "ntu60": SkeletonFormat("ntu25", read_ntu, clip_suffix=".skeleton", fps=30.0),
     "kinetics_skeleton": SkeletonFormat("openpose18", read_openpose, clip_suffix=".json", fps=30.0),
     "utd_mhad": SkeletonFormat("kinect20", read_utd_mhad, clip_suffix="_skeleton.mat", fps=30.0),
+    **{
+        f"{POSES}{name}": SkeletonFormat(name, partial(read_poses, skeleton=name))
+        for name in SKELETONS
+    },
 }

@@ -8,6 +8,8 @@ import numpy as np
 from jaxvid.data.video import VideoError
 from jaxvid.skeletons import SKELETONS
 
+LONGEST = 200_000  # frames of a file: its frame numbers are not to be trusted
+
 
 def content_of(path: Path) -> bytes:
     """Returns the bytes of a file. Raises VideoError where it does not open or is empty."""
