@@ -63,7 +63,7 @@ RULES: dict[str, Rule] = {
     "train.warmup_epochs train.freeze_backbone_epochs train.eval_every": _at_least(0),
     "train.patience": _at_least(0),
     "data.split data.people data.flow.stack data.prefetch": _at_least(1),
-    "model.encoder_layers model.layers_per_stage model.hidden": _at_least(1),
+    "model.encoder_layers model.layers_per_stage model.powers model.hidden": _at_least(1),
     "model.fc_features model.clusters model.aggregated": _at_least(1),
     "sift.clusters sift.frames": _at_least(1),
     "train.batch_size train.accumulate train.shards train.log_every": _at_least(1),

@@ -63,6 +63,9 @@ def default() -> ConfigDict:
     model.flow_backbone = "i3d"  # two_stream: backbone of flow
     model.fusion = "concat"  # two_stream: concat or sum of the features
     model.skeleton = "figure18"  # st_gcn: the skeleton's graph, an entry of jaxvid/skeletons.py
+    model.partition = "spatial"  # st_gcn: which neighbours of a joint share weights: spatial,
+    # distance, uniform, or powers (of the adjacency matrix, weighed)
+    model.powers = 2  # st_gcn: highest power of the adjacency matrix, with the partition powers
     model.layers_per_stage = 3  # st_gcn: units in each of its three stages
     model.width = 1.0  # factor of the backbone's channels
     model.temporal_stride = 8  # input frames per feature step; c3d: also 16; not of single frames
