@@ -8,12 +8,13 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from jaxvid.data import flow
+from jaxvid.data.clip_cutting import ClipSettings
 from jaxvid.data.datasets import Dataset, csv_file, each_once, folds, splitting, take_classes
 from jaxvid.data.modalities import Flow, Modality, Rgb, Skeletons
-from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
 from jaxvid.data.records import PreparedDataset, RecordSource
 from jaxvid.data.skeleton_files import FORMATS
+from jaxvid.data.skeleton_input import SkeletonInput
 from jaxvid.errors import UserError, user_cache
 from jaxvid.runtime import files
 from jaxvid.skeletons import SKELETONS
@@ -174,6 +175,8 @@ def clip_settings(data: ConfigDict) -> ClipSettings:
         fps=data.fps,
         augment=data.augment,
         intervals=tuple(data.intervals) if data.sampling == "interval" else None,
+        least_share=data.least_share if data.sampling == "resampled" else None,
+        joints=SkeletonInput(data.skeleton_input, data.view_normalised, data.rotation),
         mirror=data.mirror,
         flow_stack=data.flow.stack,
     )
