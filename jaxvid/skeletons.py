@@ -86,6 +86,18 @@ SKELETONS: Mapping[str, Skeleton] = {
         centre="spine_shoulder",
         axes=_NTU_AXES,
     ),
+    # Kinect v1: the 20 joints in the order of its SDK, to which the readers of UTD-MHAD,
+    # Northwestern-UCLA and MSR Action3D bring those of their files.
+    "kinect20": _skeleton(
+        "hip_center spine shoulder_center head <shoulder <elbow <wrist <hand "
+        ">shoulder >elbow >wrist >hand <hip <knee <ankle <foot >hip >knee >ankle >foot",
+        "hip_center-spine spine-shoulder_center shoulder_center-head "
+        "shoulder_center-<shoulder <shoulder-<elbow <elbow-<wrist <wrist-<hand "
+        "shoulder_center->shoulder >shoulder->elbow >elbow->wrist >wrist->hand "
+        "hip_center-<hip <hip-<knee <knee-<ankle <ankle-<foot "
+        "hip_center->hip >hip->knee >knee->ankle >ankle->foot",
+        centre="shoulder_center",
+    ),
     # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's edges from the shoulders to the hips.
     "openpose18": _skeleton(
         "nose neck >shoulder >elbow >wrist <shoulder <elbow <wrist "

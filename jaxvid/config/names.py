@@ -17,6 +17,7 @@ DATASETS: Mapping[str, int | None] = {
     "ssv2": 174,
     "ntu60": 60,
     "kinetics_skeleton": 400,
+    "utd_mhad": 27,
     "folder": None,
     "csv": None,
 }

@@ -4,6 +4,7 @@ import csv
 import io
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -82,6 +83,29 @@ def search(folder: Path, left_out: Counter[str], suffix: str = "") -> list[Path]
             found.append(at)
             rest -= frames
         left_out.update(map(kind, rest))
+    return found
+
+
+def named(
+    root: Path, pattern: re.Pattern[str], example: str, is_valid: Callable[[tuple[int, ...]], bool]
+) -> dict[tuple[int, ...], Path]:
+    """Returns the files in `root`, as deep as they are, by the numbers that their names hold.
+
+    `pattern` matches whole names, and its groups are the numbers. Left out with a warning are names
+    whose numbers are not valid, and of two files of one name the second. Paths are relative to
+    `root`. Raises UserError where no name is left, and says one that is right, `example`.
+    """
+    found: dict[tuple[int, ...], Path] = {}
+    for folder, names in walk(root):
+        for match in filter(None, map(pattern.fullmatch, names)):
+            path = folder.relative_to(root) / match[0]
+            numbers = tuple(map(int, match.groups()))
+            if not is_valid(numbers):
+                logger.warning("%s is left out: no file of the dataset has these numbers", path)
+            elif (first := found.setdefault(numbers, path)) != path:
+                logger.warning("%s is left out: %s has the same name", path, first)
+    if not found:
+        raise UserError(f"no file in {root} is named like {example}")
     return found
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxvid.data.skeleton_files.embedded import JOINTS_SUFFIX, read_embedded
 from jaxvid.data.skeleton_files.kinetics_skeleton import read_openpose
 from jaxvid.data.skeleton_files.ntu import read_ntu
+from jaxvid.data.skeleton_files.utd_mhad import read_utd_mhad
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,5 @@ FORMATS: Mapping[str, SkeletonFormat] = {
     "embedded": SkeletonFormat("figure18", read_embedded, suffix=JOINTS_SUFFIX),
     "ntu60": SkeletonFormat("ntu25", read_ntu, clip_suffix=".skeleton", fps=30.0),
     "kinetics_skeleton": SkeletonFormat("openpose18", read_openpose, clip_suffix=".json", fps=30.0),
+    "utd_mhad": SkeletonFormat("kinect20", read_utd_mhad, clip_suffix="_skeleton.mat", fps=30.0),
 }

@@ -1,6 +1,23 @@
 """What the readers of joints have in common: joints and people that are missing."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
+
+from jaxvid.data.video import VideoError
+from jaxvid.skeletons import SKELETONS
+
+
+def content_of(path: Path) -> bytes:
+    """Returns the bytes of a file. Raises VideoError where it does not open or is empty."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise VideoError(error.strerror or str(error), outside=True) from None
+    if not content:
+        raise VideoError("the file is empty")
+    return content
 
 
 def marked(joints: np.ndarray) -> np.ndarray:
@@ -15,3 +32,24 @@ def marked(joints: np.ndarray) -> np.ndarray:
 def is_somebody(body: np.ndarray) -> bool:
     """Returns whether a body (..., C) has a joint that is not missing."""
     return not np.isnan(body).all()
+
+
+def of_one_person(body: np.ndarray, people: int, skeleton: str, order: Sequence[int]) -> np.ndarray:
+    """Returns the joints (T, M, V, 3) of a file that follows one person, of its array (T, V, 3).
+
+    `order[i]` is the file's number of joint i of the entry `skeleton` of `SKELETONS`. Raises
+    VideoError for an array of another shape, and where no joint is in any frame.
+    """
+    count = len(SKELETONS[skeleton].joints)
+    if body.ndim != 3 or body.shape[2] != 3:
+        raise VideoError(f"its joints have the shape {body.shape}, not (frames, {count}, 3)")
+    if body.shape[1] != count:
+        raise VideoError(f"{body.shape[1]} joints in each frame, not {count}")
+    if not len(body):
+        raise VideoError("no frame is in it")
+    person = marked(body.astype(np.float32)[:, list(order)])
+    if not is_somebody(person):
+        raise VideoError("no joint in any of its frames: all are NaN or zeros")
+    stored = np.full((len(body), people, count, 3), np.nan, np.float32)
+    stored[:, 0] = person
+    return stored

@@ -7,6 +7,7 @@ def test_formats_have_joints_that_exist():
         "embedded": "figure18",
         "ntu60": "ntu25",
         "kinetics_skeleton": "openpose18",
+        "utd_mhad": "kinect20",
     }
     assert SKELETONS["ntu25"].centre == 20
     assert SKELETONS["openpose18"].centre == 1
