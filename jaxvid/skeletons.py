@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 
@@ -10,26 +11,38 @@ class Skeleton:
     """The V joints that a dataset records of each person, in its order.
 
     `edges` are pairs of joints; `centre` is the joint that divides inward from outward in ST-GCN;
-    `mirrored[i]` is the joint whose place joint i takes in a mirror.
+    `mirrored[i]` is the joint whose place joint i takes in a mirror. `axes`: two pairs of joints,
+    the spine from below and the shoulders from the left, of skeletons whose joints are places in a
+    room, in metres; empty where they are places in a picture, with a confidence.
     """
 
     joints: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
     centre: int
     mirrored: tuple[int, ...]
+    axes: tuple[tuple[int, int], ...] = ()
+
+    @cached_property
+    def parents(self) -> tuple[int, ...]:
+        """Of each joint the next one on the way to the centre; of the centre itself."""
+        parents = {self.centre: self.centre}
+        while ends := [e for e in self.edges if len(parents.keys() & set(e)) == 1]:
+            parents |= {a if b in parents else b: b if b in parents else a for a, b in ends}
+        return tuple(parents[joint] for joint in range(len(self.joints)))
 
 
-def _skeleton(joints: str, edges: str, centre: str) -> Skeleton:
+def _skeleton(joints: str, edges: str, centre: str, axes: str = "") -> Skeleton:
     # In both texts < stands for the left side and > for the right one.
     short = joints.split()
     at = {name: index for index, name in enumerate(short)}
-    pairs = (edge.split("-") for edge in edges.split())
+    pairs, ends = ([edge.split("-") for edge in text.split()] for text in (edges, axes))
     other_side = str.maketrans("<>", "><")
     return Skeleton(
         joints=tuple(name.replace("<", "left_").replace(">", "right_") for name in short),
         edges=tuple((at[a], at[b]) for a, b in pairs),
         centre=at[centre],
         mirrored=tuple(at[name.translate(other_side)] for name in short),
+        axes=tuple((at[a], at[b]) for a, b in ends),
     )
 
 
@@ -38,6 +51,7 @@ _NTU_JOINTS = (
     ">shoulder >elbow >wrist >hand <hip <knee <ankle <foot >hip >knee >ankle >foot "
     "spine_shoulder <hand_tip <thumb >hand_tip >thumb"
 )
+_NTU_AXES = "spine_base-spine_shoulder <shoulder->shoulder"
 _NTU_EDGES = (
     "spine_base-spine_middle spine_middle-spine_shoulder spine_shoulder-neck neck-head "
     "spine_shoulder-<shoulder <shoulder-<elbow <elbow-<wrist <wrist-<hand "
@@ -63,12 +77,14 @@ SKELETONS: Mapping[str, Skeleton] = {
         _NTU_JOINTS,
         f"{_NTU_EDGES} <hand-<hand_tip <hand-<thumb >hand->hand_tip >hand->thumb",
         centre="spine_shoulder",
+        axes=_NTU_AXES,
     ),
     # The same joints as ST-GCN's authors connect them: the hand's tip hangs on its thumb.
     "ntu25_thumbs": _skeleton(
         _NTU_JOINTS,
         f"{_NTU_EDGES} <thumb-<hand_tip <hand-<thumb >thumb->hand_tip >hand->thumb",
         centre="spine_shoulder",
+        axes=_NTU_AXES,
     ),
     # Kinect v1: the 20 joints in the order of its SDK, to which the readers of UTD-MHAD,
     # Northwestern-UCLA and MSR Action3D bring those of their files.

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.config.names import DATASETS, OWN
 from jaxvid.data import flow
+from jaxvid.data.clip_cutting import ClipSettings
 from jaxvid.data.datasets import (
     Dataset,
     csv_file,
@@ -21,10 +22,10 @@ from jaxvid.data.datasets import (
 )
 from jaxvid.data.modalities import Flow, Modality, Rgb, Skeletons
 from jaxvid.data.own_skeletons import OwnSkeletons
-from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
 from jaxvid.data.records import PreparedDataset, RecordSource
 from jaxvid.data.skeleton_files import FORMATS, POSES, pose_files
+from jaxvid.data.skeleton_input import SkeletonInput
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError, user_cache
 from jaxvid.runtime import files
@@ -237,6 +238,8 @@ def clip_settings(data: ConfigDict) -> ClipSettings:
         fps=data.fps,
         augment=data.augment,
         intervals=tuple(data.intervals) if data.sampling == "interval" else None,
+        least_share=data.least_share if data.sampling == "resampled" else None,
+        joints=SkeletonInput(data.skeleton_input, data.view_normalised, data.rotation),
         mirror=data.mirror,
         flow_stack=data.flow.stack,
     )

@@ -17,9 +17,9 @@ import numpy as np
 
 from jaxvid.data import augment, flow, frame_folder, video
 from jaxvid.data.frames import Frames
-from jaxvid.data.skeleton_files import FORMATS, SkeletonFormat
+from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import Facts, Span
-from jaxvid.skeletons import SKELETONS, Skeleton, filled
+from jaxvid.skeletons import SKELETONS, Skeleton
 
 Cut = Callable[[np.ndarray], np.ndarray]
 Choose = Callable[[int, int], augment.Crop]
@@ -86,10 +86,6 @@ class Modality(ABC):
     @abstractmethod
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         """Returns the frames as a mirror shows them."""
-
-    def filled(self, frames: np.ndarray) -> np.ndarray:
-        """Returns the frames as networks take them: with a number for what is missing."""
-        return frames
 
 
 def settings(modality: Modality) -> dict[str, Any]:
@@ -205,7 +201,7 @@ class Skeletons(Modality):
     missing: str = "nan"
 
     def files(self, path: Path) -> list[Path]:
-        return self._format.files(path)
+        return FORMATS[self.format].files(path)
 
     def decoder(self, path: Path) -> str:
         return ""
@@ -216,7 +212,7 @@ class Skeletons(Modality):
         fps = self.frames_per_second(path)
         if facts:
             facts.fps = fps
-        joints = self._format.read(path, self.people)
+        joints = FORMATS[self.format].read(path, self.people)
         first, last = span.frames(fps) if span and not span.is_cut(len(joints) / fps) else (0, None)
         for frame in joints[first:last]:
             yield frame.tobytes()
@@ -230,13 +226,13 @@ class Skeletons(Modality):
         return self.encode(path, facts, span)
 
     def frames_per_second(self, path: Path) -> float:
-        return self._format.fps or video.frames_per_second(path)
+        return FORMATS[self.format].fps or video.frames_per_second(path)
 
     def leaves_flow(self, path: Path) -> bool:
         return False
 
     def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
-        shape = (self.people, len(self._skeleton.joints), 3)
+        shape = (self.people, len(self.skeleton.joints), 3)
         people = (np.frombuffer(frames[i], np.float32).reshape(shape) for i in indices)
         return _stacked(people, len(indices), cut)
 
@@ -244,19 +240,13 @@ class Skeletons(Modality):
         return frame
 
     def mirror(self, frames: np.ndarray) -> np.ndarray:
-        mirrored = frames[:, :, list(self._skeleton.mirrored)]
+        mirrored = frames[..., list(self.skeleton.mirrored), :]
         return mirrored * np.array([-1, 1, 1], np.float32)
 
-    def filled(self, frames: np.ndarray) -> np.ndarray:
-        return filled(frames)
-
     @property
-    def _format(self) -> SkeletonFormat:
-        return FORMATS[self.format]
-
-    @property
-    def _skeleton(self) -> Skeleton:
-        return SKELETONS[self._format.joints]
+    def skeleton(self) -> Skeleton:
+        """The joints of the format, and how they are connected."""
+        return SKELETONS[FORMATS[self.format].joints]
 
 
 def _jpeg(image: np.ndarray, quality: int) -> bytes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jaxvid.data.modalities import Skeletons
-from jaxvid.data.skeleton_files import pose_files
+from jaxvid.data.skeleton_files import FORMATS, pose_files
 from jaxvid.data.video import DEFAULT_FPS, Facts, Span
 
 
@@ -25,7 +25,7 @@ class OwnSkeletons(Skeletons):
     def encode(
         self, path: Path, facts: Facts | None = None, span: Span | None = None
     ) -> Iterator[bytes]:
-        poses, _ = pose_files.read(path, self._format.joints)
+        poses, _ = pose_files.read(path, FORMATS[self.format].joints)
         if facts:
             facts.fps = poses.fps
             facts.width, facts.height = map(round, poses.size or (0, 0))
