@@ -22,6 +22,11 @@ class Skeleton:
     mirrored: tuple[int, ...]
     axes: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def y_is_up(self) -> bool:
+        """Whether x and y are metres, x to a Kinect's left and y upwards; else as in a picture."""
+        return bool(self.axes)
+
     @cached_property
     def parents(self) -> tuple[int, ...]:
         """Of each joint the next one on the way to the centre; of the centre itself."""
@@ -97,6 +102,7 @@ SKELETONS: Mapping[str, Skeleton] = {
         "hip_center-<hip <hip-<knee <knee-<ankle <ankle-<foot "
         "hip_center->hip >hip->knee >knee->ankle >ankle->foot",
         centre="shoulder_center",
+        axes="hip_center-shoulder_center <shoulder->shoulder",
     ),
     # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's edges from the shoulders to the hips.
     "openpose18": _skeleton(

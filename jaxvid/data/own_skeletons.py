@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jaxvid.data.modalities import Skeletons
 from jaxvid.data.skeleton_files import FORMATS, pose_files
+from jaxvid.data.skeleton_files.joints import describe
 from jaxvid.data.video import DEFAULT_FPS, Facts, Span
 
 
@@ -26,12 +27,13 @@ class OwnSkeletons(Skeletons):
         self, path: Path, facts: Facts | None = None, span: Span | None = None
     ) -> Iterator[bytes]:
         poses, _ = pose_files.read(path, FORMATS[self.format].joints)
-        if facts:
-            facts.fps = poses.fps
-            facts.width, facts.height = map(round, poses.size or (0, 0))
         first, last = span.frames(poses.fps or DEFAULT_FPS) if span else (0, None)
         part = replace(poses, frames=poses.frames[first:last])
-        for frame in pose_files.joints_of(part, self.people, self.score):
+        joints = pose_files.joints_of(part, self.people, self.score)
+        if facts:
+            facts.fps = poses.fps
+            describe(joints, facts)
+        for frame in joints:
             yield frame.tobytes()
 
     def frames_per_second(self, path: Path) -> float:

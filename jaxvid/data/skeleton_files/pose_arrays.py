@@ -55,6 +55,11 @@ def read_arrays(path: Path, skeleton: str = "") -> Poses:
     graph = str(found["skeleton"]) if "skeleton" in found else skeleton
     if graph and graph not in SKELETONS:
         raise VideoError(f"its skeleton is '{graph}', must be one of {', '.join(SKELETONS)}")
+    if graph and bool(SKELETONS[graph].axes) != (joints.shape[3] == 3):
+        raise VideoError(
+            f"its joints are {joints.shape[3]} numbers each, and those of {graph} are "
+            + ("x, y and z in space" if SKELETONS[graph].axes else "x and y in a picture")
+        )
     graphs = {len(SKELETONS[graph].joints): graph} if graph else (FLAT, DEEP)[joints.shape[3] - 2]
     return Poses(frames, graphs, numbers.get("fps", 0.0), size)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxvid.data.skeleton_files import alphapose, openpose, ultralytics
 from jaxvid.data.skeleton_files.following import chosen, follow
+from jaxvid.data.skeleton_files.joints import is_somebody
 from jaxvid.data.skeleton_files.mmpose import read_mmpose
 from jaxvid.data.skeleton_files.pose_arrays import read_arrays
 from jaxvid.data.skeleton_files.poses import Person, Poses, json_of
@@ -129,7 +130,7 @@ def joints_of(poses: Poses, people: int, score: float = 0.0) -> np.ndarray:
     missing, as are those at zero. Raises VideoError where all are.
     """
     found = [
-        [(joints, each.track) for each in frame if _is_there(joints := _seen(each, score))]
+        [(joints, each.track) for each in frame if is_somebody(joints := _seen(each, score))]
         for frame in poses.frames
     ]
     tracks = follow(found)
@@ -158,7 +159,3 @@ def _seen(each: Person, score: float) -> np.ndarray:
     there = np.isfinite(each.joints).all(-1) & each.joints.any(-1) & (scores > 0)
     numbers = np.concatenate([each.joints, np.minimum(scores, 1)[:, None]], axis=1)
     return np.where((there & (scores >= score))[:, None], numbers, np.float32(np.nan))
-
-
-def _is_there(joints: np.ndarray) -> bool:
-    return not np.isnan(joints).all()

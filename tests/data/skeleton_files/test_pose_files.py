@@ -90,7 +90,9 @@ def test_scores_are_at_most_1():  # some of MMPose's networks go beyond
 def test_the_skeleton_may_be_named(tmp_path, people, write):
     path = write("arrays", tmp_path, people(25))
     assert read(path)[1] == "openpose25"
-    assert read(path, "ntu25_thumbs")[1] == "ntu25_thumbs"
+    with pytest.raises(VideoError, match="2 numbers each, and those of ntu25 are x, y and z in sp"):
+        read(path, "ntu25")
+    assert read(write("arrays", tmp_path / "18", people(18)), "figure18")[1] == "figure18"
     with pytest.raises(VideoError, match=r"people have 25 joints, must have 17 \(coco17\)"):
         read(path, "coco17")
     openpose = write("openpose", tmp_path, people(25))
