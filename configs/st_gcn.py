@@ -2,6 +2,7 @@
 
     jaxvid train st_gcn
     jaxvid train st_gcn:ntu60 --config.data.root=/data/NTU60
+    jaxvid train st_gcn:folder,scale=small --config.data.root=my_poses    # of a pose estimator
     python -m jaxvid.main --config=configs/st_gcn.py    # the first one in a checkout
 
 Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.5, which names ST-GCN and
@@ -37,7 +38,7 @@ def get_config(argument: str = "") -> ConfigDict:
     elif config.data.dataset in OWN:
         config.model.skeleton = "auto"
     if configs.is_small(config):
-        config.train.epochs = 6.0
+        config.train.epochs = 30.0 if config.data.dataset in OWN else 6.0  # of fewer clips
         return config
     config.model.temporal_stride = 4
     config.data.num_frames = 150 if config.data.dataset == "kinetics_skeleton" else 100

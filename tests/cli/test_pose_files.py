@@ -11,6 +11,8 @@ import jaxvid
 from jaxvid import main as command
 from jaxvid.skeletons import SKELETONS
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 JOINTS = SKELETONS["openpose25"].joints
 SMALL = (
     *("--config.model.width=0.125", "--config.model.layers_per_stage=1"),
