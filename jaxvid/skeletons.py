@@ -97,6 +97,7 @@ SKELETONS: Mapping[str, Skeleton] = {
         "hip_center-<hip <hip-<knee <knee-<ankle <ankle-<foot "
         "hip_center->hip >hip->knee >knee->ankle >ankle->foot",
         centre="shoulder_center",
+        axes="hip_center-shoulder_center <shoulder->shoulder",
     ),
     # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's edges from the shoulders to the hips.
     "openpose18": _skeleton(
