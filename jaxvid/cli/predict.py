@@ -14,10 +14,11 @@ from rich.text import Text
 from jaxvid.cli.command import Command, check_trained
 from jaxvid.cli.printing import bar, clock, console, find, table, warn_left_out, warn_skipped
 from jaxvid.data.live_source import is_source
+from jaxvid.data.modalities import Skeletons
 from jaxvid.data.video import VideoError
 from jaxvid.data.windows import Window
 from jaxvid.errors import UserError
-from jaxvid.inference import annotate, live, predict, timeline
+from jaxvid.inference import annotate, live, predict, timeline, video_files
 from jaxvid.inference.predict import Labels
 from jaxvid.inference.timeline import Segment, Timelines
 from jaxvid.runtime import files
@@ -73,7 +74,7 @@ def run(command: Command, signals: Signals) -> int:
             labels.write(Path(output), top)
         print(f"the labels of {len(labels.videos)} videos are in {output}")
     if copies:
-        skipped |= _annotate(labels.segments(), copies)
+        skipped |= _annotate(labels.segments(), copies, video_files.joints_of(config))
     return int(bool(skipped))
 
 
@@ -104,13 +105,15 @@ def _show_timelines(timelines: Timelines) -> None:
 
 
 def _annotate(
-    labelled: Iterable[tuple[Path, list[Segment]]], copies: dict[Path, Path]
+    labelled: Iterable[tuple[Path, list[Segment]]],
+    copies: dict[Path, Path],
+    joints: Skeletons | None,
 ) -> dict[Path, str]:
     """Writes the copies of videos with their labels; returns the reasons for those without."""
     failed: dict[Path, str] = {}
     for path, segments in labelled:
         try:
-            annotate.write(path, segments, copies[path])
+            annotate.write(path, segments, copies[path], joints)
             print(f"{copies[path]} is {path} with its labels")
         except VideoError as error:
             failed[path] = str(error)

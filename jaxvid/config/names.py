@@ -16,8 +16,11 @@ DATASETS: Mapping[str, int | None] = {
     "kinetics": 400,
     "ssv2": 174,
     "ntu60": 60,
+    "ntu120": 120,
     "kinetics_skeleton": 400,
     "utd_mhad": 27,
+    "northwestern_ucla": 10,
+    "msr_action3d": 20,
     "folder": None,
     "csv": None,
 }

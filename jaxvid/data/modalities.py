@@ -18,6 +18,7 @@ import numpy as np
 from jaxvid.data import augment, flow, frame_folder, video
 from jaxvid.data.frames import Frames
 from jaxvid.data.skeleton_files import FORMATS
+from jaxvid.data.skeleton_files.joints import describe
 from jaxvid.data.video import Facts, Span
 from jaxvid.skeletons import SKELETONS, Skeleton
 
@@ -210,10 +211,11 @@ class Skeletons(Modality):
         self, path: Path, facts: Facts | None = None, span: Span | None = None
     ) -> Iterator[bytes]:
         fps = self.frames_per_second(path)
-        if facts:
-            facts.fps = fps
         joints = FORMATS[self.format].read(path, self.people)
         first, last = span.frames(fps) if span and not span.is_cut(len(joints) / fps) else (0, None)
+        if facts:
+            facts.fps = fps
+            describe(joints[first:last], facts)
         for frame in joints[first:last]:
             yield frame.tobytes()
 

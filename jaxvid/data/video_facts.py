@@ -60,7 +60,9 @@ class Facts:
     none; `width` and `height` in pixels, as shown; `times` of the frames by the container's own
     timestamps, seconds, not a number where one has none; `last`: how long the last one is shown,
     seconds, 0 where nothing tells it. `damaged`: packets that did not decode, and frames whose
-    decoder met errors in them; `fault`: FFmpeg's words for the last packet.
+    decoder met errors in them; `fault`: FFmpeg's words for the last packet. Of joints: the `people`
+    who are in any frame, the frames without a joint (`empty`), and a `digest` of all joints, since
+    files that differ may hold the same ones.
     """
 
     fps: float = DEFAULT_FPS
@@ -71,6 +73,9 @@ class Facts:
     last: float = 0.0
     damaged: int = 0
     fault: str = ""
+    people: int = 0
+    empty: int = 0
+    digest: str = ""
 
     def clock(self) -> tuple[float, np.ndarray | None]:
         """Returns the frames per second and, where they vary, each frame's time, seconds from 0.

@@ -1,7 +1,8 @@
 """Copies of videos with their labels drawn on the frames, at the videos' own size and rate.
 
 Where a video's rate varies, its copy has an even one and lasts as long: frames that are long on
-screen are repeated. A side of an odd length gets one more black line, which MPEG-4 requires.
+screen are repeated. A side of an odd length gets one more black line, which MPEG-4 requires. The
+copy of a file of joints shows people as sticks.
 """
 
 import math
@@ -16,13 +17,17 @@ import av
 import cv2
 import numpy as np
 
-from jaxvid.data import video
+from jaxvid.data import skeleton_pictures, video
+from jaxvid.data.modalities import Skeletons
+from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError
 from jaxvid.inference import video_files
 from jaxvid.inference.timeline import Segment
 from jaxvid.runtime import files, fonts
+from jaxvid.skeletons import SKELETONS
 
+SIDE = 480  # pixels of a picture of joints
 FASTEST = 60.0  # frames per second of the copy of a video whose rate varies
 CODEC: Final = "mpeg4"
 LARGEST_RATE = 65535
@@ -41,23 +46,30 @@ def copies(videos: dict[Path, Path], folder: Path) -> dict[Path, Path]:
     return names
 
 
-def write(path: Path, segments: Sequence[Segment], copy: Path) -> None:
-    """Writes the copy of a video with the label of each moment.
+def write(
+    path: Path, segments: Sequence[Segment], copy: Path, joints: Skeletons | None = None
+) -> None:
+    """Writes the copy of a video, or of a file of such `joints`, with the label of each moment.
 
     Raises VideoError where the video does not decode, OSError where the copy is not written whole.
     """
-    files.write(copy, lambda file: _write(path, file, segments, copy))
+    files.write(copy, lambda file: _write(path, file, segments, copy, joints))
 
 
-def _write(path: Path, file: Path, segments: Sequence[Segment], copy: Path) -> None:
-    facts = video.Facts()
-    for _ in video.decoded(
-        video.decode(path, facts)
-    ):  # whether the rate varies is known at the end
-        pass
+def _write(
+    path: Path, file: Path, segments: Sequence[Segment], copy: Path, joints: Skeletons | None
+) -> None:
+    if joints:
+        facts = video.Facts(fps=joints.frames_per_second(path))
+        frames = _sticks(path, joints)
+    else:
+        facts = video.Facts()
+        for _ in video.decoded(video.decode(path, facts)):
+            pass  # whether the rate varies is known at the end
+        frames = video.decode(path)
     fps, ends = _schedule(facts)
     try:
-        written = _encode(file, _labelled(path, segments, fps, ends), fps)
+        written = _encode(file, _labelled(frames, segments, fps, ends), fps)
         facts = video.Facts()
         with suppress(VideoError):
             next(video.decode(file, facts))
@@ -67,12 +79,23 @@ def _write(path: Path, file: Path, segments: Sequence[Segment], copy: Path) -> N
         raise OSError(f"{copy} could not be written whole: is the disk full?")
 
 
+def _sticks(path: Path, joints: Skeletons) -> Iterator[np.ndarray]:
+    """Yields the frames of a file of joints as pictures, (H, W, 3) uint8 BGR."""
+    form = FORMATS[joints.format]
+    read = form.read(path, joints.people)
+    for picture in skeleton_pictures.drawn(read, SKELETONS[form.joints], SIDE):
+        yield cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+
+
 def _labelled(
-    path: Path, segments: Sequence[Segment], fps: float, ends: np.ndarray | None
+    frames: Iterator[np.ndarray],
+    segments: Sequence[Segment],
+    fps: float,
+    ends: np.ndarray | None,
 ) -> Iterator[np.ndarray]:
     """Yields the frames of a copy of a video at `fps`, (H, W, 3) uint8 BGR, of even sides."""
     place = count = 0
-    for i, frame in enumerate(video.decoded(video.decode(path))):
+    for i, frame in enumerate(video.decoded(frames)):
         # An odd row or column would be cut off: black ones are added.
         odd = (0, frame.shape[0] % 2, 0, frame.shape[1] % 2)
         frame = cv2.copyMakeBorder(frame, *odd, cv2.BORDER_CONSTANT)

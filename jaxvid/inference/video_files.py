@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from jaxvid.data import loading
 from jaxvid.data.datasets import layout
-from jaxvid.data.modalities import Modality
+from jaxvid.data.modalities import Modality, Skeletons
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import VideoError
 from jaxvid.data.windows import Cutter
@@ -95,6 +95,12 @@ def outputs_of(videos: dict[Path, Path], folder: Path, suffix: str) -> dict[Path
         if (other := videos_of.setdefault(name, path)) != path:
             raise UserError(f"{other} and {path} would both be {name}: name a folder above both")
     return {path: name for name, path in videos_of.items()}
+
+
+def joints_of(config: ConfigDict) -> Skeletons | None:
+    """Returns what reads files of joints, for a model that reads those; None for others."""
+    is_read = bool(_joints_suffix(config))
+    return Skeletons(config.data.dataset, config.data.people) if is_read else None
 
 
 def _joints_suffix(config: ConfigDict) -> str:

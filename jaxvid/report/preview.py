@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from jaxvid.data import loading, pipeline
+from jaxvid.data import loading, pipeline, skeleton_pictures
 from jaxvid.errors import UserError
 from jaxvid.experiment.data import PreparedData
 from jaxvid.report.figures import spaced
@@ -19,9 +19,6 @@ from jaxvid.skeletons import SKELETONS
 CLIPS = 8
 FRAMES = 8  # of each clip, equally spaced over it
 SIDE = 144  # pixels of a picture of joints
-Y_IS_UP = ("ntu25",)  # metres in a room; the others are places in a picture
-COLOURS = ((214, 69, 65), (52, 120, 186), (60, 150, 80), (150, 90, 170))
-
 
 Row = tuple[str, np.ndarray, np.ndarray]  # title; numbers and (n, H, W, 3) images of frames
 
@@ -99,23 +96,9 @@ def _colour_wheel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _skeleton(frames: np.ndarray, config: ConfigDict) -> np.ndarray:
-    """Returns the people of a clip (T, M, V, 3) as sticks, seen from the front, in one scale."""
-    points = frames[..., :2] * (1, -1 if config.model.skeleton in Y_IS_UP else 1)
-    there = np.isfinite(frames).all(-1) & frames.any(-1)
-    pictures = np.full((len(frames), SIDE, SIDE, 3), 255, np.uint8)
-    if not there.any():
-        return pictures
-    low, high = points[there].min(0), points[there].max(0)
-    scale = 0.9 * SIDE / max(1e-6, (high - low).max())
-    places = (np.where(there[..., None], points, 0) - (low + high) / 2) * scale + SIDE / 2
-    pixels = np.rint(places).astype(int)
-    for picture, people, seen in zip(pictures, pixels, there, strict=True):
-        for person, joints, colour in zip(people, seen, COLOURS * len(people), strict=False):
-            for a, b in SKELETONS[config.model.skeleton].edges:
-                if joints[a] and joints[b]:
-                    ends = person[a].tolist(), person[b].tolist()
-                    cv2.line(picture, *ends, colour, 2, cv2.LINE_AA)
-    return pictures
+    """Returns the people of a clip (T, M, V, 3) as sticks, in one scale."""
+    skeleton = SKELETONS[config.model.skeleton]
+    return np.stack(list(skeleton_pictures.drawn(frames, skeleton, SIDE)))
 
 
 PICTURES: Mapping[str, Callable[[np.ndarray, ConfigDict], np.ndarray]] = {

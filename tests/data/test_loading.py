@@ -35,13 +35,16 @@ def test_every_dataset_can_be_named_after_the_config(name):
         loading.load(config.data)
 
 
-@pytest.mark.parametrize(("name", "joints"), [("ntu60", 25), ("kinetics_skeleton", 18)])
+@pytest.mark.parametrize(
+    ("name", "joints"),
+    [("ntu60", 25), ("ntu120", 25), ("kinetics_skeleton", 18), ("msr_action3d", 20)],
+)
 def test_st_gcn_takes_the_joints_of_its_dataset(name, joints):
     config = config_files.load(f"st_gcn:{name},split=2")
     assert len(SKELETONS[config.model.skeleton].joints) == joints
     assert config.data.split == 2
     shapes = loading.clip_shapes(config.data, config.model.skeleton)
-    assert shapes["skeleton"] == (100 if name == "ntu60" else 150, 2, joints, 3)
+    assert shapes["skeleton"] == (150 if joints == 18 else 100, 2, joints, 3)
 
 
 def test_a_dataset_of_the_users_own_is_loaded(tmp_path):

@@ -7,8 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import scipy.io
 
 from jaxvid.data import video as videos
+from jaxvid.data.modalities import Skeletons
 from jaxvid.data.video import VideoError
 from jaxvid.inference import annotate
 from jaxvid.inference.timeline import Segment
@@ -65,6 +67,30 @@ def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path)
     for at, frame in enumerate(frames):
         shown = max(time for time in times if time <= at)
         assert abs(frame.mean() - 2 * shown) < 8  # the slow ones differ by 20
+
+
+def test_joints_are_drawn_on_the_copy_of_their_file(tmp_path):
+    joints = np.zeros((20, 3, 45))
+    joints[:, 0], joints[:, 1] = (
+        np.linspace(-0.5, 0.5, 20)[:, None],
+        np.linspace(-1, 1, 20)[:, None],
+    )
+    joints[:, 2], joints[..., :15] = 3, 0  # nobody is there for half a second
+    path, copy = tmp_path / "a1_s1_t1_skeleton.mat", tmp_path / "copy.mp4"
+    scipy.io.savemat(path, {"d_skel": joints})
+    segments = [Segment(0, 1, "Run", 0.9), Segment(1, 9, "Sit", 0.9)]
+    annotate.write(path, segments, copy, Skeletons("utd_mhad", people=1))
+    facts = videos.Facts()
+    frames = np.stack(list(videos.decode(copy, facts)))
+    assert (frames.shape, facts.fps) == ((45, annotate.SIDE, annotate.SIDE, 3), 30)
+    below = frames[:, 60:].min(axis=(1, 2, 3))  # the label is above
+    assert (below[:15] > 200).all() and (below[15:] < 120).all()
+    assert not np.array_equal(frames[20, :60], frames[40, :60])
+
+    path.write_bytes(b"joints")
+    with pytest.raises(VideoError, match=r"not a .mat file that can be read"):
+        annotate.write(path, segments, tmp_path / "b.mp4", Skeletons("utd_mhad", people=1))
+    assert not (tmp_path / "b.mp4").exists()
 
 
 def test_odd_sides_get_a_black_line(tmp_path):

@@ -6,7 +6,6 @@ from jaxvid import config as configs
 from jaxvid import main as command
 from jaxvid.data import flow, loading, pipeline
 from jaxvid.report import preview
-from jaxvid.skeletons import SKELETONS
 
 
 def test_the_sheet_is_of_the_first_training_clips(tiny_file, tiny, tmp_path, monkeypatch, capsys):
@@ -53,25 +52,3 @@ def test_directions_of_flow_are_hues_and_rest_is_white(x, y, expected):
     vectors[..., :2], vectors[..., 4:] = 9, -9
     [picture, _] = preview.PICTURES["flow"](flow.quantise(vectors, 5), configs.default())
     np.testing.assert_allclose(picture[1, 1], expected, atol=3)
-
-
-@pytest.mark.parametrize(("skeleton", "y_is_up"), [("figure18", False), ("ntu25", True)])
-def test_people_stand_upright(skeleton, y_is_up):
-    config = configs.default()
-    config.model.skeleton = skeleton
-    joints = SKELETONS[skeleton].joints
-    frames = np.zeros((1, 2, len(joints), 3), np.float32)
-    bone = next(b for b in SKELETONS[skeleton].edges if {joints[i] for i in b} == {"neck", "head"})
-    low, high = sorted(bone, key=lambda joint: joints[joint] == "head")
-    frames[0, 0, low], frames[0, 0, high] = (0.5, 0.1, 1), (0.1, 0.9, 1)
-    [picture] = preview.PICTURES["skeleton"](frames, config)
-    dark = np.argwhere(picture.min(-1) < 200)
-    top, bottom = dark[dark[:, 0].argmin()], dark[dark[:, 0].argmax()]
-    # The head is on the left. Metres of a room grow upwards, pixels of a picture downwards.
-    assert (top[1] < bottom[1]) == y_is_up
-
-
-def test_joints_that_are_not_there_are_not_drawn():
-    frames = np.zeros((2, 2, len(SKELETONS["figure18"].joints), 3), np.float32)
-    frames[1, 0, 0] = 0.5, 0.5, 1
-    assert (preview.PICTURES["skeleton"](frames, configs.default()) == 255).all()

@@ -96,14 +96,22 @@ def named(
     `root`. Raises UserError where no name is left, and says one that is right, `example`.
     """
     found: dict[tuple[int, ...], Path] = {}
+    invalid, again = [], []
     for folder, names in walk(root):
         for match in filter(None, map(pattern.fullmatch, names)):
             path = folder.relative_to(root) / match[0]
             numbers = tuple(map(int, match.groups()))
             if not is_valid(numbers):
-                logger.warning("%s is left out: no file of the dataset has these numbers", path)
-            elif (first := found.setdefault(numbers, path)) != path:
-                logger.warning("%s is left out: %s has the same name", path, first)
+                invalid.append(path)
+            elif found.setdefault(numbers, path) != path:
+                again.append(path)
+    for paths, reason in (
+        (invalid, "no sequence of the dataset has the numbers in their names"),
+        (again, "another folder has files of the same names"),
+    ):
+        if paths:
+            some = ", ".join(map(str, paths[:10])) + (" and others" if len(paths) > 10 else "")
+            logger.warning("%d files are left out, as %s: %s", len(paths), reason, some)
     if not found:
         raise UserError(f"no file in {root} is named like {example}")
     return found

@@ -20,7 +20,7 @@ class Decoded:
     `first`, `counts`: the number of its first record, and of the frames in each of its records.
     `times`: the rate of its frames varies around `fps`. `stated`: the number of frames by its
     header. Sizes in pixels. `digest` identifies the content of its files, which have `bytes`.
-    `damaged`, `repeated`, `dropped`, `assumed`: as in `Facts`.
+    `damaged`, `repeated`, `dropped`, `assumed`, `people`, `empty`: as in `Facts`.
     """
 
     id: str
@@ -39,6 +39,8 @@ class Decoded:
     repeated: int = 0
     dropped: int = 0
     assumed: bool = False
+    people: int = 0
+    empty: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ FAULTS = {
     "damaged": "packets that do not decode, or frames with errors",
     "repeated": "frames whose time is not after that of the one before",
     "dropped": "frames missing between others",
+    "empty": "frames without a joint",
 }
 
 
@@ -55,6 +56,8 @@ def summarise(
         "frames_per_second": _counted(f"{entry.fps:.4g}" for entry in good.values()),
         "varying_rate": [i for i, entry in good.items() if entry.times],
         "sizes": _counted(f"{e.width}x{e.height}" for e in good.values() if e.width),
+        "people": _counted(str(entry.people) for entry in good.values() if entry.people),
+        "one_frame": [i for i, entry in good.items() if entry.frames == 1],
         "ends_early": [
             i for i, e in good.items() if not e.times and e.frames < ENDS_EARLY * e.stated
         ],
@@ -96,16 +99,20 @@ def lines(report: Mapping[str, Any]) -> list[str]:
         shown.append("frames per second: " + _shares(r["frames_per_second"]))
     if r["sizes"]:
         shown.append("sizes: " + _shares(r["sizes"]))
+    if r["people"]:
+        shown.append("people who are read: " + _shares(r["people"]))
     if r["left_out"]:
         shown.append(f"left out: {layout.kinds(r['left_out'])}")
     counts = {side: sum(c[side] for c in r["classes"].values()) for side in SIDES}
     shown.append(f"{len(r['classes'])} classes, {splitting.described(counts)} videos")
+    same = "in all joints" if r["people"] else "byte for byte"
     for name, what in (
         ("varying_rate", "frames come at a varying rate, and data.fps follows their times"),
+        ("one_frame", "a single frame"),
         ("ends_early", f"less than {ENDS_EARLY:.0%} of the frames that the header states"),
         ("flow_images", "images of flow beside the frames, read by data.flow.method=files alone"),
         ("assumed_rate", "no rate is stated: taken as 25 frames per second"),
-        ("copies", "sets of copies, alike byte for byte"),
+        ("copies", f"sets of copies, alike {same}"),
         ("copies_in_both_splits", "sets of copies in two splits, which make a test too easy"),
         ("copies_of_two_classes", "sets of copies with two labels"),
         ("groups_in_both_splits", "groups in two splits"),

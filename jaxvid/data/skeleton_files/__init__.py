@@ -14,6 +14,8 @@ import numpy as np
 
 from jaxvid.data.skeleton_files.embedded import JOINTS_SUFFIX, read_embedded
 from jaxvid.data.skeleton_files.kinetics_skeleton import read_openpose
+from jaxvid.data.skeleton_files.msr_action3d import read_msr_action3d
+from jaxvid.data.skeleton_files.northwestern_ucla import read_northwestern_ucla
 from jaxvid.data.skeleton_files.ntu import read_ntu
 from jaxvid.data.skeleton_files.utd_mhad import read_utd_mhad
 
@@ -41,6 +43,13 @@ class SkeletonFormat:
 FORMATS: Mapping[str, SkeletonFormat] = {
     "embedded": SkeletonFormat("figure18", read_embedded, suffix=JOINTS_SUFFIX),
     "ntu60": SkeletonFormat("ntu25", read_ntu, clip_suffix=".skeleton", fps=30.0),
+    "ntu120": SkeletonFormat("ntu25", read_ntu, clip_suffix=".skeleton", fps=30.0),
     "kinetics_skeleton": SkeletonFormat("openpose18", read_openpose, clip_suffix=".json", fps=30.0),
     "utd_mhad": SkeletonFormat("kinect20", read_utd_mhad, clip_suffix="_skeleton.mat", fps=30.0),
+    "northwestern_ucla": SkeletonFormat(
+        "kinect20", read_northwestern_ucla, clip_suffix=".json", fps=15.0
+    ),
+    "msr_action3d": SkeletonFormat(
+        "kinect20", read_msr_action3d, clip_suffix="_skeleton3d.txt", fps=15.0
+    ),
 }

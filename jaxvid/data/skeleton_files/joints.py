@@ -1,11 +1,12 @@
 """What the readers of joints have in common: joints and people that are missing."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from jaxvid.data.video import VideoError
+from jaxvid.data.video import Facts, VideoError
 from jaxvid.skeletons import SKELETONS
 
 
@@ -53,3 +54,11 @@ def of_one_person(body: np.ndarray, people: int, skeleton: str, order: Sequence[
     stored = np.full((len(body), people, count, 3), np.nan, np.float32)
     stored[:, 0] = person
     return stored
+
+
+def describe(joints: np.ndarray, facts: Facts) -> None:
+    """Fills `facts` with what it says of the joints (T, M, V, 3) of a file."""
+    there = ~np.isnan(joints).all(axis=(2, 3))
+    facts.people = int(there.any(axis=0).sum())
+    facts.empty = int((~there.any(axis=1)).sum())
+    facts.digest = hashlib.blake2b(joints.tobytes(), digest_size=16).hexdigest()

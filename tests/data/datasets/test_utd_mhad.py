@@ -28,8 +28,12 @@ def test_odd_subjects_train_and_even_ones_test(tree, caplog):
 def test_files_that_are_none_of_it_are_left_out(tree, caplog):
     root = tree(name(), name(28), name(0), f"again/{name()}")
     assert [v.id for v in utd_mhad.read(root, 1).videos] == [name()]
-    assert "a28_s1_t1_skeleton.mat is left out: no file of the dataset has these" in caplog.text
-    assert f"again/{name()} is left out: {name()} has the same name" in caplog.text
+    assert "2 files are left out, as no sequence of the dataset has the numbers" in caplog.text
+    assert "Skeleton/a0_s1_t1_skeleton.mat, Skeleton/a28_s1_t1_skeleton.mat" in caplog.text
+    assert (
+        f"1 files are left out, as another folder has files of the same names: again/{name()}"
+        in (caplog.text)
+    )
 
 
 def test_what_is_not_utd_mhad_is_said_to_be_so(tree):

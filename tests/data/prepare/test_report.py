@@ -87,3 +87,18 @@ def test_a_report_can_be_read(summary):
     assert "no rate is stated: taken as 25 frames per second: 1, 7.avi" in text
     assert "classes without training or without test videos: 1, z" in text
     assert text.splitlines()[-1].split() == ["z", "1", "0", "0", "0", "1"]
+
+
+def test_a_report_of_joints_tells_what_is_odd_about_them():
+    clips = [Video(Path(f"{i}.avi"), 0, side, side) for i, side in enumerate(("train", "test"))]
+    dataset = Dataset("toy", Path(), ("x",), tuple(clips))
+    entries = [
+        entry(0, "same", people=2, empty=3),
+        entry(1, "same", people=1, frames=1, stated=0),
+    ]
+    text = report.text(report.summarise(dataset, "skeleton", entries))
+    assert "people who are read: 2 (50%), 1 (50%)" in text
+    assert "a single frame: 1, 1.avi" in text
+    assert "3 frames without a joint, in videos: 1, 0.avi" in text
+    assert "sets of copies, alike in all joints: 1, 0.avi = 1.avi" in text
+    assert "sets of copies in two splits, which make a test too easy: 1, 0.avi = 1.avi" in text
