@@ -13,7 +13,8 @@ class Skeleton:
     `edges` are pairs of joints; `centre` is the joint that divides inward from outward in ST-GCN;
     `mirrored[i]` is the joint whose place joint i takes in a mirror. `axes`: two pairs of joints,
     the spine from below and the shoulders from the left, of skeletons whose joints are places in a
-    room, in metres; empty where they are places in a picture, with a confidence.
+    room in metres, as a Kinect sees it, x to its left and y upwards; empty where they are places in
+    a picture, with a confidence.
     """
 
     joints: tuple[str, ...]
@@ -24,15 +25,16 @@ class Skeleton:
 
     @property
     def y_is_up(self) -> bool:
-        """Whether x and y are metres, x to a Kinect's left and y upwards; else as in a picture."""
+        """Whether joints are places in a room, and not in a picture, where y is down."""
         return bool(self.axes)
 
     @cached_property
     def parents(self) -> tuple[int, ...]:
         """Of each joint the next one on the way to the centre; of the centre itself."""
         parents = {self.centre: self.centre}
-        while ends := [e for e in self.edges if len(parents.keys() & set(e)) == 1]:
-            parents |= {a if b in parents else b: b if b in parents else a for a, b in ends}
+        both_ways = [pair for a, b in self.edges for pair in ((a, b), (b, a))]
+        while found := {b: a for a, b in both_ways if a in parents and b not in parents}:
+            parents |= found
         return tuple(parents[joint] for joint in range(len(self.joints)))
 
 

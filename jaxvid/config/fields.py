@@ -37,10 +37,11 @@ def default() -> ConfigDict:
     # resampled: skeletons of the whole video, at num_frames equally spaced times
     data.intervals = (2, 10)  # shortest and longest interval of training clips, frames
     data.least_share = 0.5  # resampled: least share of a video in a training clip, up to 1
-    data.skeleton_input = "joint"  # joint, bone (a joint less its parent in the graph),
+    data.skeleton_input = "joint"  # skeletons: joint, bone (a joint less its parent in the graph),
     # joint_motion or bone_motion (the next frame less this one)
-    data.view_normalised = False  # turn skeletons in metres to face the camera, centre them
-    data.rotation = 0.0  # turn skeletons of training clips by up to this about x, y and z, degrees
+    data.view_normalised = False  # skeletons in metres: from the body's front, its centre at 0
+    data.rotation = 0.0  # skeletons in metres: turn training clips by up to this about each axis,
+    # degrees; requires augment
     data.people = 2  # people read from each frame's skeletons (M)
     data.keypoint_score = 0.1  # folder, csv: joints that score lower are missing
     data.workers = 0  # processes that prepare videos; 0: one per core

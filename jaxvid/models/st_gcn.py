@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -198,7 +199,7 @@ class STGCN(Backbone):
         x = norm(x, use_running_average=not train)
         x = x.swapaxes(1, 2).reshape(batch * people, frames, joints, channels)
 
-        common = {
+        common: dict[str, Any] = {
             **{"momentum": self.bn_momentum, "lowering": self.lowering, "dtype": self.dtype},
             **{"spatial_bias": self.authors_code, "padding": self.padding},
             "powers": self.partition == "powers",

@@ -33,9 +33,10 @@ def record(joints):
     return Record("v", 30.0, [frame.tobytes() for frame in joints])
 
 
-def read(joints, modality=METRES, draw=None, **fields):
+def read(joints, modality=METRES, draw=None, how=None, **fields):
     """What training or, without `draw`, evaluation reads of a video of these joints."""
-    video, settings = [(modality, record(joints))], ClipSettings(8, 48, **fields)
+    video = [(modality, record(joints))]
+    settings = ClipSettings(8, 48, joints=how or SkeletonInput(), **fields)
     if draw is None:
         return pipeline.eval_clip(video, settings, views=1)[0]
     return pipeline.train_clip(video, settings, np.random.default_rng(draw))
@@ -51,7 +52,7 @@ def turned(x, y, z):
 
 def test_bones_point_from_the_parent_which_is_nearer_to_the_centre():
     joints = walk(8)
-    bones = read(joints, joints=SkeletonInput("bone"))
+    bones = read(joints, how=SkeletonInput("bone"))
     at = NTU.joints.index
     for joint, parent in (
         ("left_wrist", "left_elbow"),
@@ -67,14 +68,14 @@ def test_bones_point_from_the_parent_which_is_nearer_to_the_centre():
 @pytest.mark.parametrize("kind", ["joint", "bone"])
 def test_motions_lead_to_the_next_frame_and_end_in_rest(kind):
     joints = walk(8)
-    still = read(joints, joints=SkeletonInput(kind))
-    motion = read(joints, joints=SkeletonInput(f"{kind}_motion"))
+    still = read(joints, how=SkeletonInput(kind))
+    motion = read(joints, how=SkeletonInput(f"{kind}_motion"))
     np.testing.assert_allclose(motion[:-1], still[1:] - still[:-1], atol=1e-6)
     assert not motion[-1].any()
 
 
 def test_a_looped_video_rests_where_it_starts_again():
-    motion = read(walk(3), joints=SkeletonInput("joint_motion"))  # frames 0 1 2 0 1 2 0 1
+    motion = read(walk(3), how=SkeletonInput("joint_motion"))  # frames 0 1 2 0 1 2 0 1
     moves = motion.any(axis=(1, 2, 3))
     assert moves.tolist() == [True, True, False, True, True, False, True, False]
 
@@ -94,7 +95,7 @@ def test_what_is_missing_is_zero_and_leaves_the_rest_alone(kind):
     joints[3, 0, wrist] = np.nan
     joints[:, 1] = np.nan
     made, expected = (
-        read(j, joints=SkeletonInput(kind, view_normalised=True)) for j in (joints, whole)
+        read(j, how=SkeletonInput(kind, view_normalised=True)) for j in (joints, whole)
     )
     assert np.isfinite(made).all()
     gone = np.zeros((8, 25), bool)
@@ -114,12 +115,12 @@ def test_in_pictures_the_confidence_is_the_lower_of_two():
     sure = joints[..., 2]
     parents = [FLAT.joints.index(name) for name in ("neck", "left_elbow")]
     children = [FLAT.joints.index(name) for name in ("head", "left_wrist")]
-    bones = read(joints, PICTURES, joints=SkeletonInput("bone"))
+    bones = read(joints, PICTURES, how=SkeletonInput("bone"))
     lower = np.minimum(sure[:, :, children], sure[:, :, parents])
     np.testing.assert_array_equal(bones[:, :, children, 2], lower)
     expected = joints[:, :, children, :2] - joints[:, :, parents, :2]
     np.testing.assert_array_equal(bones[:, :, children, :2], expected)
-    motion = read(joints, PICTURES, joints=SkeletonInput("joint_motion"))
+    motion = read(joints, PICTURES, how=SkeletonInput("joint_motion"))
     np.testing.assert_array_equal(motion[..., 2], sure)  # which rises, and stays at the end
     np.testing.assert_array_equal(motion[:-1, ..., :2], joints[1:, ..., :2] - joints[:-1, ..., :2])
     assert not motion[-1, ..., :2].any()
@@ -127,7 +128,7 @@ def test_in_pictures_the_confidence_is_the_lower_of_two():
 
 def test_the_normalised_view_stands_upright_and_faces_the_camera():
     joints = walk(8)
-    seen = read(joints, joints=SkeletonInput(view_normalised=True))
+    seen = read(joints, how=SkeletonInput(view_normalised=True))
     at = NTU.joints.index
     first = seen[0, 0]
     np.testing.assert_allclose(first[at("spine_shoulder")], 0, atol=1e-6)
@@ -150,17 +151,17 @@ def test_the_normalised_view_is_the_same_from_every_camera(kind):
     joints[0, :, NTU.joints.index("left_shoulder")] = np.nan  # the second frame has the axes
     other = (joints @ turned(0.4, 2.5, -1.1).T + [0.5, -2, 1]).astype(np.float32)
     how = SkeletonInput(kind, view_normalised=True)
-    here, there = (read(j, joints=how, least_share=0.5) for j in (joints, other))
+    here, there = (read(j, how=how, least_share=0.5) for j in (joints, other))
     np.testing.assert_allclose(here, there, atol=1e-5)
     assert np.ptp(here) > 0.1
-    plain = [read(j, joints=replace(how, view_normalised=False)) for j in (joints, other)]
+    plain = [read(j, how=replace(how, view_normalised=False)) for j in (joints, other)]
     assert np.abs(plain[0] - plain[1]).max() > 0.1
 
 
 def test_the_view_is_that_of_the_video_wherever_a_clip_begins():
     joints, how = walk(30), SkeletonInput(view_normalised=True)
     view = skeleton_input.body_view(joints, NTU)
-    clips = [read(joints, draw=seed, joints=how, augment=True) for seed in range(4)]
+    clips = [read(joints, draw=seed, how=how, augment=True) for seed in range(4)]
     whole = skeleton_input.seen_from(view, joints)
     starts = [np.abs(whole - clip[0]).sum(axis=(1, 2, 3)).argmin() for clip in clips]
     assert len(set(starts)) > 1
@@ -173,19 +174,19 @@ def test_without_shoulders_a_body_is_moved_and_not_turned():
     joints[:, 0, NTU.joints.index("left_shoulder")] = np.nan
     centre = joints[0, 0, NTU.centre].copy()
     joints[0, 0, NTU.centre] = np.nan
-    seen = read(joints, joints=SkeletonInput(view_normalised=True))
+    seen = read(joints, how=SkeletonInput(view_normalised=True))
     head = NTU.joints.index("head")
     centre = joints[1, 0, NTU.centre]
     np.testing.assert_allclose(seen[:, 0, head], joints[:, 0, head] - centre, atol=1e-6)
     joints[:, 0, NTU.centre] = np.nan
-    seen = read(joints, joints=SkeletonInput(view_normalised=True))
+    seen = read(joints, how=SkeletonInput(view_normalised=True))
     np.testing.assert_array_equal(seen[:, 0, head], joints[:, 0, head])
 
 
 def test_a_mirrored_clip_is_the_mirrored_body_from_the_front():
     joints, how = walk(8), SkeletonInput("bone", view_normalised=True)
     mirrored = METRES.mirror(joints)
-    fields = {"joints": how, "augment": True}
+    fields = {"how": how, "augment": True}
     clips = [read(joints, draw=seed, **fields, mirror=True) for seed in range(8)]
     ways = [read(j, draw=0, **fields) for j in (joints, mirrored)]
     found = [np.abs([way - clip for way in ways]).max(axis=(1, 2, 3, 4)) < 1e-5 for clip in clips]
@@ -195,10 +196,10 @@ def test_a_mirrored_clip_is_the_mirrored_body_from_the_front():
 def test_training_clips_are_turned_about_each_axis_and_evaluation_is_not():
     joints = walk(8)
     how = SkeletonInput(rotation=30.0)
-    np.testing.assert_array_equal(read(joints, joints=how), joints)
+    np.testing.assert_array_equal(read(joints, how=how), joints)
     angles = []
     for seed in range(40):
-        clip = read(joints, draw=seed, joints=how, augment=True)
+        clip = read(joints, draw=seed, how=how, augment=True)
         rotation = np.linalg.lstsq(joints.reshape(-1, 3), clip.reshape(-1, 3))[0].T
         np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
         angles.append(np.arctan2(rotation[1, 0], rotation[0, 0]))
