@@ -174,7 +174,7 @@ def test_prepare_says_where(arguments, capsys):
         ),
         (
             ["--config.data.modality=skeleton", "--config.model.backbone=st_gcn"],
-            "ucf101 has no skeletons; config.data.dataset=embedded, ntu60, kinetics_skeleton have",
+            "ucf101 has no skeletons; config.data.dataset=embedded, ntu60, ntu120, ",
         ),
         (
             ["--config.data.modality=flow", "--config.data.flow.method=tvl1"],

@@ -192,7 +192,9 @@ def _entry(source: Source, facts: Facts, digest: str, first: int, counts: list[i
     return Decoded(
         *(source.id, source.state, first, counts, sum(counts), fps, times is not None),
         *(facts.stated, facts.width, facts.height, source.bytes, facts.digest or digest),
-        *(facts.damaged, facts.repeated, facts.dropped, facts.assumed, facts.people, facts.empty),
+        *(facts.damaged, facts.repeated, facts.dropped, facts.assumed),
+        people=facts.people,
+        empty=facts.empty,
     )
 
 

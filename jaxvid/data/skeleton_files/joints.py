@@ -23,6 +23,11 @@ def content_of(path: Path) -> bytes:
     return content
 
 
+def reason(error: Exception) -> str:
+    """Returns an error as text, without the content of the file that its `repr` may hold."""
+    return f"{type(error).__name__}: {error}"
+
+
 def marked(joints: np.ndarray) -> np.ndarray:
     """Returns joints (..., C) with NaN for the missing: not finite, or zero in all C numbers.
 

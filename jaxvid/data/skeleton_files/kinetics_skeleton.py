@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxvid.data.skeleton_files.joints import LONGEST, is_somebody, marked
+from jaxvid.data.skeleton_files.joints import LONGEST, is_somebody, marked, reason
 from jaxvid.data.video import VideoError
 from jaxvid.skeletons import SKELETONS
 
@@ -24,7 +24,7 @@ def read_openpose(path: Path, people: int) -> np.ndarray:
             for frame in json.loads(path.read_bytes())["data"]
         }
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise VideoError(f"not a whole Kinetics-skeleton file: {error!r}") from None
+        raise VideoError(f"not a whole Kinetics-skeleton file: {reason(error)}") from None
     if not any(frames.values()):
         raise VideoError("no person in any of its frames")
     first, steps = min(frames), max(frames) - min(frames) + 1

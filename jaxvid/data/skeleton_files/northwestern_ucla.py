@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxvid.data.skeleton_files.joints import content_of, of_one_person
+from jaxvid.data.skeleton_files.joints import content_of, of_one_person, reason
 from jaxvid.data.video import VideoError
 
 JOINTS = 20  # in the order of Kinect v1's SDK
@@ -22,7 +22,7 @@ def read_northwestern_ucla(path: Path, people: int) -> np.ndarray:
         frames = json.loads(content_of(path))["skeletons"]
         joints = [_frame(number, frame) for number, frame in enumerate(frames)]
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise VideoError(f"not a whole .json file of Northwestern-UCLA: {error!r}") from None
+        raise VideoError(f"not a whole .json file of Northwestern-UCLA: {reason(error)}") from None
     if not joints:
         raise VideoError("no person in any of its frames: there are none")
     return of_one_person(np.stack(joints), people, "kinect20", range(JOINTS))

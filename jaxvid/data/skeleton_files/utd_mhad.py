@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from jaxvid.data.skeleton_files.joints import content_of, of_one_person
+from jaxvid.data.skeleton_files.joints import content_of, of_one_person, reason
 from jaxvid.data.video import VideoError
 
 NAME = "d_skel"  # of the array in the file
@@ -23,7 +23,7 @@ def read_utd_mhad(path: Path, people: int) -> np.ndarray:
     try:
         content = scipy.io.loadmat(file, variable_names=(NAME,))
     except Exception as error:  # damage makes NumPy, zlib and SciPy raise all kinds
-        raise VideoError(f"not a .mat file that can be read: {error!r}") from None
+        raise VideoError(f"not a .mat file that can be read: {reason(error)}") from None
     if NAME not in content:
         raise VideoError(f"it has no array {NAME}, in which UTD-MHAD keeps the joints")
     joints = content[NAME]

@@ -47,6 +47,14 @@ def test_people_of_kinetics_files_without_joints_are_nobody(tmp_path):
     assert np.isnan(read[2]).all()
 
 
+def test_a_reason_does_not_hold_the_file(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b"{" + b"\xff" * 5000)
+    with pytest.raises(VideoError, match="not a whole Kinetics-skeleton file") as error:
+        read_openpose(path, people=2)
+    assert len(str(error.value)) < 200
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -74,7 +74,7 @@ def test_what_holds_no_joints_is_said_to_be_so(read, frames, message):
         ("", "the file is empty"),
         ("{", "not a whole .json file of Northwestern-UCLA"),
         ("[]", "not a whole .json file of Northwestern-UCLA"),
-        ('{"data": []}', "not a whole .json file of Northwestern-UCLA: KeyError.'skeletons'"),
+        ('{"data": []}', "not a whole .json file of Northwestern-UCLA: KeyError: 'skeletons'"),
         ('{"skeletons": 3}', "not a whole .json file of Northwestern-UCLA"),
         ('{"skeletons": null}', "not a whole .json file of Northwestern-UCLA"),
         ("[" * 100_000, "not a whole .json file of Northwestern-UCLA"),
