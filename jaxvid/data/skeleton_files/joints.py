@@ -68,4 +68,6 @@ def describe(joints: np.ndarray, facts: Facts) -> None:
     there = ~np.isnan(joints).all(axis=(2, 3))
     facts.people = int(there.any(axis=0).sum())
     facts.empty = int((~there.any(axis=1)).sum())
+    facts.joints = int(there.sum()) * joints.shape[2]
+    facts.lost = facts.joints - int((~np.isnan(joints).any(axis=3)).sum())
     facts.digest = hashlib.blake2b(joints.tobytes(), digest_size=16).hexdigest()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jaxvid.data.skeleton_files.joints import reason
 from jaxvid.data.skeleton_files.poses import Person, Poses, in_order, json_of, numbered, of_triples
 from jaxvid.data.video import VideoError
 
@@ -23,7 +24,7 @@ def _people(path: Path) -> list[Person]:
     try:
         return [_person(each) for each in content["people"] if each["pose_keypoints_2d"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise VideoError(f"{path.name} is no frame of OpenPose: {error!r}") from None
+        raise VideoError(f"{path.name} is no frame of OpenPose: {reason(error)}") from None
 
 
 def _person(each: Any) -> Person:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxvid.data.skeleton_files import alphapose, openpose, ultralytics
 from jaxvid.data.skeleton_files.following import chosen, follow
-from jaxvid.data.skeleton_files.joints import is_somebody
+from jaxvid.data.skeleton_files.joints import is_somebody, reason
 from jaxvid.data.skeleton_files.mmpose import read_mmpose
 from jaxvid.data.skeleton_files.pose_arrays import read_arrays
 from jaxvid.data.skeleton_files.poses import Person, Poses, json_of
@@ -111,7 +111,7 @@ def _of_json(content: Any) -> Poses:
         if not first or isinstance(first, list):
             return ultralytics.read_ultralytics_json(content)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise VideoError(f"not the whole output of a pose estimator: {error!r}") from None
+        raise VideoError(f"not the whole output of a pose estimator: {reason(error)}") from None
     raise VideoError("no output of MMPose, AlphaPose or Ultralytics for a video")
 
 
