@@ -2,6 +2,7 @@
 
     jaxvid train st_gcn
     jaxvid train st_gcn:ntu60 --config.data.root=/data/NTU60
+    jaxvid train st_gcn:folder,scale=small --config.data.root=my_poses    # of a pose estimator
     python -m jaxvid.main --config=configs/st_gcn.py    # the first one in a checkout
 
 Source: Nagaraju, Manchala: attention-based LSTM and 3D CNN, section 3.5, which names ST-GCN and
@@ -20,6 +21,7 @@ from ml_collections import ConfigDict
 
 from jaxvid import config as configs
 from jaxvid.config import recipes
+from jaxvid.config.names import OWN
 from jaxvid.data.skeleton_files import FORMATS
 
 
@@ -33,8 +35,13 @@ def get_config(argument: str = "") -> ConfigDict:
     config.model.dropout = 0.0  # its units have their own
     if config.data.dataset in FORMATS:
         config.model.skeleton = FORMATS[config.data.dataset].joints
+    elif config.data.dataset in OWN:
+        config.model.skeleton = "auto"
+    if config.data.dataset == "utd_mhad":
+        utd_mhad(config)
+        return config
     if configs.is_small(config):
-        config.train.epochs = 6.0
+        config.train.epochs = 30.0 if config.data.dataset in OWN else 6.0  # of fewer clips
         return config
     config.model.temporal_stride = 4
     config.data.num_frames = 150 if config.data.dataset == "kinetics_skeleton" else 100
@@ -42,3 +49,26 @@ def get_config(argument: str = "") -> ConfigDict:
     config.train.learning_rate = 0.1
     config.train.weight_decay = 5e-4
     return config
+
+
+def utd_mhad(config: ConfigDict) -> None:
+    """The recipe for UTD-MHAD."""
+    config.data.people = 1
+    config.data.sampling = "resampled"
+    config.data.num_frames = 48
+    config.data.view_normalised = True
+    config.data.rotation = 15.0
+    config.data.least_share = 0.75
+    config.model.width = 0.5
+    config.model.layers_per_stage = 1
+    config.model.temporal_stride = 4
+    config.model.backbone_dropout = 0.2
+    config.model.bn_momentum = 0.9
+    config.train.batch_size = 16
+    config.train.epochs = 60.0
+    config.train.optimizer = "adam"
+    config.train.learning_rate = 3e-3
+    config.train.warmup_epochs = 3.0
+    config.train.label_smoothing = 0.1
+    config.train.eval_every = 0.0
+    config.train.dtype = "float32"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 
@@ -10,29 +11,45 @@ class Skeleton:
     """The V joints that a dataset records of each person, in its order.
 
     `edges` are pairs of joints; `centre` is the joint that divides inward from outward in ST-GCN;
-    `mirrored[i]` is the joint whose place joint i takes in a mirror. `y_is_up`: x and y are metres
-    in a room, as a Kinect sees it, x to its left and y upwards; else, they are places in a picture.
+    `mirrored[i]` is the joint whose place joint i takes in a mirror. `axes`: two pairs of joints,
+    the spine from below and the shoulders from the left, of skeletons whose joints are places in a
+    room in metres, as a Kinect sees it, x to its left and y upwards; empty where they are places in
+    a picture, with a confidence.
     """
 
     joints: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
     centre: int
     mirrored: tuple[int, ...]
-    y_is_up: bool = False
+    axes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def y_is_up(self) -> bool:
+        """Whether joints are places in a room, and not in a picture, where y is down."""
+        return bool(self.axes)
+
+    @cached_property
+    def parents(self) -> tuple[int, ...]:
+        """Of each joint the next one on the way to the centre; of the centre itself."""
+        parents = {self.centre: self.centre}
+        both_ways = [pair for a, b in self.edges for pair in ((a, b), (b, a))]
+        while found := {b: a for a, b in both_ways if a in parents and b not in parents}:
+            parents |= found
+        return tuple(parents[joint] for joint in range(len(self.joints)))
 
 
-def _skeleton(joints: str, edges: str, centre: str, y_is_up: bool = False) -> Skeleton:
+def _skeleton(joints: str, edges: str, centre: str, axes: str = "") -> Skeleton:
     # In both texts < stands for the left side and > for the right one.
     short = joints.split()
     at = {name: index for index, name in enumerate(short)}
-    pairs = (edge.split("-") for edge in edges.split())
+    pairs, ends = ([edge.split("-") for edge in text.split()] for text in (edges, axes))
     other_side = str.maketrans("<>", "><")
     return Skeleton(
         joints=tuple(name.replace("<", "left_").replace(">", "right_") for name in short),
         edges=tuple((at[a], at[b]) for a, b in pairs),
         centre=at[centre],
         mirrored=tuple(at[name.translate(other_side)] for name in short),
-        y_is_up=y_is_up,
+        axes=tuple((at[a], at[b]) for a, b in ends),
     )
 
 
@@ -41,6 +58,7 @@ _NTU_JOINTS = (
     ">shoulder >elbow >wrist >hand <hip <knee <ankle <foot >hip >knee >ankle >foot "
     "spine_shoulder <hand_tip <thumb >hand_tip >thumb"
 )
+_NTU_AXES = "spine_base-spine_shoulder <shoulder->shoulder"
 _NTU_EDGES = (
     "spine_base-spine_middle spine_middle-spine_shoulder spine_shoulder-neck neck-head "
     "spine_shoulder-<shoulder <shoulder-<elbow <elbow-<wrist <wrist-<hand "
@@ -66,14 +84,14 @@ SKELETONS: Mapping[str, Skeleton] = {
         _NTU_JOINTS,
         f"{_NTU_EDGES} <hand-<hand_tip <hand-<thumb >hand->hand_tip >hand->thumb",
         centre="spine_shoulder",
-        y_is_up=True,
+        axes=_NTU_AXES,
     ),
     # The same joints as ST-GCN's authors connect them: the hand's tip hangs on its thumb.
     "ntu25_thumbs": _skeleton(
         _NTU_JOINTS,
         f"{_NTU_EDGES} <thumb-<hand_tip <hand-<thumb >thumb->hand_tip >hand->thumb",
         centre="spine_shoulder",
-        y_is_up=True,
+        axes=_NTU_AXES,
     ),
     # Kinect v1: the 20 joints in the order of its SDK, to which the readers of UTD-MHAD,
     # Northwestern-UCLA and MSR Action3D bring those of their files.
@@ -86,7 +104,7 @@ SKELETONS: Mapping[str, Skeleton] = {
         "hip_center-<hip <hip-<knee <knee-<ankle <ankle-<foot "
         "hip_center->hip >hip->knee >knee->ankle >ankle->foot",
         centre="shoulder_center",
-        y_is_up=True,
+        axes="hip_center-shoulder_center <shoulder->shoulder",
     ),
     # Kinetics-skeleton: OpenPose's 18 joints, with ST-GCN's edges from the shoulders to the hips.
     "openpose18": _skeleton(
@@ -96,6 +114,27 @@ SKELETONS: Mapping[str, Skeleton] = {
         "neck->shoulder >shoulder->elbow >elbow->wrist >shoulder->hip >hip->knee >knee->ankle "
         "neck-<shoulder <shoulder-<elbow <elbow-<wrist <shoulder-<hip <hip-<knee <knee-<ankle",
         centre="neck",
+    ),
+    # OpenPose's BODY_25, connected as OpenPose connects it.
+    "openpose25": _skeleton(
+        "nose neck >shoulder >elbow >wrist <shoulder <elbow <wrist mid_hip >hip >knee >ankle "
+        "<hip <knee <ankle >eye <eye >ear <ear <big_toe <small_toe <heel >big_toe >small_toe >heel",
+        "neck-nose nose->eye nose-<eye >eye->ear <eye-<ear neck-mid_hip "
+        "neck->shoulder >shoulder->elbow >elbow->wrist neck-<shoulder <shoulder-<elbow "
+        "<elbow-<wrist mid_hip->hip >hip->knee >knee->ankle mid_hip-<hip <hip-<knee <knee-<ankle "
+        "<ankle-<big_toe <big_toe-<small_toe <ankle-<heel "
+        ">ankle->big_toe >big_toe->small_toe >ankle->heel",
+        centre="neck",
+    ),
+    # COCO's 17 keypoints, a tree from the nose: shoulders hang on it, and hips on the shoulders, as
+    # graph networks on these keypoints connect them (Duan et al.: PYSKL, 2022).
+    "coco17": _skeleton(
+        "nose <eye >eye <ear >ear <shoulder >shoulder <elbow >elbow <wrist >wrist "
+        "<hip >hip <knee >knee <ankle >ankle",
+        "nose-<eye nose->eye <eye-<ear >eye->ear nose-<shoulder nose->shoulder "
+        "<shoulder-<elbow <elbow-<wrist >shoulder->elbow >elbow->wrist "
+        "<shoulder-<hip <hip-<knee <knee-<ankle >shoulder->hip >hip->knee >knee->ankle",
+        centre="nose",
     ),
 }
 

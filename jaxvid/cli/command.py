@@ -58,9 +58,19 @@ class Mode:
         """Runs the mode; returns the exit status."""
         if self.arguments.startswith("RUN"):
             progress.announce("loading the model")
+        if command.found_config is not None and command.found_config.model.skeleton == "auto":
+            _find_skeleton(command.found_config)
         module = importlib.import_module(f"jaxvid.cli.{self.module or command.mode}")
         status: int = module.run(command, signals)
         return status
+
+
+def _find_skeleton(config: ConfigDict) -> None:
+    """Names the skeleton of a config's dataset, as runs keep it. Raises UserError."""
+    from jaxvid.data import loading
+
+    if config.data.modality == "skeleton":
+        config.model.skeleton = loading.skeleton_of(config.data)
 
 
 def part_of(command: Command) -> ConfigDict:

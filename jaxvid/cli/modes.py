@@ -13,6 +13,7 @@ MODES = {
         examples=(
             "train li3d_bilstm",
             "train li3d_bilstm:folder,scale=small --config.data.root=my_videos",
+            "train st_gcn:folder,scale=small --config.data.root=my_poses",
             "train i3d:ucf101,split=1 --config.data.root=/data/UCF101 --workdir=runs/try1",
         ),
         continues=True,

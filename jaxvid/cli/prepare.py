@@ -29,7 +29,7 @@ def run(command: Command, signals: Signals) -> int:
     files.check_new(output, (".json", ".txt"))
     if data.check_only and data.part:
         raise UserError("config.data.check_only=true checks all videos: config.data.part is given")
-    dataset = loading.load(data, config.seed)
+    dataset = loading.load(data, config.seed, config.model.skeleton)
     modalities = loading.modalities(dataset, data)
     if data.check_only:
         # The others are made from the same files.

@@ -33,6 +33,7 @@ def _is_range(limits: tuple[Any, ...]) -> bool:
     return whole and 1 <= limits[0] <= limits[1]
 
 
+OF_JOINTS = ("skeleton_input", "view_normalised", "rotation")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 _POSITIVE: Rule = lambda value: value > 0, "more than 0"
 _SHARE: Rule = lambda value: 0 <= value < 1, "at least 0 and below 1"
@@ -42,9 +43,10 @@ RULES: dict[str, Rule] = {
     "data.dataset": _one_of(DATASETS),
     "data.embedded.level": _one_of(("easy", "hard")),
     "data.modality": _one_of(("rgb", "flow", "rgb+flow", "skeleton")),
-    "data.sampling": _one_of(("consecutive", "interval")),
+    "data.sampling": _one_of(("consecutive", "interval", "resampled")),
+    "data.skeleton_input": _one_of(("joint", "bone", "joint_motion", "bone_motion")),
     "data.flow.method": _one_of(("dis", "farneback", "tvl1", "files")),
-    "model.skeleton": _one_of(SKELETONS),
+    "model.skeleton": _one_of(("auto", *SKELETONS)),
     "model.system": _one_of(("recognizer", "deep_fusion", "sift")),
     "model.cluster_start": _one_of(("data", "random")),
     "train.dtype": _one_of(("auto", "float32", "bfloat16")),
@@ -63,7 +65,7 @@ RULES: dict[str, Rule] = {
     "train.warmup_epochs train.freeze_backbone_epochs train.eval_every": _at_least(0),
     "train.patience": _at_least(0),
     "data.split data.people data.flow.stack data.prefetch": _at_least(1),
-    "model.encoder_layers model.layers_per_stage model.hidden": _at_least(1),
+    "model.encoder_layers model.layers_per_stage model.powers model.hidden": _at_least(1),
     "model.fc_features model.clusters model.aggregated": _at_least(1),
     "sift.clusters sift.frames": _at_least(1),
     "train.batch_size train.accumulate train.shards train.log_every": _at_least(1),
@@ -74,8 +76,11 @@ RULES: dict[str, Rule] = {
     "train.epochs train.learning_rate train.step_factor train.head_rate": _POSITIVE,
     "model.width data.flow.bound sift.regularisation checkpoint.every": _POSITIVE,
     "model.dropout model.backbone_dropout model.encoder_dropout": _SHARE,
-    "model.bn_momentum train.momentum train.label_smoothing": _SHARE,
-    "train.center_rate": (lambda value: 0 < value <= 1, "more than 0 and at most 1"),
+    "model.bn_momentum train.momentum train.label_smoothing data.keypoint_score": _SHARE,
+    "train.center_rate data.least_share": (
+        lambda value: 0 < value <= 1,
+        "more than 0 and at most 1",
+    ),
     "data.folds": (lambda value: value in (-1, 0) or value >= 2, "0, -1, or at least 2"),
     "data.validation": (lambda value: 0 <= value <= 0.5, "from 0 to 0.5"),
     "data.jpeg_quality": (lambda value: 1 <= value <= 100, "from 1 to 100"),
@@ -85,12 +90,14 @@ RULES: dict[str, Rule] = {
     ),
     "data.classes": (lambda value: all(isinstance(v, str) for v in value), "names"),
     "train.step_epochs": (lambda value: all(isinstance(v, int | float) for v in value), "numbers"),
+    "data.rotation": (lambda value: 0 <= value <= 180, "from 0 to 180 degrees"),
     "data.intervals": (_is_range, "(SHORTEST, LONGEST) in frames, from 1"),
 }
 
 REQUIRED = {  # fields that require another one
     "init.flow_path": "init.source",
     "data.mirror": "data.augment",
+    "data.rotation": "data.augment",
     "train.patience": "train.eval_every",
 }
 
@@ -120,6 +127,7 @@ def check(config: ConfigDict) -> None:
     for field, needed in REQUIRED.items():
         if get(config, field) and not get(config, needed):
             raise UserError(f"config.{field} requires config.{needed}")
+    _check_skeletons(config)
     if config.train.feature_draws >= 0:
         if config.model.system != "recognizer":
             raise UserError(
@@ -132,6 +140,29 @@ def check(config: ConfigDict) -> None:
             )
     if config.train.schedule == "step" and not config.train.step_epochs:
         raise UserError("config.train.schedule='step' requires config.train.step_epochs")
+
+
+def _check_skeletons(config: ConfigDict) -> None:
+    data = config.data
+    asked = [name for name in OF_JOINTS if data[name] not in ("joint", False, 0.0)]
+    if data.sampling == "resampled":
+        asked.append("sampling")
+    if asked and data.modality != "skeleton":
+        raise UserError(
+            f"config.data.{asked[0]}={data[asked[0]]}: it is for skeletons; config.data.modality="
+            f"{data.modality} has none"
+        )
+    if data.sampling == "resampled" and config.eval.views > 1:
+        raise UserError(
+            f"config.eval.views={config.eval.views}: must be 1, the whole video, with "
+            "config.data.sampling=resampled"
+        )
+    turned = [name for name in asked if name in ("view_normalised", "rotation")]
+    if turned and not SKELETONS[config.model.skeleton].axes:
+        raise UserError(
+            f"config.data.{turned[0]}={data[turned[0]]}: the joints of config.model.skeleton="
+            f"{config.model.skeleton} are places in a picture; only joints in metres can be turned"
+        )
 
 
 def part(text: str) -> tuple[int, int]:

@@ -33,9 +33,17 @@ def default() -> ConfigDict:
     data.image_size = 224  # height and width of a clip, pixels
     data.augment = True  # train on a random one of three crops and random start frames
     data.mirror = False  # mirror half of the training clips; requires augment
-    data.sampling = "consecutive"  # consecutive frames, or interval: one frame of each interval
+    data.sampling = "consecutive"  # consecutive frames; interval: one frame of each interval; or
+    # resampled: skeletons of the whole video, at num_frames equally spaced times
     data.intervals = (2, 10)  # shortest and longest interval of training clips, frames
+    data.least_share = 0.5  # resampled: least share of a video in a training clip, up to 1
+    data.skeleton_input = "joint"  # skeletons: joint, bone (a joint less its parent in the graph),
+    # joint_motion or bone_motion (the next frame less this one)
+    data.view_normalised = False  # skeletons in metres: from the body's front, its centre at 0
+    data.rotation = 0.0  # skeletons in metres: turn training clips by up to this about each axis,
+    # degrees; requires augment
     data.people = 2  # people read from each frame's skeletons (M)
+    data.keypoint_score = 0.1  # folder, csv: joints that score lower are missing
     data.workers = 0  # processes that prepare videos; 0: one per core
     data.part = ""  # i/n: prepare the i-th of n parts only, such as 2/8; empty: all
     data.check_only = False  # prepare: decode and report all videos, but write no records
@@ -62,7 +70,11 @@ def default() -> ConfigDict:
     model.rgb_backbone = "i3d"  # two_stream: backbone of RGB
     model.flow_backbone = "i3d"  # two_stream: backbone of flow
     model.fusion = "concat"  # two_stream: concat or sum of the features
-    model.skeleton = "figure18"  # st_gcn: the skeleton's graph, an entry of jaxvid/skeletons.py
+    model.skeleton = "figure18"  # st_gcn: the skeleton's graph, an entry of jaxvid/skeletons.py;
+    # auto: that of the dataset, of folder and csv that of the first file
+    model.partition = "spatial"  # st_gcn: which neighbours of a joint share weights: spatial,
+    # distance, uniform, or powers (of the adjacency matrix, weighed)
+    model.powers = 2  # st_gcn: highest power of the adjacency matrix, with the partition powers
     model.layers_per_stage = 3  # st_gcn: units in each of its three stages
     model.width = 1.0  # factor of the backbone's channels
     model.temporal_stride = 8  # input frames per feature step; c3d: also 16; not of single frames

@@ -24,6 +24,7 @@ DATASETS: Mapping[str, int | None] = {
     "folder": None,
     "csv": None,
 }
+OWN = ("folder", "csv")  # of the user's own videos: their names do not determine their content
 BACKBONES = (
     *("i3d", "li3d", "c3d", "vgg16", "inception2d"),  # of one modality of images
     *("two_stream", "conv_fusion", "st_gcn"),

@@ -7,18 +7,36 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from jaxvid.config.names import DATASETS, OWN
 from jaxvid.data import flow
-from jaxvid.data.datasets import Dataset, csv_file, each_once, folds, splitting, take_classes
+from jaxvid.data.clip_cutting import ClipSettings
+from jaxvid.data.datasets import (
+    Dataset,
+    csv_file,
+    each_once,
+    folder,
+    folds,
+    layout,
+    splitting,
+    take_classes,
+)
 from jaxvid.data.modalities import Flow, Modality, Rgb, Skeletons
-from jaxvid.data.pipeline import ClipSettings
+from jaxvid.data.own_skeletons import OwnSkeletons
 from jaxvid.data.prepare import preparation
 from jaxvid.data.records import PreparedDataset, RecordSource
-from jaxvid.data.skeleton_files import FORMATS
+from jaxvid.data.skeleton_files import FORMATS, POSES, pose_files
+from jaxvid.data.skeleton_input import SkeletonInput
+from jaxvid.data.video import VideoError
 from jaxvid.errors import UserError, user_cache
 from jaxvid.runtime import files
 from jaxvid.skeletons import SKELETONS
 
 MODULES = {"csv": "csv_file"}  # of datasets whose module has another name than they have
+POSE_FILES = layout.Clips(
+    pose_files.clips_among,
+    f"file of joints ({', '.join(pose_files.SUFFIXES)}, or a folder of frames)",
+    "NAME_0_keypoints.json",
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +48,51 @@ def cache_folder(data: ConfigDict) -> Path:
     return user_cache()
 
 
-def load(data: ConfigDict, seed: int = 0) -> Dataset:
+def load(data: ConfigDict, seed: int = 0, skeleton: str = "auto") -> Dataset:
     """Reads the index of the dataset that a config's `data` names, and divides it.
 
-    `seed` draws the training videos where `data` asks for a number of each class. Warns of classes
-    that a fold does not test. Raises UserError.
+    `seed` draws the training videos where `data` asks for a number of each class. `skeleton`: that
+    of joints in one's own files; auto: found in the first one. Warns of classes that a fold does
+    not test. Raises UserError.
     """
-    dataset = divide(_index(data), data, seed)
+    dataset = _index(data)
+    for path in dataset.missing[:10]:
+        logger.warning("listed but not found: %s", dataset.folder / path)
+    if dataset.missing:
+        counts = len(dataset.missing), len(dataset.missing) + len(dataset.videos)
+        logger.warning(
+            "%d of %d listed videos are not in %s; they are skipped", *counts, dataset.folder
+        )
+    if _reads_poses(data):
+        found = _first_skeleton(dataset) if skeleton == "auto" else skeleton
+        dataset = replace(dataset, skeletons=POSES + found)
+    dataset = divide(dataset, data, seed)
     if data.folds and (names := folds.not_tested(dataset)):
         logger.warning("fold %d has no test video of class %s", data.split, ", ".join(names))
     return dataset
+
+
+def skeleton_of(data: ConfigDict) -> str:
+    """Returns the entry of `SKELETONS` that a config's dataset has. Raises UserError."""
+    if data.dataset in FORMATS:
+        return FORMATS[data.dataset].joints
+    if not _reads_poses(data):
+        raise UserError(f"config.model.skeleton=auto: {data.dataset} has no skeletons")
+    return _first_skeleton(_index(data))
+
+
+def _reads_poses(data: ConfigDict) -> bool:
+    return data.dataset in OWN and data.modality == "skeleton"
+
+
+def _first_skeleton(dataset: Dataset) -> str:
+    reason = ""
+    for video in dataset.videos:
+        try:
+            return pose_files.read(dataset.folder / video.path)[1]
+        except (VideoError, OSError) as error:
+            reason = reason or f"{video.id}: {error}"
+    raise UserError(f"none of the {len(dataset.videos)} files of joints can be read; {reason}")
 
 
 def divide(dataset: Dataset, data: ConfigDict, seed: int = 0) -> Dataset:
@@ -69,18 +122,23 @@ def _index(data: ConfigDict) -> Dataset:
         root = Path(data.root).expanduser()
         if data.prefix:
             dataset = csv_file.read(root, split, Path(data.prefix).expanduser())
+        elif data.dataset == "folder":
+            dataset = folder.read(root, split, clips_of(data))
         else:
             dataset = read(data.dataset, root, split)
         if set(data.classes) <= set(dataset.class_names):  # whose names may have commas
             classes = tuple(data.classes)
-    for path in dataset.missing[:10]:
-        logger.warning("listed but not found: %s", dataset.folder / path)
-    if dataset.missing:
-        counts = len(dataset.missing), len(dataset.missing) + len(dataset.videos)
-        logger.warning(
-            "%d of %d listed videos are not in %s; they are skipped", *counts, dataset.folder
-        )
     return take_classes(each_once(dataset), classes)
+
+
+def clips_of(data: ConfigDict) -> layout.Clips:
+    """Returns what counts as a clip of a config's modality in folders."""
+    if data.modality != "skeleton":
+        return layout.VIDEOS
+    if _reads_poses(data):
+        return POSE_FILES
+    suffix = FORMATS[data.dataset].clip_suffix if data.dataset in FORMATS else ""
+    return layout.ending_in(suffix) if suffix else layout.VIDEOS
 
 
 def read(name: str, root: Path, split: int) -> Dataset:
@@ -105,9 +163,12 @@ def _embedded(data: ConfigDict, classes: tuple[str, ...], split: int) -> Dataset
     return replace(ucf101.read(root, split, name="embedded"), skeletons="embedded")
 
 
-def without_videos(data: ConfigDict, class_names: tuple[str, ...]) -> Dataset:
+def without_videos(config: ConfigDict, class_names: tuple[str, ...]) -> Dataset:
     """Returns a config's dataset without its videos: what is known where they are not available."""
+    data = config.data
     skeletons = data.dataset if data.dataset in FORMATS else ""
+    if _reads_poses(data):
+        skeletons = POSES + config.model.skeleton
     return Dataset(data.dataset, Path(), class_names, videos=(), skeletons=skeletons)
 
 
@@ -152,8 +213,11 @@ def _modality(name: str, dataset: Dataset, data: ConfigDict) -> Modality:
         if not dataset.skeletons:
             raise UserError(
                 f"config.data.modality=skeleton: {dataset.name} has no skeletons; "
-                f"config.data.dataset={', '.join(FORMATS)} have"
+                f"config.data.dataset={', '.join(d for d in DATASETS if d in FORMATS)} have, and "
+                f"{' and '.join(OWN)} may have"
             )
+        if dataset.skeletons.startswith(POSES):
+            return OwnSkeletons(dataset.skeletons, data.people, score=data.keypoint_score)
         return Skeletons(dataset.skeletons, data.people)
     if dataset.skeletons and not FORMATS[dataset.skeletons].suffix:
         raise UserError(
@@ -174,6 +238,8 @@ def clip_settings(data: ConfigDict) -> ClipSettings:
         fps=data.fps,
         augment=data.augment,
         intervals=tuple(data.intervals) if data.sampling == "interval" else None,
+        least_share=data.least_share if data.sampling == "resampled" else None,
+        joints=SkeletonInput(data.skeleton_input, data.view_normalised, data.rotation),
         mirror=data.mirror,
         flow_stack=data.flow.stack,
     )

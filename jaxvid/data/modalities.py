@@ -20,7 +20,7 @@ from jaxvid.data.frames import Frames
 from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.skeleton_files.joints import describe
 from jaxvid.data.video import Facts, Span
-from jaxvid.skeletons import SKELETONS, Skeleton, filled
+from jaxvid.skeletons import SKELETONS, Skeleton
 
 Cut = Callable[[np.ndarray], np.ndarray]
 Choose = Callable[[int, int], augment.Crop]
@@ -87,10 +87,6 @@ class Modality(ABC):
     @abstractmethod
     def mirror(self, frames: np.ndarray) -> np.ndarray:
         """Returns the frames as a mirror shows them."""
-
-    def filled(self, frames: np.ndarray) -> np.ndarray:
-        """Returns the frames as networks take them: with a number for what is missing."""
-        return frames
 
 
 def settings(modality: Modality) -> dict[str, Any]:
@@ -238,7 +234,7 @@ class Skeletons(Modality):
         return False
 
     def read(self, frames: Frames, indices: np.ndarray, cut: Cut | None = None) -> np.ndarray:
-        shape = (self.people, len(self._skeleton.joints), 3)
+        shape = (self.people, len(self.skeleton.joints), 3)
         people = (np.frombuffer(frames[i], np.float32).reshape(shape) for i in indices)
         return _stacked(people, len(indices), cut)
 
@@ -246,14 +242,12 @@ class Skeletons(Modality):
         return frame
 
     def mirror(self, frames: np.ndarray) -> np.ndarray:
-        mirrored = frames[:, :, list(self._skeleton.mirrored)]
+        mirrored = frames[..., list(self.skeleton.mirrored), :]
         return mirrored * np.array([-1, 1, 1], np.float32)
 
-    def filled(self, frames: np.ndarray) -> np.ndarray:
-        return filled(frames)
-
     @property
-    def _skeleton(self) -> Skeleton:
+    def skeleton(self) -> Skeleton:
+        """The joints of the format, and how they are connected."""
         return SKELETONS[FORMATS[self.format].joints]
 
 

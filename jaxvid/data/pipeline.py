@@ -15,37 +15,14 @@ import grain.python as grain
 import jax
 import numpy as np
 
-from jaxvid.data import augment, sampling
+from jaxvid.data import augment, clip_cutting, sampling
+from jaxvid.data.clip_cutting import Arrays, ClipSettings, VideoRecords
 from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Video
-from jaxvid.data.modalities import Modality
-from jaxvid.data.records import PreparedDataset, Record
+from jaxvid.data.records import PreparedDataset
 from jaxvid.runtime import files, process_pool
 
-Arrays = np.ndarray | dict[str, np.ndarray]  # of one modality, or of several by name
-VideoRecords = list[tuple[Modality, Record]]  # each modality of a video with its record
 Batch = dict[str, Any]  # `clip` (Arrays) and, in training, `label`
-
-
-@dataclass(frozen=True)
-class ClipSettings:
-    """How clips are cut from videos.
-
-    `fps` 0 keeps the video's own frames per second. `intervals`: the range of the training clips'
-    interval between frames, or None for runs of consecutive frames. `mirror`: half of the training
-    clips are mirrored. `flow_stack`: L, the flow frames around each frame, as 2 L channels.
-    `draws`: how many clips a training video has beside the one that evaluation sees; None: a new
-    one in each pass.
-    """
-
-    num_frames: int
-    image_size: int
-    fps: float = 0.0
-    augment: bool = False
-    intervals: tuple[int, int] | None = None
-    mirror: bool = False
-    flow_stack: int = 1
-    draws: int | None = None
 
 
 @dataclass(frozen=True)
@@ -147,13 +124,15 @@ def eval_batches(
 def train_clip(video: VideoRecords, settings: ClipSettings, rng: np.random.Generator) -> Arrays:
     """Returns a training clip of a video's modalities, without the axis of the batch.
 
-    With augmentation: random frames, one of the three crops, and a mirror if `settings` say so;
-    without: what evaluation sees.
+    With augmentation: random frames, one of the three crops, and a mirror and a turn if `settings`
+    say so; without: what evaluation sees.
     """
     if not settings.augment:
         return jax.tree.map(lambda views: views[0], eval_clip(video, settings, views=1))
     times, need = _times(video, settings), settings.num_frames
-    if settings.intervals:
+    if settings.least_share is not None:
+        chosen = sampling.random_stretch(len(times), need, settings.least_share, rng)
+    elif settings.intervals:
         chosen = sampling.random_interval(len(times), need, settings.intervals, rng)
     else:
         start = sampling.random_start(len(times), need, rng)
@@ -163,7 +142,9 @@ def train_clip(video: VideoRecords, settings: ClipSettings, rng: np.random.Gener
         return augment.any_crop(height, width, settings.image_size, rng)
 
     mirrored = settings.mirror and rng.integers(2) == 1
-    return _cut(video, times, chosen, settings, crop, mirrored)
+    turn = settings.joints.turn(rng)
+    arrays = clip_cutting.cut(video, times, chosen[None], settings, crop, mirrored, turn)
+    return jax.tree.map(lambda views: views[0], arrays)
 
 
 def eval_clip(video: VideoRecords, settings: ClipSettings, views: int) -> Arrays:
@@ -195,57 +176,19 @@ def _views(video: VideoRecords, times: np.ndarray, settings: ClipSettings, views
             return augment.center_crop(height, width, settings.image_size)
         return augment.key_frame_scaling(height, width)
 
-    if settings.intervals:
+    if settings.least_share is not None:
+        chosen = [sampling.stretched(len(times), need)] * views
+    elif settings.intervals:
         chosen = sampling.whole_video(len(times), need, views)
     else:
         starts = sampling.view_starts(len(times), need, views)
         chosen = [sampling.consecutive(len(times), need, start) for start in starts]
-    arrays = _cut(video, times, np.concatenate(chosen), settings, crop)
-    return jax.tree.map(lambda frames: frames.reshape(views, need, *frames.shape[1:]), arrays)
-
-
-def as_clip(arrays: dict[str, Any]) -> Any:
-    """Returns the modalities' arrays as networks take them: a single one itself, or all by name."""
-    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+    return clip_cutting.cut(video, times, np.stack(chosen), settings, crop)
 
 
 def _times(video: VideoRecords, settings: ClipSettings) -> np.ndarray:
     _, record = video[0]
     return sampling.resample(len(record.frames), record.fps, settings.fps, record.times)
-
-
-def _cut(
-    video: VideoRecords,
-    times: np.ndarray,
-    chosen: np.ndarray,
-    settings: ClipSettings,
-    choose: Callable[[int, int], augment.Crop],
-    mirrored: bool = False,
-) -> Arrays:
-    """Returns the frames `times[chosen]` of each modality, under one crop for all of them."""
-    crop: augment.Crop | None = None
-
-    def choose_once(height: int, width: int) -> augment.Crop:
-        nonlocal crop
-        crop = crop or choose(height, width)
-        return crop
-
-    arrays: dict[str, np.ndarray] = {}
-    for modality, record in video:
-        stack = settings.flow_stack if modality.name == "flow" else 1
-        around = times[chosen][:, None] + np.arange(stack) - stack // 2
-        around = np.clip(around, 0, len(record.frames) - 1)
-        distinct, places = np.unique(around, return_inverse=True)
-        cut = functools.partial(modality.cut, choose=choose_once, size=settings.image_size)
-        frames = record.read(modality, distinct, cut)
-        frames = modality.filled(modality.mirror(frames) if mirrored else frames)
-        if stack == 1:
-            in_order = np.array_equal(places[:, 0], np.arange(len(frames)))
-            arrays[modality.name] = frames if in_order else frames[places[:, 0]]
-        else:  # (T, L, H, W, 2) to (T, H, W, 2 L)
-            stacked = np.moveaxis(frames[places], 1, 3)
-            arrays[modality.name] = stacked.reshape(*stacked.shape[:3], -1)
-    return as_clip(arrays)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""Which frames of a video make a clip: a run of consecutive ones, or one every so many.
+"""Which frames of a video make a clip: a run of consecutive ones, one every so many, or resampled.
 
 Sources: paper A (LI3D-BiLSTM), section 3.1.1, Algorithm 1, for runs; paper C (deep fusion),
 sections 3.6 and 4.2, for intervals.
@@ -95,3 +95,18 @@ def whole_video(total: int, need: int, views: int) -> list[np.ndarray]:
     every = total // need
     earlier = [view * every // views for view in range(views)]
     return [every * np.arange(1, need + 1) - 1 - frames for frames in earlier]
+
+
+def stretched(total: int, need: int, start: float = 0.0, share: float = 1.0) -> np.ndarray:
+    """Returns `need` equally spaced times, shape (T,), in frames: a share of a video from `start`.
+
+    `start` is a share of the video, too. The first and the last time are frames where all of it is
+    taken.
+    """
+    return (total - 1) * np.linspace(start, start + share, need).clip(0, 1)
+
+
+def random_stretch(total: int, need: int, least: float, rng: np.random.Generator) -> np.ndarray:
+    """Draws the times of `stretched`: the share uniform in [least, 1], then where it starts."""
+    share = rng.uniform(least, 1)
+    return stretched(total, need, rng.uniform(0, 1 - share), share)

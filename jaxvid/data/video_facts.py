@@ -61,8 +61,9 @@ class Facts:
     timestamps, seconds, not a number where one has none; `last`: how long the last one is shown,
     seconds, 0 where nothing tells it. `damaged`: packets that did not decode, and frames whose
     decoder met errors in them; `fault`: FFmpeg's words for the last packet. Of joints: the `people`
-    who are in any frame, the frames without a joint (`empty`), and a `digest` of all joints, since
-    files that differ may hold the same ones.
+    who are in any frame, the frames without a joint (`empty`), how many `joints` the people in each
+    frame have and how many of these are missing (`lost`), and a `digest` of all, since files that
+    differ may hold the same ones.
     """
 
     fps: float = DEFAULT_FPS
@@ -75,6 +76,8 @@ class Facts:
     fault: str = ""
     people: int = 0
     empty: int = 0
+    joints: int = 0
+    lost: int = 0
     digest: str = ""
 
     def clock(self) -> tuple[float, np.ndarray | None]:

@@ -12,9 +12,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.data import pipeline, sampling, supervised
+from jaxvid.data.clip_cutting import ClipSettings
 from jaxvid.data.frames import RecentFrames
 from jaxvid.data.modalities import Modality
-from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.records import Record
 from jaxvid.data.video import Facts, decoded
 

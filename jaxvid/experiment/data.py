@@ -9,8 +9,9 @@ import jax
 from ml_collections import ConfigDict
 
 from jaxvid.data import loading, pipeline
+from jaxvid.data.clip_cutting import ClipSettings
 from jaxvid.data.datasets import Dataset, Video, splitting
-from jaxvid.data.pipeline import ClipSettings, Reading
+from jaxvid.data.pipeline import Reading
 from jaxvid.data.records import PreparedDataset
 from jaxvid.errors import UserError
 

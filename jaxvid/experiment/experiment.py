@@ -74,7 +74,9 @@ def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = Fal
     devices = build_network(config, config.model.hidden, shards).devices
     devices.check_batch_size("train.batch_size", config.train.batch_size, config.train.accumulate)
     _warn_of_one_step(config)
-    dataset = distributed.primary_first(lambda: loading.load(config.data, config.seed))
+    dataset = distributed.primary_first(
+        lambda: loading.load(config.data, config.seed, config.model.skeleton)
+    )
     if len(dataset.class_names) < 2:
         raise UserError(
             f"{dataset.name} has one class, {dataset.class_names[0]}: there must be two to tell "

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from jaxvid import models
 from jaxvid.config import files as config_files
 from jaxvid.config.names import DATASETS
-from jaxvid.data.pipeline import as_clip
+from jaxvid.data.clip_cutting import as_clip
 from jaxvid.errors import UserError
 from jaxvid.experiment.network import Network, forward, open_network
 from jaxvid.workdir import layout as workdirs

@@ -22,9 +22,9 @@ from ml_collections import ConfigDict
 
 from jaxvid.config.fields import flatten
 from jaxvid.data import loading, pipeline
+from jaxvid.data.clip_cutting import ClipSettings
 from jaxvid.data.damage import naming
 from jaxvid.data.datasets import Video
-from jaxvid.data.pipeline import ClipSettings
 from jaxvid.errors import UserError
 from jaxvid.experiment import memory
 from jaxvid.experiment.data import PreparedData
@@ -45,7 +45,7 @@ _NOT_OF_THE_BACKBONE = (
 )
 _OF_CLIPS = (
     *("num_frames", "image_size", "fps", "augment", "mirror", "sampling", "intervals"),
-    *("modality", "flow.stack"),
+    *("modality", "flow.stack", "least_share", "skeleton_input", "view_normalised", "rotation"),
 )
 
 Clip = tuple[Video, str, int]  # a clip of a video: "views" and how many, or "draw" and its number

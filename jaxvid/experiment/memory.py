@@ -15,7 +15,7 @@ from jax.extend.core import Jaxpr
 from ml_collections import ConfigDict
 
 from jaxvid.config import checks
-from jaxvid.data.pipeline import as_clip
+from jaxvid.data.clip_cutting import as_clip
 from jaxvid.errors import UserError
 from jaxvid.experiment.flops import programs
 from jaxvid.experiment.network import Network

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxvid import models
 from jaxvid.data import loading
-from jaxvid.data.pipeline import as_clip
+from jaxvid.data.clip_cutting import as_clip
 from jaxvid.errors import UserError
 from jaxvid.models import Outputs, normalize
 from jaxvid.models.recognizer import Recognizer, head_of

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxvid.data.pipeline import as_clip
+from jaxvid.data.clip_cutting import as_clip
 from jaxvid.experiment.network import Network, forward
 from jaxvid.models import Outputs
 from jaxvid.runtime.devices import jit

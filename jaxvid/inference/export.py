@@ -1,7 +1,7 @@
 """Export: a workdir's network as files that run with JAX alone, without this package."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import flax
 import jax
@@ -9,11 +9,15 @@ import numpy as np
 from jax import export as jax_export
 from ml_collections import ConfigDict
 
-from jaxvid.data import loading, video_container, video_facts
-from jaxvid.data.pipeline import as_clip
+from jaxvid import skeletons
+from jaxvid.data import loading, skeleton_input, video_container, video_facts
+from jaxvid.data.clip_cutting import as_clip
+from jaxvid.data.modalities import Skeletons
+from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.errors import UserError
 from jaxvid.experiment.batched import Inference
 from jaxvid.experiment.network import Network, forward, open_network
+from jaxvid.inference import video_files
 from jaxvid.models.layers.conv import FASTEST
 from jaxvid.runtime import files
 from jaxvid.runtime.devices import compute_dtype
@@ -22,7 +26,8 @@ from jaxvid.runtime.devices import compute_dtype
 PLATFORMS = {"cpu": ("cpu",), "gpu": ("cuda", "rocm"), "tpu": ("tpu",)}
 PROGRAM = "network.{}.stablehlo"
 ABOUT, WEIGHTS, EXAMPLE = "about.json", "weights.npz", "example.py"
-DECODING = (video_facts, video_container)  # modules that the example reads videos with
+# Modules that the example reads videos with, and joints.
+DECODING, JOINTS = (video_facts, video_container), (skeletons, skeleton_input)
 
 
 def write(config: ConfigDict, workdir: Path, folder: Path) -> int:
@@ -43,10 +48,11 @@ def write(config: ConfigDict, workdir: Path, folder: Path) -> int:
     files.write_arrays(folder / WEIGHTS, weights)
     example = Path(__file__).with_name("export_example.py").read_text(encoding="utf-8")
     files.write_text(folder / EXAMPLE, example)
-    for module in DECODING:
+    for module in (*DECODING, *(JOINTS if "skeleton" in trained.network.clip_shapes else ())):
         code = Path(str(module.__file__)).read_text(encoding="utf-8")
-        beside = code.replace("from jaxvid.data.video_facts import", "from video_facts import")
-        files.write_text(folder / Path(str(module.__file__)).name, beside)
+        for package in ("jaxvid.data.video_facts", "jaxvid.skeletons"):
+            code = code.replace(f"from {package} import", f"from {package.split('.')[-1]} import")
+        files.write_text(folder / Path(str(module.__file__)).name, code)
     # Last: a folder that has it is complete.
     files.write_json(folder / ABOUT, _about(config, trained, program))
     return trained.step
@@ -100,8 +106,18 @@ def _about(config: ConfigDict, trained: Inference, program: jax_export.Exported)
             "image_size": settings.image_size,
             "colours": "RGB, uint8 from 0 to 255; scaled inside the network",
             "flow": dict(data.flow.items()) if "flow" in inputs else None,
+            "joints": _joints(config, trained) if "skeleton" in inputs else None,
         },
         "programs": {backend: PROGRAM.format(backend) for backend in PLATFORMS},
         "computes_in": compute_dtype(config.train.dtype).name,
         "jax": jax.__version__,
+    }
+
+
+def _joints(config: ConfigDict, trained: Inference) -> dict[str, Any]:
+    [modality] = video_files.modalities_of(config, trained.class_names)
+    return {
+        "skeleton": FORMATS[cast(Skeletons, modality).format].joints,
+        "kind": config.data.skeleton_input,
+        "view_normalised": config.data.view_normalised,
     }

@@ -2,7 +2,8 @@
 
 Requires jax, flatbuffers, numpy, OpenCV and PyAV (pip install av). A network that reads optical
 flow or joints takes an .npz file instead, with the arrays that about.json lists under "inputs",
-their axis b in front.
+their axis b in front. Joints are those of each clip's frames, NaN where one is missing; bones,
+motions and the normalised view are made of them here.
 """
 
 import json
@@ -89,11 +90,23 @@ def picture(frame):
     return cv2.resize(frame, (size, size), interpolation=method)
 
 
+def of_joints(clips):
+    """Returns what the network reads of clips (b, T, M, V, 3), each a video of its own."""
+    from skeleton_input import SkeletonInput
+    from skeletons import SKELETONS
+
+    rule = dict(cut["joints"])
+    skeleton = SKELETONS[rule.pop("skeleton")]
+    return np.stack([SkeletonInput(**rule).of_video(clip, skeleton) for clip in clips])
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     path = Path(sys.argv[1])
     clips = dict(np.load(path)) if path.suffix == ".npz" else {"rgb": read(path)}
+    if "skeleton" in clips:
+        clips["skeleton"] = of_joints(clips["skeleton"])
     probabilities = np.asarray(load()(clips)["probabilities"])[0]
     for i in np.argsort(-probabilities)[:5]:
         print(f"{about['class_names'][i]:30} {probabilities[i]:.4f}")

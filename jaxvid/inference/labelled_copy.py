@@ -19,10 +19,8 @@ import numpy as np
 
 from jaxvid.data import skeleton_pictures, video
 from jaxvid.data.modalities import Skeletons
-from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import VideoError
 from jaxvid.runtime import fonts
-from jaxvid.skeletons import SKELETONS
 
 SIDE = 480  # pixels of a picture of joints
 FASTEST = 60.0  # frames per second of the copy of a video whose rate varies
@@ -73,9 +71,9 @@ def written(task: Copying) -> Iterator[None]:
 
 def _sticks(path: Path, joints: Skeletons) -> Iterator[np.ndarray]:
     """Yields the frames of a file of joints as pictures, (H, W, 3) uint8 BGR."""
-    form = FORMATS[joints.format]
-    read = form.read(path, joints.people)
-    for picture in skeleton_pictures.drawn(read, SKELETONS[form.joints], SIDE):
+    stored = list(joints.encode(path))
+    read = joints.read(stored, np.arange(len(stored)))
+    for picture in skeleton_pictures.drawn(read, joints.skeleton, SIDE):
         yield cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
 
 

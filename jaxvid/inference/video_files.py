@@ -17,7 +17,6 @@ from ml_collections import ConfigDict
 from jaxvid.data import loading
 from jaxvid.data.datasets import layout
 from jaxvid.data.modalities import Modality, Skeletons
-from jaxvid.data.skeleton_files import FORMATS
 from jaxvid.data.video import VideoError
 from jaxvid.data.windows import Cutter
 from jaxvid.errors import UserError
@@ -55,28 +54,25 @@ def find(paths: Iterable[str], config: ConfigDict) -> Found:
     below a folder: files with the suffix of a video, and folders that hold images and no video; for
     a model that reads files of joints, those. Raises UserError where no path is given.
     """
-    suffix = _joints_suffix(config)
+    clips = loading.clips_of(config.data)
     videos: dict[Path, Path] = {}
     invalid: dict[Path, str] = {}
     left_out: Counter[str] = Counter()
     for path in map(Path, paths):
         if path.is_dir():
             others: Counter[str] = Counter()
-            inside = layout.search(path, others, suffix)
+            inside = layout.search(path, others, clips)
             left_out += others
             if not inside:
-                what = f"file that ends in {suffix}" if suffix else "video and no image"
                 there = f", but {layout.kinds(others)}" if others else ""
-                invalid[path] = f"it holds no {what}{there}"
+                invalid[path] = f"it holds no {clips.name}{there}"
             for each in inside:
                 name = Path(path.name or path.resolve().name)
                 videos.setdefault(each, each.relative_to(path) if each != path else name)
         elif not path.exists():
             invalid[path] = "it does not exist"
-        elif suffix and layout.is_video(path.name):
-            invalid[path] = (
-                f"the model reads joints, from files that end in {suffix}, and no videos"
-            )
+        elif clips is not layout.VIDEOS and layout.is_video(path.name):
+            invalid[path] = f"the model reads joints and no videos: it must be a {clips.name}"
         else:
             videos.setdefault(path, Path(path.name))
     if not videos and not invalid:
@@ -99,15 +95,11 @@ def outputs_of(videos: dict[Path, Path], folder: Path, suffix: str) -> dict[Path
 
 def joints_of(config: ConfigDict) -> Skeletons | None:
     """Returns what reads files of joints, for a model that reads those; None for others."""
-    is_read = bool(_joints_suffix(config))
-    return Skeletons(config.data.dataset, config.data.people) if is_read else None
-
-
-def _joints_suffix(config: ConfigDict) -> str:
-    """Returns what the clips' files end in where the model reads joints without videos, or ""."""
-    if config.data.modality != "skeleton" or config.data.dataset not in FORMATS:
-        return ""
-    return FORMATS[config.data.dataset].clip_suffix
+    if loading.clips_of(config.data) is layout.VIDEOS:
+        return None
+    [joints] = modalities_of(config, ())
+    assert isinstance(joints, Skeletons)
+    return joints
 
 
 @dataclass(frozen=True)
@@ -193,7 +185,7 @@ def windows(
 
 def modalities_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Modality]:
     """Returns the modalities that a config's model reads; its dataset is not read."""
-    return loading.modalities(loading.without_videos(config.data, class_names), config.data)
+    return loading.modalities(loading.without_videos(config, class_names), config.data)
 
 
 def cutter_of(config: ConfigDict) -> Cutter:

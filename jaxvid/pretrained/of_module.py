@@ -15,7 +15,7 @@ from jaxvid.skeletons import SKELETONS
 # Attributes of backbones that are fields of the same name, and change what weights mean.
 COPIED = (
     *("kernel_order", "linear_factors", "temporal_stride", "padding", "image_norm"),
-    *("fully_connected", "authors_code"),
+    *("fully_connected", "authors_code", "partition"),
 )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxvid.errors import UserError
-from jaxvid.models.st_gcn import partition
+from jaxvid.models.st_gcn import adjacency
 from jaxvid.pretrained.loaded import Loaded, Names
 from jaxvid.pretrained.torch_layers import NORM
 from jaxvid.pretrained.transfer import Transfer, WeightFile
@@ -33,12 +33,17 @@ def read(path: Path, shapes: Any, config: ConfigDict, class_names: Names) -> Loa
             f"{path} is of the authors' network, with a unit more than the paper's and biases: "
             "config.model.authors_code must be true"
         )
+    if model.partition == "powers":
+        raise UserError(
+            f"{path} is of the authors' network, which has no powers of the adjacency matrix: "
+            "config.model.partition must be spatial, distance or uniform, as in its training"
+        )
     file = WeightFile.read(path)
     transfer = Transfer(shapes, file)
     skeleton = SKELETONS[model.skeleton]
-    ours = partition(skeleton.edges, skeleton.centre)
+    ours = adjacency(skeleton.edges, skeleton.centre, model.partition)
     theirs = file.take("A", 3).transpose(0, 2, 1)  # from [subset, input, output]
-    subsets = _subsets(file, ours, theirs, model.skeleton)
+    subsets = _subsets(file, ours, theirs, model)
 
     scale = np.tile(COORDINATES.get(model.skeleton, (1.0, 1.0, 1.0)), ours.shape[1])
     _put_norm(transfer, file, "backbone/norm", "data_bn", scale)
@@ -77,18 +82,23 @@ def read(path: Path, shapes: Any, config: ConfigDict, class_names: Names) -> Loa
     return transfer.loaded()
 
 
-def _subsets(file: WeightFile, ours: np.ndarray, theirs: np.ndarray, skeleton: str) -> list[int]:
+def _subsets(file: WeightFile, ours: np.ndarray, theirs: np.ndarray, model: Any) -> list[int]:
     """Returns which of the file's subsets each of ours is: those of the same pairs of joints."""
+    if len(theirs) != len(ours):
+        raise UserError(
+            f"{file.path}: its partition has the number of subsets {len(theirs)}, and that of "
+            f"config.model.partition={model.partition} has {len(ours)}"
+        )
     if theirs.shape == ours.shape:
         same = (ours[:, None] != 0) == (theirs[None] != 0)
         pairs = same.all(axis=(2, 3))
         if (pairs.sum(axis=0) == 1).all() and (pairs.sum(axis=1) == 1).all():
             return pairs.argmax(axis=1).tolist()
-    others = {name: s for name, s in SKELETONS.items() if name != skeleton}
+    others = {name: s for name, s in SKELETONS.items() if name != model.skeleton}
     fitting = [name for name, s in others.items() if len(s.joints) == theirs.shape[1]]
     raise UserError(
         f"{file.path}: its graph of {theirs.shape[1]} joints is another than that of "
-        f"config.model.skeleton={skeleton}"
+        f"config.model.skeleton={model.skeleton}"
         + (f"; as many joints has {' or '.join(fitting)}" if fitting else "")
     )
 

@@ -24,7 +24,7 @@ from jaxvid.workdir import layout as workdirs
 logger = logging.getLogger(__name__)
 
 # Fields of `model` that change what the same backbone computes from the same variables.
-OF_THE_COMPUTATION = ("kernel_order", "temporal_stride", "image_norm", "padding")
+OF_THE_COMPUTATION = ("kernel_order", "temporal_stride", "image_norm", "padding", "partition")
 
 
 def check(path: Path, config: ConfigDict) -> None:

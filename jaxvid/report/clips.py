@@ -79,7 +79,9 @@ def _seen(
         settings = loading.clip_settings(config.data)
         times = sampling.resample(len(record.frames), record.fps, settings.fps, record.times)
         need = settings.num_frames
-        if settings.intervals:
+        if settings.least_share is not None:
+            chosen = np.rint(sampling.stretched(len(times), need)).astype(int)
+        elif settings.intervals:
             [chosen] = sampling.whole_video(len(times), need, views=1)
         else:
             [start] = sampling.view_starts(len(times), need, views=1)

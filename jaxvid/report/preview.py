@@ -1,6 +1,7 @@
 """A contact sheet of training clips as the model reads them, to find errors in the data."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -30,10 +31,12 @@ def preview(config: ConfigDict, path: Path) -> list[str]:
     """
     if config.model.system == "sift":
         raise UserError("--mode=preview shows a network's clips: sift reads whole frames")
-    dataset = loading.load(config.data, config.seed)
+    dataset = loading.load(config.data, config.seed, config.model.skeleton)
     footage = PreparedData(config, dataset, loading.open_records(dataset, config.data))
     clips = footage.clips("train")
     settings = loading.clip_settings(config.data)
+    # A bone or a motion is no place to draw.
+    settings = replace(settings, joints=replace(settings.joints, kind="joint"))
     drawn = [
         pipeline.training_example(footage.source, clips, settings, config.seed, g)
         for g in range(min(CLIPS, len(clips)))

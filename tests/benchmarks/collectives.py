@@ -82,7 +82,7 @@ def lower(config: ConfigDict, classes: int, per_device: int) -> tuple[Any, Any]:
     config = config.copy_and_resolve_references()
     config.train.batch_size = config.eval.batch_size = per_device * jax.device_count()
     network = open_network(config, classes)
-    dataset = loading.without_videos(config.data, tuple(map(str, range(classes))))
+    dataset = loading.without_videos(config, tuple(map(str, range(classes))))
     trainer = Trainer(Experiment(network, WithoutVideos(config, dataset, source=None)), Path())
 
     def placed(leaf: jax.ShapeDtypeStruct, sharding: Any) -> jax.ShapeDtypeStruct:

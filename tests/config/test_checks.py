@@ -44,6 +44,14 @@ from jaxvid.errors import UserError
         ("sift.encoder", "hog", "one of bof, fv, vlad"),
         ("sift.descriptors", 100, "at least 128"),
         ("sift.regularisation", 0.0, "must be more than 0"),
+        ("data.skeleton_input", "bones", "one of joint, bone, joint_motion, bone_motion"),
+        ("data.least_share", 0.0, "must be more than 0 and at most 1"),
+        ("data.rotation", 200.0, "must be from 0 to 180 degrees"),
+        ("model.powers", 0, "at least 1"),
+        ("data.skeleton_input", "bone", "it is for skeletons; config.data.modality=rgb has none"),
+        ("data.view_normalised", True, "it is for skeletons; config.data.modality=rgb has none"),
+        ("data.rotation", 5.0, "it is for skeletons; config.data.modality=rgb has none"),
+        ("data.sampling", "resampled", "sampling=resampled: it is for skeletons; .*=rgb has none"),
     ],
 )
 def test_invalid_values_are_rejected(field, value, message):
@@ -51,6 +59,21 @@ def test_invalid_values_are_rejected(field, value, message):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(UserError, match=message):
         config_checks.check(config)
+
+
+def test_options_of_skeletons_are_refused_where_they_do_not_apply():
+    def refused(message, **fields):
+        config = configs.default()
+        config.data.modality, config.model.skeleton = "skeleton", "ntu25"
+        config.update_from_flattened_dict({k.replace("__", "."): v for k, v in fields.items()})
+        with pytest.raises(UserError, match=message):
+            config_checks.check(config)
+
+    flat = r"of config\.model\.skeleton=openpose18 are places in a picture; only joints in metres"
+    refused(flat, data__view_normalised=True, model__skeleton="openpose18")
+    refused(flat, data__rotation=5.0, model__skeleton="openpose18")
+    refused(r"rotation requires config\.data\.augment", data__rotation=5.0, data__augment=False)
+    refused("must be 1, the whole video", data__sampling="resampled", eval__views=3)
 
 
 def test_a_mirror_requires_augmentation():

@@ -1,6 +1,7 @@
 """Evaluation, prediction, features, timeline and an exported network agree on the same clips."""
 
 import json
+import runpy
 from functools import partial
 
 import jax
@@ -21,10 +22,20 @@ def softmax(logits):
     return shares / shares.sum(-1, keepdims=True)
 
 
+def read_joints(experiment, clip_id):
+    """The joints of the frames that an evaluation reads, as they are stored."""
+    [(modality, record)] = experiment.data.source[clip_id]
+    need = experiment.config.data.num_frames
+    (start,) = sampling.view_starts(len(record.frames), need, 1)
+    return record.read(modality, start + np.arange(need))
+
+
 def test_all_modes_agree(each_stream, saved, tmp_path):
     config = each_stream
     with config.unlocked():
         config.windows.stride = 1e-3  # a window at every frame
+        if config.data.modality == "skeleton":
+            config.data.skeleton_input = "bone_motion"
     experiment = experiments.open_experiment(config)
     workdir = tmp_path / "run"
     variables = saved(experiment, workdir)
@@ -67,6 +78,10 @@ def test_all_modes_agree(each_stream, saved, tmp_path):
     weights = dict(np.load(tmp_path / "export" / "weights.npz"))
     by_name = stacked if isinstance(stacked, dict) else {config.data.modality: stacked}
     one_view = {name: array[:, 0] for name, array in by_name.items()}
+    if config.data.modality == "skeleton":
+        example = runpy.run_path(str(tmp_path / "export" / "example.py"))
+        joints = np.stack([read_joints(experiment, clip.id) for clip in clips])
+        np.testing.assert_array_equal(example["of_joints"](joints), one_view["skeleton"])
     assert {name: ["b", *array.shape[1:]] for name, array in one_view.items()} == {
         name: each["shape"] for name, each in about["inputs"].items()
     }

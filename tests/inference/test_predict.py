@@ -54,6 +54,6 @@ def test_a_workdir_says_its_classes_or_what_is_wrong(tmp_path):
 def test_a_stream_that_other_videos_cannot_have_is_said(tiny):
     with tiny.unlocked():
         tiny.data.modality = "skeleton"
-    known = loading.without_videos(tiny.data, ("SitDown", "StandUp"))
+    known = loading.without_videos(tiny, ("SitDown", "StandUp"))
     with pytest.raises(UserError, match="ucf101 has no skeletons"):
         loading.modalities(known, tiny.data)

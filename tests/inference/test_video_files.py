@@ -68,7 +68,7 @@ def test_a_model_of_joints_reads_files_of_joints(tiny, folder):
     found = video_files.find([str(folder), str(folder / "b.avi")], tiny)
     assert list(found.videos) == [folder / "inside" / "n.skeleton"]
     assert (
-        "the model reads joints, from files that end in .skeleton"
+        "the model reads joints and no videos: it must be a file that ends in .skeleton"
         in found.invalid[folder / "b.avi"]
     )
 

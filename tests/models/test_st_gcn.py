@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxvid.models.build import count_parameters
-from jaxvid.models.st_gcn import STGCN, STGCNUnit, partition
+from jaxvid.models.st_gcn import PARTITIONS, STGCN, STGCNUnit, adjacency
 
 # A chain 0-1-2 with a fork at 1.
 EDGES = ((0, 1), (1, 2), (3, 1))
@@ -32,7 +32,7 @@ def batch_norm(params, stats, x):
 
 
 def test_partition_of_a_small_graph():
-    own, nearer, farther = partition(EDGES, centre=0)
+    own, nearer, farther = adjacency(EDGES, centre=0)
     np.testing.assert_array_equal(own, np.eye(4))
     expected = np.zeros((4, 4))
     expected[1, 0] = expected[2, 1] = expected[3, 1] = 1
@@ -44,7 +44,7 @@ def test_partition_of_a_small_graph():
 
 
 def test_neighbours_as_far_from_the_centre_share_the_own_subset():
-    own, nearer, farther = partition(((0, 1), (0, 2), (1, 2)), centre=0)
+    own, nearer, farther = adjacency(((0, 1), (0, 2), (1, 2)), centre=0)
     np.testing.assert_array_equal(own, [[1, 0, 0], [0, 0.5, 0.5], [0, 0.5, 0.5]])
     np.testing.assert_array_equal(nearer, [[0, 0, 0], [1, 0, 0], [1, 0, 0]])
     np.testing.assert_array_equal(farther, [[0, 0.5, 0.5], [0, 0, 0], [0, 0, 0]])
@@ -52,24 +52,28 @@ def test_neighbours_as_far_from_the_centre_share_the_own_subset():
 
 def test_joint_without_edges_to_the_centre_raises():
     with pytest.raises(ValueError, match=r"no edges connect the joints \[2, 3\] with the centre 0"):
-        partition(((0, 1), (2, 3)), centre=0)
+        adjacency(((0, 1), (2, 3)), centre=0)
 
 
-def written_out(variables, x, adjacency, stride):
+def written_out(variables, x, graph, stride):
     """A unit by its equations, one clip, step and joint at a time."""
     params, stats = (
         jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables[name])
         for name in ("params", "batch_stats")
     )
     batch, steps, joints, channels = x.shape
-    kernels = params["spatial"]["kernel"].reshape(channels, len(adjacency), -1)
-    features = kernels.shape[-1]
+    if "alpha" in params:
+        kernels = np.stack([params["spatial"]["kernel"]] * len(graph), axis=1)
+        learned = params["alpha"][:, None, None]
+    else:
+        kernels = params["spatial"]["kernel"].reshape(channels, len(graph), -1)
+        learned = params["edges"]
+    weights, features = learned * graph, kernels.shape[-1]
 
     spatial = np.zeros((batch, steps, joints, features))
     for b, t, i in np.ndindex(batch, steps, joints):
-        for k, j in np.ndindex(len(adjacency), joints):
-            weight = params["edges"][k, i, j] * adjacency[k, i, j]
-            spatial[b, t, i] += weight * (x[b, t, j] @ kernels[:, k])
+        for k, j in np.ndindex(len(graph), joints):
+            spatial[b, t, i] += weights[k, i, j] * (x[b, t, j] @ kernels[:, k])
     spatial = np.maximum(batch_norm(params["spatial_norm"], stats["spatial_norm"], spatial), 0)
 
     # The middles of the windows: with an even number of steps SAME padding centres on odd ones.
@@ -88,33 +92,55 @@ def written_out(variables, x, adjacency, stride):
     return np.maximum(x + y, 0)
 
 
-@pytest.mark.parametrize("channels, stride", [(8, 1), (3, 1), (8, 2)])
-@pytest.mark.parametrize("steps", [1, 6, 11])
-def test_unit_equals_the_written_out_equations(channels, stride, steps, initialise):
-    if steps == 1 and stride == 2:
-        steps = 2
-    x, adjacency = draw(2, steps, 4, channels), partition(EDGES, centre=0)
-    unit = STGCNUnit(8, stride, 0.5, 0.9, "auto", jnp.float32)
-    variables = initialise(unit, x, adjacency, False)
+@pytest.mark.parametrize(
+    "partition, expected",
+    [
+        ("uniform", [[[3, 3, 0, 0], [1.5] * 4, [0, 3, 3, 0], [0, 3, 0, 3]]]),
+        ("distance", [6 * np.eye(4), [[0, 6, 0, 0], [2, 0, 2, 2], [0, 6, 0, 0], [0, 6, 0, 0]]]),
+    ],
+)
+def test_partitions_by_distance_and_in_one_part(partition, expected):
+    np.testing.assert_allclose(6 * adjacency(EDGES, 0, partition), expected)
+
+
+def test_powers_are_the_shares_of_walks_of_so_many_steps():
+    parts = adjacency(EDGES, 0, "powers", powers=3)
+    # From an outer joint the walk goes to joint 1, and from there to each of the three.
+    outer = np.array([1, 0, 1, 1])
+    step = np.outer(outer, [0, 1, 0, 0]) + np.outer(1 - outer, outer / 3)
+    twice = np.outer(outer, outer / 3) + np.outer(1 - outer, [0, 1, 0, 0])
+    np.testing.assert_allclose(parts, [np.eye(4), step, twice, step], rtol=1e-6)
+    assert len(adjacency(EDGES, 0, "powers")) == 3
+
+
+@pytest.mark.parametrize("partition", PARTITIONS)
+@pytest.mark.parametrize(
+    "steps, channels, stride", [(1, 8, 1), (6, 8, 2), (6, 3, 1), (11, 3, 1), (11, 8, 2)]
+)
+def test_unit_equals_the_written_out_equations(steps, channels, stride, partition, initialise):
+    x, graph = draw(2, steps, 4, channels), adjacency(EDGES, 0, partition)
+    unit = STGCNUnit(8, stride, 0.5, 0.9, "auto", jnp.float32, powers=partition == "powers")
+    variables = initialise(unit, x, graph, False)
     assert ("shortcut" in variables["params"]) == (channels != 8 or stride != 1)
+    assert ("alpha" in variables["params"]) == (partition == "powers")
     variables = jax.tree_util.tree_map_with_path(
-        lambda path, leaf: leaf + (path[-1].key in ("scale", "edges")), variables
+        lambda path, leaf: leaf + (path[-1].key in ("scale", "edges", "alpha")), variables
     )
-    y = jax.jit(lambda v, x: unit.apply(v, x, adjacency, False))(variables, x)
-    np.testing.assert_allclose(y, written_out(variables, x, adjacency, stride), atol=2e-5)
+    y = jax.jit(lambda v, x: unit.apply(v, x, graph, False))(variables, x)
+    np.testing.assert_allclose(y, written_out(variables, x, graph, stride), atol=2e-5)
 
 
 def test_edges_start_at_one_and_learn_where_joints_are_connected():
-    x, adjacency = draw(1, 3, 4, 3), partition(EDGES, centre=0)
+    x, graph = draw(1, 3, 4, 3), adjacency(EDGES, centre=0)
     unit = STGCNUnit(8, 1, 0.0, 0.9, "auto", jnp.float32)
-    variables = jax.jit(lambda key: unit.init(key, x, adjacency, False))(jax.random.key(0))
+    variables = jax.jit(lambda key: unit.init(key, x, graph, False))(jax.random.key(0))
     np.testing.assert_array_equal(variables["params"]["edges"], np.ones((3, 4, 4)))
 
     def loss(params):
-        return jnp.sum(unit.apply({**variables, "params": params}, x, adjacency, False) ** 3)
+        return jnp.sum(unit.apply({**variables, "params": params}, x, graph, False) ** 3)
 
     gradient = jax.jit(jax.grad(loss))(variables["params"])["edges"]
-    np.testing.assert_array_equal(gradient != 0, adjacency != 0)
+    np.testing.assert_array_equal(gradient != 0, graph != 0)
 
 
 def test_published_size():
@@ -202,7 +228,10 @@ def test_other_number_of_joints_raises():
         shapes(STGCN(EDGES), 1, 4, 1, 5, 2)
 
 
-@pytest.mark.parametrize("field, known", [("temporal_stride", "4, 2, 1"), ("lowering", "auto")])
+@pytest.mark.parametrize(
+    "field, known",
+    [("temporal_stride", "4, 2, 1"), ("lowering", "auto"), ("partition", "spatial, distance")],
+)
 def test_unknown_choice_raises_and_names_the_known_ones(field, known):
     with pytest.raises(ValueError, match=f"unknown {field} 'x': one of {known}"):
         STGCN(EDGES, **{field: "x"})

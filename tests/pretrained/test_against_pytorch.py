@@ -106,17 +106,26 @@ def test_c3d(size, torch_networks, make_config, start, tmp_path):
     agree(outputs.logits, logits)
 
 
-@pytest.mark.parametrize("skeleton, frames", [("openpose18", 16), ("ntu25", 17)])
-def test_st_gcn(skeleton, frames, torch_networks, make_config, start, tmp_path):
+@pytest.mark.parametrize(
+    "skeleton, frames, partition",
+    [
+        ("openpose18", 16, "spatial"),
+        ("ntu25", 17, "spatial"),
+        ("ntu25", 16, "distance"),
+        ("ntu25", 16, "uniform"),
+    ],
+)
+def test_st_gcn(skeleton, frames, partition, torch_networks, make_config, start, tmp_path):
     from jaxvid.skeletons import SKELETONS
 
     graph = SKELETONS[skeleton]
-    network = torch_networks.STGCN(7, graph.edges, graph.centre, WIDTH)
+    network = torch_networks.STGCN(7, graph.edges, graph.centre, WIDTH, partition)
     theirs = torch_networks.randomise(network)
     ours = start(
         make_config(
             model__backbone="st_gcn",
             model__skeleton=skeleton,
+            model__partition=partition,
             model__authors_code=True,
             model__padding="torch",
             model__temporal_stride=4,

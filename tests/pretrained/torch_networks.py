@@ -202,10 +202,10 @@ class C3D(nn.Module):
 
 
 class GraphUnit(nn.Module):
-    def __init__(self, channels, features, stride, residual):
+    def __init__(self, channels, features, stride, residual, parts):
         super().__init__()
         self.gcn = nn.Module()
-        self.gcn.conv = nn.Conv2d(channels, 3 * features, 1)
+        self.gcn.conv = nn.Conv2d(channels, parts * features, 1)
         self.tcn = nn.Sequential(
             nn.BatchNorm2d(features),
             nn.ReLU(),
@@ -220,7 +220,7 @@ class GraphUnit(nn.Module):
 
     def forward(self, x, graph):
         y = self.gcn.conv(x)
-        y = y.reshape(len(y), 3, -1, *y.shape[2:])
+        y = y.reshape(len(y), len(graph), -1, *y.shape[2:])
         y = self.tcn(torch.einsum("nkctv,kvw->nctw", y, graph))
         if self.adds:
             y = y + (self.residual(x) if hasattr(self, "residual") else x)
@@ -230,15 +230,15 @@ class GraphUnit(nn.Module):
 class STGCN(nn.Module):
     """(B,C,T,V,M) -> features (B,D) and logits (B,N)."""
 
-    def __init__(self, classes, bones, centre, width=1.0):
+    def __init__(self, classes, bones, centre, width=1.0, partition="spatial"):
         super().__init__()
-        self.register_buffer("A", self.graph(bones, centre))
+        self.register_buffer("A", self.graph(bones, centre, partition))
         joints, channels = self.A.shape[1], 3
         self.data_bn = nn.BatchNorm1d(channels * joints)
         self.st_gcn_networks = nn.ModuleList()
         for n, published in enumerate((64,) * 4 + (128,) * 3 + (256,) * 3):
             features = scaled(published, width)
-            unit = GraphUnit(channels, features, 2 if n in (4, 7) else 1, n > 0)
+            unit = GraphUnit(channels, features, 2 if n in (4, 7) else 1, n > 0, len(self.A))
             self.st_gcn_networks.append(unit)
             channels = features
         self.edge_importance = nn.ParameterList(
@@ -247,8 +247,8 @@ class STGCN(nn.Module):
         self.fcn = nn.Conv2d(channels, classes, 1)
 
     @staticmethod
-    def graph(bones, centre):
-        """Subsets: a joint itself; neighbours as near or farther; neighbours nearer."""
+    def graph(bones, centre, partition):
+        """Spatial subsets: a joint itself; neighbours as near or farther; neighbours nearer."""
         joints = max(map(max, bones)) + 1
         near = torch.eye(joints)
         for a, b in bones:
@@ -264,7 +264,10 @@ class STGCN(nn.Module):
         itself = torch.eye(joints)
         others = weights * (1 - itself)
         nearer = others * (come_from < go_to)
-        return torch.stack([weights * itself, others - nearer, nearer])
+        if partition == "uniform":
+            return weights[None]
+        parts = [others] if partition == "distance" else [others - nearer, nearer]
+        return torch.stack([weights * itself, *parts])
 
     def forward(self, x):
         batch, channels, steps, joints, people = x.shape

@@ -4,17 +4,18 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from jaxvid.data import frame_folder
 from jaxvid.data.datasets import Dataset, Video, layout, splitting
+from jaxvid.data.datasets.layout import Clips
 from jaxvid.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 
-def read(root: Path, split: int) -> Dataset:
+def read(root: Path, split: int, clips: Clips = layout.VIDEOS) -> Dataset:
     """Reads a folder whose folders are classes, with videos as deep as they are.
 
-    A folder of images without a video file is a video, too, but for the class folders themselves.
+    `clips`: what counts as a video. A folder of images without a video file does, too, but for the
+    class folders themselves.
     Where its folders are `train` and `test` (or `val`, or both), they hold the class folders and
     are the split; else split N is the random one of that number, 7:3, as `splitting` draws it, with
     every video a group of its own. Names of classes may be any. Raises UserError where there are no
@@ -31,14 +32,14 @@ def read(root: Path, split: int) -> Dataset:
             "folders of a split or folders of classes"
         )
     if not is_split:
-        _check_no_split(root, names)
-        class_names, paths = _classes(root, left_out)
+        _check_no_split(root, names, clips)
+        class_names, paths = _classes(root, left_out, clips)
         undecided = [_video(root, path, label, "") for path, label in paths]
         videos = splitting.at_random(undecided, split, str(root))
         return Dataset("folder", root, class_names, videos, left_out=tuple(left_out.items()))
     splitting.only_split(split, str(root))
     sides = splitting.sides(known, str(root))
-    parts = {part: _classes(root / part, left_out) for part in sides}
+    parts = {part: _classes(root / part, left_out, clips) for part in sides}
     class_names = tuple(sorted({name for named, _ in parts.values() for name in named}))
     videos = tuple(
         _video(root, path, class_names.index(named[i]), sides[part])
@@ -49,11 +50,10 @@ def read(root: Path, split: int) -> Dataset:
     return Dataset("folder", root, class_names, videos, left_out=tuple(left_out.items()))
 
 
-def _check_no_split(root: Path, names: list[str]) -> None:
+def _check_no_split(root: Path, names: list[str], clips: Clips) -> None:
     """Raises UserError where folders look like the parts of a split under other names."""
     inside = [
-        {f.name for f in layout.subfolders(root / name) if not frame_folder.files(f)}
-        for name in names
+        {f.name for f in layout.subfolders(root / name) if not clips.frames(f)} for name in names
     ]
     if len(names) in (2, 3) and all(inside) and len(set.intersection(*inside)) > 1:
         same = ", ".join(sorted(set.intersection(*inside))[:3])
@@ -70,12 +70,12 @@ def _video(root: Path, path: Path, label: int, side: str) -> Video:
 
 
 def _classes(
-    folder: Path, left_out: Counter[str]
+    folder: Path, left_out: Counter[str], clips: Clips
 ) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     """Returns the names of the classes, and each video with its label."""
     class_folders = layout.subfolders(folder)
     beside = [p.name for p in sorted(folder.iterdir()) if p.is_file() and p.name[0] != "."]
-    loose = list(filter(layout.is_video, beside))
+    loose, _ = clips.among(beside)
     if len(class_folders) < 2:
         also = f" and {len(loose)} videos beside" if loose else ""
         raise UserError(
@@ -90,20 +90,20 @@ def _classes(
     paths = []
     for label, class_folder in enumerate(class_folders):
         others: Counter[str] = Counter()
-        videos = sorted(layout.search(class_folder, others))
-        if class_folder in videos and len(videos) > 1:  # images above its videos
+        videos = sorted(layout.search(class_folder, others, clips))
+        if class_folder in videos and len(videos) > 1:  # frames above its videos
             videos.remove(class_folder)
-            others.update(p.suffix.lower() for p in frame_folder.files(class_folder))
+            others.update(map(layout.kind, clips.frames(class_folder)))
         left_out += others
         if class_folder in videos:
             raise UserError(
-                f"class folder {class_folder} holds images and no video: the frames of each video "
-                f"must be in a folder of their own, such as {class_folder / 'VIDEO'}/img_00001.jpg"
+                f"class folder {class_folder} holds frames and no video: the frames of each video "
+                f"must be in a folder of their own, such as {class_folder / 'VIDEO' / clips.frame}"
             )
         if not videos:
             there = f", but {layout.kinds(others)}" if others else ""
             raise UserError(
-                f"class folder {class_folder} holds no video{there}: remove it or fill it"
+                f"class folder {class_folder} holds no {clips.name}{there}: remove it or fill it"
             )
         paths += [(path, label) for path in videos]
     return tuple(f.name for f in class_folders), paths

@@ -7,6 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jaxvid.data.datasets import Dataset, Video
@@ -67,22 +68,53 @@ def videos(folder: Path) -> list[Path]:
     return sorted(at / name for at, names in walk(folder) for name in names if is_video(name))
 
 
-def search(folder: Path, left_out: Counter[str], suffix: str = "") -> list[Path]:
-    """Returns the videos in a folder and all below it: files, and folders of frames.
+@dataclass(frozen=True)
+class Clips:
+    """What counts as a clip in folders: files, and folders of frames.
 
-    Those of a folder by name, before those of the folders in it. A folder of frames holds images
-    and no video file; `folder` may be one itself. With a `suffix`, files that end in it alone.
-    Counts the other files in `left_out` by their suffix.
+    `among` returns, of the names of a folder's files, those of clips and those of the frames of one
+    clip, which is the folder. `name`, `frame`: a clip, and a clip's frame, in messages.
+    """
+
+    among: Callable[[Sequence[str]], tuple[list[str], set[str]]]
+    name: str
+    frame: str = ""
+
+    def frames(self, folder: Path) -> set[str]:
+        """Returns the names of the frames in a folder."""
+        return self.among([p.name for p in folder.iterdir() if _is_visible(p.name)])[1]
+
+
+def _videos_among(names: Sequence[str]) -> tuple[list[str], set[str]]:
+    """Of a folder's names: the images of one that holds a video file are no frames."""
+    videos = list(filter(is_video, names))
+    return videos, set() if videos else set(filter(is_image, names))
+
+
+VIDEOS = Clips(_videos_among, "video and no image", "img_00001.jpg")
+
+
+def ending_in(suffix: str) -> Clips:
+    """Returns the clips that are files with a suffix."""
+    return Clips(
+        lambda names: ([name for name in names if name.lower().endswith(suffix)], set()),
+        f"file that ends in {suffix}",
+    )
+
+
+def search(folder: Path, left_out: Counter[str], clips: Clips = VIDEOS) -> list[Path]:
+    """Returns the clips in a folder and all below it: files, and folders of frames.
+
+    Those of a folder by name, before those of the folders in it; `folder` may be a folder of frames
+    itself. Counts the other files in `left_out` by their suffix.
     """
     found = []
     for at, names in walk(folder):
-        chosen = [n for n in names if (n.lower().endswith(suffix) if suffix else is_video(n))]
+        chosen, frames = clips.among(names)
         found += [at / name for name in chosen]
-        rest = set(names).difference(chosen)
-        if not suffix and not chosen and (frames := set(filter(is_image, rest))):
+        if frames:
             found.append(at)
-            rest -= frames
-        left_out.update(map(kind, rest))
+        left_out.update(map(kind, set(names).difference(chosen, frames)))
     return found
 
 

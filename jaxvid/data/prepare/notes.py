@@ -20,7 +20,7 @@ class Decoded:
     `first`, `counts`: the number of its first record, and of the frames in each of its records.
     `times`: the rate of its frames varies around `fps`. `stated`: the number of frames by its
     header. Sizes in pixels. `digest` identifies the content of its files, which have `bytes`.
-    `damaged`, `repeated`, `dropped`, `assumed`, `people`, `empty`: as in `Facts`.
+    `damaged`, `repeated`, `dropped`, `assumed`, `people`, `empty`, `joints`, `lost`: as in `Facts`.
     """
 
     id: str
@@ -41,6 +41,8 @@ class Decoded:
     assumed: bool = False
     people: int = 0
     empty: int = 0
+    joints: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jaxvid.config.names import OWN
 from jaxvid.data import records
 from jaxvid.data.datasets import Dataset
 from jaxvid.data.modalities import Modality, settings
@@ -30,9 +31,6 @@ from jaxvid.data.prepare.shards import Shard, Source
 from jaxvid.errors import UserError
 from jaxvid.runtime import files, process_pool, progress
 
-# Datasets whose name does not determine their content: two of them may have videos of the same
-# names, sizes and times, so their location is part of the folder's name.
-OWN = ("folder", "csv")
 # Seconds that a worker process may take for one frame. Long: a slow disk is no damaged video.
 PATIENCE = 300.0
 
@@ -53,7 +51,7 @@ class _Job:
     def folder(self) -> Path:
         """The folder of the shards."""
         about: list = [records.FORMAT, settings(self.modality)]
-        if self.dataset.name in OWN:
+        if self.dataset.name in OWN:  # two may have videos of the same names, sizes and times
             about.append(files.utf8(str(self.dataset.folder.resolve())))
         content = files.fingerprint(about)
         return self.cache / f"{self.dataset.name}-{self.modality.name}-{content}"

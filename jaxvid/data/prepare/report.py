@@ -57,6 +57,8 @@ def summarise(
         "varying_rate": [i for i, entry in good.items() if entry.times],
         "sizes": _counted(f"{e.width}x{e.height}" for e in good.values() if e.width),
         "people": _counted(str(entry.people) for entry in good.values() if entry.people),
+        "missing_joints": sum(e.lost for e in good.values())
+        / max(1, sum(e.joints for e in good.values())),
         "one_frame": [i for i, entry in good.items() if entry.frames == 1],
         "ends_early": [
             i for i, e in good.items() if not e.times and e.frames < ENDS_EARLY * e.stated
@@ -101,6 +103,8 @@ def lines(report: Mapping[str, Any]) -> list[str]:
         shown.append("sizes: " + _shares(r["sizes"]))
     if r["people"]:
         shown.append("people who are read: " + _shares(r["people"]))
+    if r["missing_joints"]:
+        shown.append(f"{r['missing_joints']:.1%} of the joints of people in a frame are missing")
     if r["left_out"]:
         shown.append(f"left out: {layout.kinds(r['left_out'])}")
     counts = {side: sum(c[side] for c in r["classes"].values()) for side in SIDES}

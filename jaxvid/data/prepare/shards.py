@@ -195,6 +195,8 @@ def _entry(source: Source, facts: Facts, digest: str, first: int, counts: list[i
         *(facts.damaged, facts.repeated, facts.dropped, facts.assumed),
         people=facts.people,
         empty=facts.empty,
+        joints=facts.joints,
+        lost=facts.lost,
     )
 
 

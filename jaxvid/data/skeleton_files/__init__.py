@@ -8,6 +8,7 @@ body with no joint in any frame is nobody. A new format is one module here and o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,11 @@ from jaxvid.data.skeleton_files.kinetics_skeleton import read_openpose
 from jaxvid.data.skeleton_files.msr_action3d import read_msr_action3d
 from jaxvid.data.skeleton_files.northwestern_ucla import read_northwestern_ucla
 from jaxvid.data.skeleton_files.ntu import read_ntu
+from jaxvid.data.skeleton_files.pose_files import read_poses
 from jaxvid.data.skeleton_files.utd_mhad import read_utd_mhad
+from jaxvid.skeletons import SKELETONS
+
+POSES = "poses of "  # before a skeleton: the format of one's own files, read by `pose_files`
 
 
 @dataclass(frozen=True)
@@ -52,4 +57,8 @@ FORMATS: Mapping[str, SkeletonFormat] = {
     "msr_action3d": SkeletonFormat(
         "kinect20", read_msr_action3d, clip_suffix="_skeleton3d.txt", fps=15.0
     ),
+    **{
+        f"{POSES}{name}": SkeletonFormat(name, partial(read_poses, skeleton=name))
+        for name in SKELETONS
+    },
 }

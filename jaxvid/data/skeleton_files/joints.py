@@ -9,6 +9,8 @@ import numpy as np
 from jaxvid.data.video import Facts, VideoError
 from jaxvid.skeletons import SKELETONS
 
+LONGEST = 200_000  # frames of a file: its frame numbers are not to be trusted
+
 
 def content_of(path: Path) -> bytes:
     """Returns the bytes of a file. Raises VideoError where it does not open or is empty."""
@@ -66,4 +68,6 @@ def describe(joints: np.ndarray, facts: Facts) -> None:
     there = ~np.isnan(joints).all(axis=(2, 3))
     facts.people = int(there.any(axis=0).sum())
     facts.empty = int((~there.any(axis=1)).sum())
+    facts.joints = int(there.sum()) * joints.shape[2]
+    facts.lost = facts.joints - int((~np.isnan(joints).any(axis=3)).sum())
     facts.digest = hashlib.blake2b(joints.tobytes(), digest_size=16).hexdigest()

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxvid.data.skeleton_files.joints import is_somebody, marked, reason
+from jaxvid.data.skeleton_files.joints import LONGEST, is_somebody, marked, reason
 from jaxvid.data.video import VideoError
 from jaxvid.skeletons import SKELETONS
-
-LONGEST = 200_000  # frames of a file: its frame numbers are not to be trusted
 
 
 def read_openpose(path: Path, people: int) -> np.ndarray:

@@ -61,7 +61,10 @@ def test_train_and_test_folders_are_the_split(tree):
     [
         (["a.mp4"], "has 0 class folders and 1 videos beside"),
         (["a/1.mp4", "a/2.mp4"], "has 1 class folders: there must be a folder for each of two"),
-        (["a/1.mp4", "b/1.txt"], "class folder .*b holds no video, but 1 .txt: remove it or fill"),
+        (
+            ["a/1.mp4", "b/1.txt"],
+            "class folder .*b holds no video and no image, but 1 .txt: remove",
+        ),
         (["a/1.mp4", "b/1.mp4"], "every class has one video"),
         (["train/a/1.mp4", "test/a/1.mp4", "b/1.mp4"], "has test, train and also b"),
         (
@@ -97,7 +100,7 @@ def test_folders_of_frames_are_videos_of_their_class(tree):
 
 def test_frames_without_a_folder_of_their_own_are_said_to_be_so(tree):
     root = tree(*frames("run", "a", "b"), *frames("sit/v1"))
-    message = r"class folder .*run holds images and no video: .* such as .*run/VIDEO/img_00001.jpg"
+    message = r"class folder .*run holds frames and no video: .* such as .*run/VIDEO/img_00001.jpg"
     with pytest.raises(UserError, match=message):
         folder.read(root, 1)
 

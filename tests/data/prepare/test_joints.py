@@ -21,6 +21,7 @@ def odd(tmp_path) -> Dataset:
     joints = rng.uniform(-1, 1, (4, 20, 3))
     gap = joints[::-1].copy()
     gap[1:3] = 0
+    gap[3, :5] = 0
     files = {
         "a01_s01_e00_v01": joints,
         "a01_s01_e00_v02": joints,
@@ -43,6 +44,8 @@ def test_the_report_names_each_oddity(odd, tmp_path, caplog):
     assert report["one_frame"] == ["a02_s01_e00_v01.json"]
     assert report["empty"] == {"a02_s01_e00_v03.json": 2}
     assert report["people"] == {"1": 4}
+    # Of 20 joints in 4, 4, 1 and 2 frames; one of them lacks 5.
+    assert report["missing_joints"] == pytest.approx(5 / 220)
     assert report["failures"] == {
         "the file is empty": ["a01_s01_e00_v03.json"],
         "no joint in any of its frames: all are NaN or zeros": ["a03_s01_e00_v03.json"],
