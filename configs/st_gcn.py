@@ -76,7 +76,6 @@ def northwestern_ucla(config: ConfigDict) -> None:
     config.data.num_frames = 52
     config.data.view_normalised = True
     config.data.rotation = 60.0
-    config.data.scaling = 0.5
     config.train.batch_size = 16
     config.train.epochs = 325.0
     config.train.warmup_epochs = 25.0

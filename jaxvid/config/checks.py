@@ -33,7 +33,7 @@ def _is_range(limits: tuple[Any, ...]) -> bool:
     return whole and 1 <= limits[0] <= limits[1]
 
 
-OF_JOINTS = ("skeleton_input", "view_normalised", "rotation", "scaling")
+OF_JOINTS = ("skeleton_input", "view_normalised", "rotation")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 _POSITIVE: Rule = lambda value: value > 0, "more than 0"
 _SHARE: Rule = lambda value: 0 <= value < 1, "at least 0 and below 1"
@@ -76,7 +76,7 @@ RULES: dict[str, Rule] = {
     "train.epochs train.learning_rate train.step_factor train.head_rate": _POSITIVE,
     "model.width data.flow.bound sift.regularisation checkpoint.every": _POSITIVE,
     "model.dropout model.backbone_dropout model.encoder_dropout": _SHARE,
-    "model.bn_momentum train.momentum train.label_smoothing data.scaling": _SHARE,
+    "model.bn_momentum train.momentum train.label_smoothing": _SHARE,
     "train.center_rate data.least_share": (
         lambda value: 0 < value <= 1,
         "more than 0 and at most 1",
@@ -98,7 +98,6 @@ REQUIRED = {  # fields that require another one
     "init.flow_path": "init.source",
     "data.mirror": "data.augment",
     "data.rotation": "data.augment",
-    "data.scaling": "data.augment",
     "train.patience": "train.eval_every",
 }
 
@@ -158,7 +157,7 @@ def _check_skeletons(config: ConfigDict) -> None:
             f"config.eval.views={config.eval.views}: must be 1, the whole video, with "
             "config.data.sampling=resampled"
         )
-    turned = [name for name in asked if name in ("view_normalised", "rotation", "scaling")]
+    turned = [name for name in asked if name in ("view_normalised", "rotation")]
     if turned and not SKELETONS[config.model.skeleton].axes:
         raise UserError(
             f"config.data.{turned[0]}={data[turned[0]]}: the joints of config.model.skeleton="

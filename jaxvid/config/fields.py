@@ -42,8 +42,6 @@ def default() -> ConfigDict:
     data.view_normalised = False  # skeletons in metres: from the body's front, its centre at 0
     data.rotation = 0.0  # skeletons in metres: turn training clips by up to this about each axis,
     # degrees; requires augment
-    data.scaling = 0.0  # skeletons in metres: scale training clips by 1 and up to this share more
-    # or less; requires augment
     data.people = 2  # people read from each frame's skeletons (M)
     data.workers = 0  # processes that prepare videos; 0: one per core
     data.part = ""  # i/n: prepare the i-th of n parts only, such as 2/8; empty: all

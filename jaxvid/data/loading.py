@@ -176,9 +176,7 @@ def clip_settings(data: ConfigDict) -> ClipSettings:
         augment=data.augment,
         intervals=tuple(data.intervals) if data.sampling == "interval" else None,
         least_share=data.least_share if data.sampling == "resampled" else None,
-        joints=SkeletonInput(
-            data.skeleton_input, data.view_normalised, data.rotation, data.scaling
-        ),
+        joints=SkeletonInput(data.skeleton_input, data.view_normalised, data.rotation),
         mirror=data.mirror,
         flow_stack=data.flow.stack,
     )

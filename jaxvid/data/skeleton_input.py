@@ -21,18 +21,16 @@ class SkeletonInput:
     `kind`: joint, bone (a joint less its parent, the next one on the way to the centre),
     joint_motion or bone_motion (the next frame less this one). `view_normalised`: seen from the
     front of the body, as `body_view` has it. `rotation`: training clips are turned by random angles
-    up to this about each axis, degrees. `scaling`: they are made larger or smaller by a random
-    share up to this.
+    up to this about each axis, degrees.
     """
 
     kind: str = "joint"
     view_normalised: bool = False
     rotation: float = 0.0
-    scaling: float = 0.0
 
     def turn(self, rng: np.random.Generator) -> np.ndarray | None:
-        """Draws a matrix (3, 3): about x, then y, then z by angles of their own, then the scale."""
-        if not (self.rotation or self.scaling):
+        """Draws a rotation (3, 3): about x, then y, then z, by angles of their own."""
+        if not self.rotation:
             return None
         turned = np.eye(3)
         for axis, angle in enumerate(np.radians(rng.uniform(-self.rotation, self.rotation, 3))):
@@ -41,8 +39,7 @@ class SkeletonInput:
             about[[a, b], [a, b]] = np.cos(angle)
             about[a, b], about[b, a] = -np.sin(angle), np.sin(angle)
             turned = about @ turned
-        scale = rng.uniform(1 - self.scaling, 1 + self.scaling)
-        return (scale * turned).astype(np.float32)
+        return turned.astype(np.float32)
 
     def of_clip(self, joints: np.ndarray, times: np.ndarray, skeleton: Skeleton) -> np.ndarray:
         """Returns what a network reads of a clip's joints (T,M,V,3) at times (T,), in frames."""

@@ -51,8 +51,6 @@ from jaxvid.errors import UserError
         ("data.skeleton_input", "bone", "it is for skeletons; config.data.modality=rgb has none"),
         ("data.view_normalised", True, "it is for skeletons; config.data.modality=rgb has none"),
         ("data.rotation", 5.0, "it is for skeletons; config.data.modality=rgb has none"),
-        ("data.scaling", 0.2, "it is for skeletons; config.data.modality=rgb has none"),
-        ("data.scaling", 1.0, "must be at least 0 and below 1"),
         ("data.sampling", "resampled", "sampling=resampled: it is for skeletons; .*=rgb has none"),
     ],
 )
@@ -74,7 +72,6 @@ def test_options_of_skeletons_are_refused_where_they_do_not_apply():
     flat = r"of config\.model\.skeleton=openpose18 are places in a picture; only joints in metres"
     refused(flat, data__view_normalised=True, model__skeleton="openpose18")
     refused(flat, data__rotation=5.0, model__skeleton="openpose18")
-    refused(flat, data__scaling=0.1, model__skeleton="openpose18")
     refused(r"rotation requires config\.data\.augment", data__rotation=5.0, data__augment=False)
     refused("must be 1, the whole video", data__sampling="resampled", eval__views=3)
 

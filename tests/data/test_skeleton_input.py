@@ -213,18 +213,6 @@ def test_training_clips_are_turned_about_each_axis_and_evaluation_is_not():
     assert np.std(angles) > np.radians(30) / 2.5
 
 
-def test_training_clips_are_scaled_evenly():
-    joints, how = walk(8), SkeletonInput("bone", scaling=0.4)
-    np.testing.assert_array_equal(read(joints, how=how), read(joints, how=SkeletonInput("bone")))
-    scales = []
-    for seed in range(60):
-        clip = read(joints, draw=seed, how=how, augment=True)
-        bones = read(joints, how=how)
-        scales.append(np.ptp(clip) / np.ptp(bones))
-        np.testing.assert_allclose(clip, scales[-1] * bones, atol=1e-5)
-    assert 0.6 <= min(scales) < 0.65 and 1.35 < max(scales) <= 1.4
-
-
 def test_resampled_clips_are_the_whole_video_in_a_number_of_frames():
     joints = walk(15)
     clip = read(joints, least_share=0.5)
