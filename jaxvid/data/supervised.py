@@ -37,19 +37,24 @@ def _run(path: Path, modality: Modality, facts: Facts, stores: bool) -> Iterator
     found = yield from _crew.stream((path.absolute(), modality, stores))
     if isinstance(found, Failure):
         raise VideoError(f"its decoder {found.reason}", outside=found.killed or found.hung)
-    vars(facts).update(vars(found))
+    last, seen = found
+    yield last
+    vars(facts).update(vars(seen))
     if stores and facts.damaged:
         logger.warning("%s: %d damaged packets or frames; the others are read", path, facts.damaged)
 
 
-def _work(task: tuple[Path, Modality, bool]) -> Generator[Piece | None, None, Facts]:
+def _work(
+    task: tuple[Path, Modality, bool],
+) -> Generator[Piece | None, None, tuple[list[bytes], Facts]]:
     path, modality, stores = task
     facts = Facts()
     if not stores:
         for _ in decoded(modality.check(path, facts)):
             yield None  # it goes on
-        return facts
-    held, size = [], 0
+        return [], facts
+    held: list[bytes] = []
+    size = 0
     for frame in decoded(modality.encode(path, facts)):
         yield None
         held.append(frame)
@@ -57,8 +62,7 @@ def _work(task: tuple[Path, Modality, bool]) -> Generator[Piece | None, None, Fa
         if size > SENT:
             yield Piece(held)
             held, size = [], 0
-    yield Piece(held)
-    return facts
+    return held, facts
 
 
 _crew = Crew(_work, PATIENCE)

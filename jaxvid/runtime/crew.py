@@ -64,6 +64,15 @@ class Crew:
             else:
                 self._idle.append(worker)
 
+    def run(self, task: Any) -> Any:
+        """Returns what `stream` returns, for a task without pieces."""
+        pieces = self.stream(task)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                return end.value
+
     def _lent(self, task: Any) -> Worker:
         if self._owner != os.getpid():  # the processes of one that forked are not this one's
             self._owner, self._idle, self._all = os.getpid(), deque(), weakref.WeakSet()

@@ -84,7 +84,7 @@ def _answer(function: Callable[[Any], Any], task: Any, pipe: Connection) -> Answ
         result = function(task)
         if not inspect.isgenerator(result):
             return Answer(result)
-        at, sent = None, 0.0
+        at, sent = None, time.monotonic()
         while True:
             try:
                 yielded = next(result)

@@ -3,17 +3,20 @@ import resource
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import scipy.io
+from traps import copied_or_aborted
 
 from jaxvid.data import video as videos
 from jaxvid.data.modalities import Skeletons
 from jaxvid.data.video import VideoError
-from jaxvid.inference import annotate
+from jaxvid.inference import annotate, labelled_copy
 from jaxvid.inference.timeline import Segment
+from jaxvid.runtime.crew import Crew
 
 
 @pytest.fixture
@@ -22,9 +25,20 @@ def video(tiny, tmp_path) -> Path:
     return Path(shutil.copy(source, tmp_path / "a.avi"))
 
 
-def test_each_moment_of_a_copy_has_its_label(video, tmp_path, monkeypatch):
+@pytest.fixture
+def here(monkeypatch) -> None:
+    """Copies are written in this process, which a test can change."""
+    monkeypatch.setattr(annotate, "_crew", SimpleNamespace(run=lambda task: _run(task)))
+
+
+def _run(task) -> None:
+    for _ in labelled_copy.written(task):
+        pass
+
+
+def test_each_moment_of_a_copy_has_its_label(video, tmp_path, here, monkeypatch):
     drawn = []
-    monkeypatch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
+    monkeypatch.setattr(labelled_copy, "drawn", lambda frame, text: drawn.append(text) or frame)
     segments = [Segment(0, 0.5, "Run", 0.9), Segment(0.5, 9, "Sit", 0.875)]
     annotate.write(video, segments, tmp_path / "copy.mp4")
     half = math.ceil(videos.frames_per_second(video) / 2)
@@ -37,7 +51,7 @@ def test_each_moment_of_a_copy_has_its_label(video, tmp_path, monkeypatch):
     assert not (tmp_path / "b.mp4").exists()
 
 
-def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path):
+def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path, here, monkeypatch):
     source, path, copy = (tmp_path / name for name in ("a.avi", "a.mp4", "copy.mp4"))
     code = cv2.VideoWriter_fourcc(*"MJPG")
     writer = cv2.VideoWriter(str(source), cv2.CAP_FFMPEG, code, 25, (96, 60))
@@ -56,9 +70,8 @@ def test_a_copy_of_a_varying_rate_shows_each_frame_when_the_video_does(tmp_path)
     # The label changes while the frame of 2.6 s is on screen.
     segments = [Segment(0, 2.8, "Run", 0.9), Segment(2.8, 9, "Sit", 0.9)]
     drawn = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(annotate, "drawn", lambda frame, text: drawn.append(text) or frame)
-        annotate.write(path, segments, copy)
+    monkeypatch.setattr(labelled_copy, "drawn", lambda frame, text: drawn.append(text) or frame)
+    annotate.write(path, segments, copy)
     facts = videos.Facts()
     frames = list(videos.decode(copy, facts))
     assert facts.clock() == (25, None)
@@ -82,7 +95,7 @@ def test_joints_are_drawn_on_the_copy_of_their_file(tmp_path):
     annotate.write(path, segments, copy, Skeletons("utd_mhad", people=1))
     facts = videos.Facts()
     frames = np.stack(list(videos.decode(copy, facts)))
-    assert (frames.shape, facts.fps) == ((45, annotate.SIDE, annotate.SIDE, 3), 30)
+    assert (frames.shape, facts.fps) == ((45, labelled_copy.SIDE, labelled_copy.SIDE, 3), 30)
     below = frames[:, 60:].min(axis=(1, 2, 3))  # the label is above
     assert (below[:15] > 200).all() and (below[15:] < 120).all()
     assert not np.array_equal(frames[20, :60], frames[40, :60])
@@ -106,7 +119,7 @@ def test_odd_sides_get_a_black_line(tmp_path):
     assert first[:, 97].mean() < 60 < 150 < first[:60, 90].mean()
 
 
-def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, monkeypatch):
+def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, here, monkeypatch):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
@@ -117,53 +130,23 @@ def test_a_copy_that_was_cut_off_is_no_success(video, tmp_path, monkeypatch):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [p.name for p in tmp_path.glob("*copy*")] == []
 
-    encode = annotate._encode
-    monkeypatch.setattr(annotate, "_encode", lambda *arguments: 1 + encode(*arguments))
+    encode = labelled_copy._encode
+
+    def one_more(*arguments):
+        return 1 + (yield from encode(*arguments))
+
+    monkeypatch.setattr(labelled_copy, "_encode", one_more)
     with pytest.raises(OSError, match=r"copy.mp4 could not be written whole"):
         annotate.write(video, [Segment(0, 9, "Run", 1.0)], tmp_path / "copy.mp4")
     assert [p.name for p in tmp_path.glob("*copy*")] == []
 
 
-def test_characters_are_drawn_as_themselves_where_a_font_has_them(monkeypatch):
-    frame = np.full((240, 320, 3), 128, np.uint8)
-    texts = ["Бег 90%", "Бёг 90%", "??? 90%", "ßßß 90%"]
-    for only_ascii in (False, True):  # OpenCV 4 draws no others
-        if only_ascii:
-            monkeypatch.setattr(annotate, "_is_drawn", str.isascii)
-        images = [annotate.drawn(frame, text) for text in texts]
-        for i, image in enumerate(images):
-            assert not any(np.array_equal(image, other) for other in images[:i])
-
-
-def test_characters_without_a_font_are_shown_by_their_code(monkeypatch):
-    frame = np.full((240, 320, 3), 128, np.uint8)
-    monkeypatch.setattr(annotate, "_is_drawn", str.isascii)
-    monkeypatch.setattr(annotate.fonts, "missing", lambda text: {c for c in text if c > "~"})
-    shown = annotate.drawn(frame, "跑 90%")
-    np.testing.assert_array_equal(shown, annotate.drawn(frame, r"\u8dd1 90%"))
-    shown = annotate.drawn(frame, "\udcff 90%")
-    np.testing.assert_array_equal(shown, annotate.drawn(frame, r"\udcff 90%"))
-
-
-@pytest.mark.parametrize("label", ["A long label", "Длинное имя"])
-@pytest.mark.parametrize(("height", "width"), [(240, 320), (48, 36), (1080, 1920)])
-def test_a_label_fits_in_its_frame(height, width, label, monkeypatch):
-    monkeypatch.setattr(annotate, "_is_drawn", str.isascii)
-    frame = np.full((height, width, 3), 128, np.uint8)
-    drawn = annotate.drawn(frame, f"{label} 100%")
-    assert (frame == 128).all()
-    changed = np.argwhere((drawn != 128).any(axis=-1))
-    assert changed.max(axis=0)[1] < width - 1 or width < 50
-    assert changed.max(axis=0)[0] < height / 3
-    assert (drawn > 128).any()
-    assert cv2.countNonZero(drawn[..., 0]) < height * width  # the band is black
-
-
-@pytest.mark.parametrize("fps", [0.5, 23.976, 29.97, 119.88, 239.76, 960.0])
-def test_a_copy_has_any_rate(tmp_path, fps):
-    copy = tmp_path / "copy.mp4"
-    frames = (np.full((32, 48, 3), 20 * i, np.uint8) for i in range(5))
-    assert annotate._encode(copy, frames, fps) == 5
-    facts = videos.Facts()
-    assert len(list(videos.decode(copy, facts))) == 5
-    assert facts.fps == pytest.approx(fps, rel=1e-3)
+def test_a_video_that_crashes_its_decoder_costs_its_copy_alone(video, tmp_path, monkeypatch):
+    monkeypatch.setattr(annotate, "_crew", Crew(copied_or_aborted))
+    bad = Path(shutil.copy(video, tmp_path / "abort.avi"))
+    with pytest.raises(VideoError, match=r"its decoder crashed \(SIGABRT\)"):
+        annotate.write(bad, [Segment(0, 9, "Run", 1.0)], tmp_path / "bad.mp4")
+    annotate.write(video, [Segment(0, 9, "Run", 1.0)], tmp_path / "good.mp4")
+    assert {p.name for p in tmp_path.glob("*.mp4")} == {"good.mp4"}
+    frames = zip(videos.decode(video), videos.decode(tmp_path / "good.mp4"), strict=True)
+    assert all(after[:2, :2].mean() < before[:2, :2].mean() - 20 for before, after in frames)
