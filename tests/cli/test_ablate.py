@@ -25,6 +25,10 @@ RESULTS = {
 }
 
 
+def slug(config: str, augment: str = "true") -> str:
+    return f"{config}-augment={augment}-eval.crop=whole"
+
+
 class Fake:
     """Stands in for a child: writes what a training that ends would write, or fails.
 
@@ -93,23 +97,23 @@ def test_rows_run_in_order_and_shared_ones_once(run, tmp_path):
     assert status == 0
     assert child.ran == [
         *(
-            "i3d-augment=true-eval.crop=whole",
-            "li3d-augment=true-eval.crop=whole",
-            "li3d_lstm-augment=true-eval.crop=whole",
+            slug("i3d"),
+            slug("li3d"),
+            slug("li3d_lstm"),
         ),
         *(
-            "li3d_bilstm-augment=true-eval.crop=whole",
-            "li3d_bilstm_soft-augment=true-eval.crop=whole",
+            slug("li3d_bilstm"),
+            slug("li3d_bilstm_soft"),
         ),
     ]
     assert child.arguments[0] == [
         "--config=i3d:embedded,augment=true",
-        f"--workdir={tmp_path / 'out' / 'i3d-augment=true-eval.crop=whole'}",
+        f"--workdir={tmp_path / 'out' / slug('i3d')}",
         "--config.eval.crop=whole",
         "--config.data.root=/data",
         "--config.train.epochs=2",
     ]
-    assert "[2/5] li3d-augment=true-eval.crop=whole (A2 LI3D, A3 LI3D) from " in said
+    assert f"[2/5] {slug('li3d')} (A2 LI3D, A3 LI3D) from " in said
     assert said.count("accuracy 0.9750 on 420 clips, ") == 5
     measured = cells(tmp_path / "out" / "A3.csv")
     assert [row["paper on UCF101: accuracy"] for row in measured] == ["0.85", "0.86", "0.90"]
@@ -123,9 +127,9 @@ def test_the_same_command_skips_what_is_finished(run, tmp_path):
     assert said.count("finished before, accuracy 0.9750 on 420 clips") == 2
 
     # An evaluation of a run that is not at its end does not make it a finished one.
-    workdir = tmp_path / "out" / "i3d-augment=false-eval.crop=whole"
+    workdir = tmp_path / "out" / slug("i3d", "false")
     (workdir / "ablation.json").unlink()
-    assert run("A1")[2].ran == ["i3d-augment=false-eval.crop=whole"]
+    assert run("A1")[2].ran == [slug("i3d", "false")]
 
     status, _, child = run("A1", "--config.eval.views=3")
     assert len(child.ran) == 2
@@ -135,8 +139,8 @@ def test_the_same_command_skips_what_is_finished(run, tmp_path):
 
 def test_a_failed_row_is_named_and_the_others_go_on(run, tmp_path):
     failing = {
-        "i3d-augment=true-eval.crop=whole": (2, "error: a | b"),
-        "li3d-augment=true-eval.crop=whole": (-9, ""),
+        slug("i3d"): (2, "error: a | b"),
+        slug("li3d"): (-9, ""),
     }
     status, said, child = run("A2", "A3", child=Fake(failing))
     assert status == 1
@@ -152,23 +156,23 @@ def test_a_failed_row_is_named_and_the_others_go_on(run, tmp_path):
     status, _, child = run("A2", "A3")
     assert (status, child.ran) == (
         0,
-        ["i3d-augment=true-eval.crop=whole", "li3d-augment=true-eval.crop=whole"],
+        [slug("i3d"), slug("li3d")],
     )
 
 
 def test_a_stopped_row_ends_the_command(run, tmp_path):
-    status, said, child = run("A3", child=Fake(stops_at="li3d_lstm-augment=true-eval.crop=whole"))
+    status, said, child = run("A3", child=Fake(stops_at=slug("li3d_lstm")))
     assert status == 128 + signal.SIGTERM
     assert child.ran == [
-        "li3d-augment=true-eval.crop=whole",
-        "li3d_lstm-augment=true-eval.crop=whole",
+        slug("li3d"),
+        slug("li3d_lstm"),
     ]
     assert "stopped; the same command continues" in said
     states = [row["state"] for row in cells(tmp_path / "out" / "A3.csv")]
     assert states == ["measured", "not finished", "not finished"]
     assert run("A3")[2].ran == [
-        "li3d_lstm-augment=true-eval.crop=whole",
-        "li3d_bilstm-augment=true-eval.crop=whole",
+        slug("li3d_lstm"),
+        slug("li3d_bilstm"),
     ]
 
 
