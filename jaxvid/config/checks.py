@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     "init.flow_stem": _one_of(("random", "mean")),
     "sift.encoder": _one_of(("bof", "fv", "vlad")),
     "eval.split": _one_of(("train", "val", "test")),
+    "eval.crop": _one_of(("auto", "center", "whole")),
     "eval.checkpoint": _one_of(("last", "best")),
     "train.feature_draws": _at_least(-1),
     "data.clips_per_class data.fps data.workers data.threads eval.batch_size": _at_least(0),

@@ -155,6 +155,8 @@ def default() -> ConfigDict:
     evaluation.split = "test"  # clips to evaluate: test, val or train
     evaluation.batch_size = 0  # clips at once, over all devices; 0: as many as fit, up to 32
     evaluation.views = 1  # clips per video, equally spaced, whose scores are averaged
+    evaluation.crop = "auto"  # of each frame: center (the middle square), whole (scaled to a
+    # square), or auto: center where data.augment, else whole
     evaluation.checkpoint = "last"  # last, or best (by accuracy while training: on the validation
     # clips where there are any, else on eval.split)
     evaluation.shuffle_frames = False  # shuffle each clip's frames: tests if their order matters

@@ -23,9 +23,11 @@ class ClipSettings:
     `fps` 0 keeps the video's own frames per second. `intervals`: the range of the training clips'
     interval between frames. `least_share`: clips are whole videos, resampled, those of training
     random parts of at least this share. Neither: runs of consecutive frames. `mirror`: half of the
-    training clips are mirrored. `flow_stack`: L, the flow frames around each frame, as 2 L
-    channels. `joints`: what is made of skeletons. `draws`: how many clips a training video has
-    beside the one that evaluation sees; None: a new one in each pass.
+    training clips are mirrored. `crop`: what evaluation sees of a frame: `center`, the middle
+    square, `whole`, all of it, scaled, or `auto`, what training sees most. `flow_stack`: L, the
+    flow frames around each frame, as 2 L channels. `joints`: what is made of skeletons. `draws`:
+    how many clips a training video has beside the one that evaluation sees; None: a new one in each
+    pass.
     """
 
     num_frames: int
@@ -34,10 +36,16 @@ class ClipSettings:
     augment: bool = False
     intervals: tuple[int, int] | None = None
     mirror: bool = False
+    crop: str = "auto"
     flow_stack: int = 1
     draws: int | None = None
     least_share: float | None = None
     joints: SkeletonInput = field(default_factory=SkeletonInput)
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether evaluation sees the middle square of a frame, else all of it."""
+        return self.augment if self.crop == "auto" else self.crop == "center"
 
 
 def cut(

@@ -230,8 +230,9 @@ def _modality(name: str, dataset: Dataset, data: ConfigDict) -> Modality:
     return Flow(data.short_side, data.jpeg_quality, data.flow.method, data.flow.bound)
 
 
-def clip_settings(data: ConfigDict) -> ClipSettings:
+def clip_settings(config: ConfigDict) -> ClipSettings:
     """Returns how a config cuts clips from videos."""
+    data = config.data
     return ClipSettings(
         num_frames=data.num_frames,
         image_size=data.image_size,
@@ -241,6 +242,7 @@ def clip_settings(data: ConfigDict) -> ClipSettings:
         least_share=data.least_share if data.sampling == "resampled" else None,
         joints=SkeletonInput(data.skeleton_input, data.view_normalised, data.rotation),
         mirror=data.mirror,
+        crop=config.eval.crop,
         flow_stack=data.flow.stack,
     )
 

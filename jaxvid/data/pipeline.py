@@ -8,7 +8,7 @@ the examples that it would have read, and nothing about the input needs saving.
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grain.python as grain
@@ -125,9 +125,10 @@ def train_clip(video: VideoRecords, settings: ClipSettings, rng: np.random.Gener
     """Returns a training clip of a video's modalities, without the axis of the batch.
 
     With augmentation: random frames, one of the three crops, and a mirror and a turn if `settings`
-    say so; without: what evaluation sees.
+    say so; without: the middle frames, whole.
     """
     if not settings.augment:
+        settings = replace(settings, crop="whole")
         return jax.tree.map(lambda views: views[0], eval_clip(video, settings, views=1))
     times, need = _times(video, settings), settings.num_frames
     if settings.least_share is not None:
@@ -150,7 +151,8 @@ def train_clip(video: VideoRecords, settings: ClipSettings, rng: np.random.Gener
 def eval_clip(video: VideoRecords, settings: ClipSettings, views: int) -> Arrays:
     """Returns equally spaced views of a video's modalities, with an axis of them in front.
 
-    The middle square where training augments, else the whole frame scaled: what training sees most.
+    Of each frame what `settings.crop` says, by default what training sees most: the middle square
+    where it augments, else the whole frame scaled.
     """
     return _views(video, _times(video, settings), settings, views)
 
@@ -172,7 +174,7 @@ def _views(video: VideoRecords, times: np.ndarray, settings: ClipSettings, views
     need = settings.num_frames
 
     def crop(height: int, width: int) -> augment.Crop:
-        if settings.augment:
+        if settings.is_centred:
             return augment.center_crop(height, width, settings.image_size)
         return augment.key_frame_scaling(height, width)
 

@@ -66,7 +66,7 @@ class PreparedData:
     @property
     def clip_settings(self) -> ClipSettings:
         """How clips are cut from videos."""
-        return loading.clip_settings(self.config.data)
+        return loading.clip_settings(self.config)
 
     @property
     def reading(self) -> Reading:

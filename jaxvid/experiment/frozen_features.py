@@ -161,6 +161,7 @@ def _name(config: ConfigDict, backbone: Any) -> str:
         for name, value in flat.items()
         if (name.startswith("model.") and name.removeprefix("model.") not in _NOT_OF_THE_BACKBONE)
         or (name.startswith("data.") and name.removeprefix("data.") in _OF_CLIPS)
+        or name == "eval.crop"
     }
     weights = files.fingerprint_arrays(
         {jax.tree_util.keystr(p): leaf for p, leaf in jax.tree_util.tree_leaves_with_path(backbone)}

@@ -84,7 +84,7 @@ def _inputs(network: Network) -> dict[str, jax.ShapeDtypeStruct]:
 
 
 def _about(config: ConfigDict, trained: Inference, program: jax_export.Exported) -> dict[str, Any]:
-    data, settings = config.data, loading.clip_settings(config.data)
+    data, settings = config.data, loading.clip_settings(config)
     inputs = {
         name: {"shape": ["b", *value.shape[1:]], "dtype": value.dtype.name}
         for name, value in _inputs(trained.network).items()
@@ -102,7 +102,7 @@ def _about(config: ConfigDict, trained: Inference, program: jax_export.Exported)
             "sampling": data.sampling,
             "short_side": data.short_side,
             "jpeg_quality": data.jpeg_quality,
-            "crop": "middle square" if settings.augment else "whole frame",
+            "crop": "middle square" if settings.is_centred else "whole frame",
             "image_size": settings.image_size,
             "colours": "RGB, uint8 from 0 to 255; scaled inside the network",
             "flow": dict(data.flow.items()) if "flow" in inputs else None,

@@ -114,7 +114,7 @@ def clips(
 def clip_of(config: ConfigDict, class_names: Names) -> Cut[None]:
     """Returns what yields the clip of a video that an evaluation reads, (V, T, H, W, C)."""
     modalities = video_files.modalities_of(config, class_names)
-    settings = loading.clip_settings(config.data)
+    settings = loading.clip_settings(config)
 
     def cut(path: Path) -> Iterator[tuple[None, Any]]:
         yield None, pipeline.eval_clip(_video(path, modalities), settings, config.eval.views)

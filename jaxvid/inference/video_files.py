@@ -190,4 +190,4 @@ def modalities_of(config: ConfigDict, class_names: tuple[str, ...]) -> list[Moda
 
 def cutter_of(config: ConfigDict) -> Cutter:
     """Returns how a config cuts videos into windows."""
-    return Cutter.of(config.windows, loading.clip_settings(config.data))
+    return Cutter.of(config.windows, loading.clip_settings(config))

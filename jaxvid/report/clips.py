@@ -76,7 +76,7 @@ def _seen(
         times = np.arange(len(record.frames))
         chosen = frame_indices(len(times), config.sift.frames)
     else:
-        settings = loading.clip_settings(config.data)
+        settings = loading.clip_settings(config)
         times = sampling.resample(len(record.frames), record.fps, settings.fps, record.times)
         need = settings.num_frames
         if settings.least_share is not None:

@@ -34,7 +34,7 @@ def preview(config: ConfigDict, path: Path) -> list[str]:
     dataset = loading.load(config.data, config.seed, config.model.skeleton)
     footage = PreparedData(config, dataset, loading.open_records(dataset, config.data))
     clips = footage.clips("train")
-    settings = loading.clip_settings(config.data)
+    settings = loading.clip_settings(config)
     # A bone or a motion is no place to draw.
     settings = replace(settings, joints=replace(settings.joints, kind="joint"))
     drawn = [

@@ -69,7 +69,7 @@ def test_a_signal_reaches_the_row_at_work_and_its_status_comes_back(tmp_path, nu
         runner.wait(60)
     assert runner.returncode == 128 + number, said
     assert said == "stopped; the same command continues\n"
-    assert "[1/2] i3d-augment=false (A1 I3D) from " in printed
+    assert "[1/2] i3d-augment=false-eval.crop=whole (A1 I3D) from " in printed
     assert "[2/2]" not in printed
     with (out / "A1.csv").open(newline="") as file:
         assert [row["state"] for row in csv.DictReader(file)] == ["not finished"] * 2

@@ -25,10 +25,10 @@ def csv_of(folder: Path, table: Table, dataset: str, outcomes: dict[Run, Outcome
 def test_a_row_of_another_scale_has_no_figure_of_the_other(tmp_path):
     small = Ablation([TABLES["B2"]], "embedded", Path("out"), [])
     large = Ablation([TABLES["B2"]], "ucf101,split=1", Path("out"), [])
-    assert [run.overrides[0] for run in small.labels] == [
+    assert [run.overrides[-1] for run in small.labels] == [
         f"model.clusters={k}" for k in (32, 16, 8, 4)
     ]
-    assert [run.overrides[0] for run in large.labels] == [
+    assert [run.overrides[-1] for run in large.labels] == [
         f"model.clusters={k}" for k in (1024, 256, 128, 64)
     ]
     outcomes = {run: Outcome("", RESULTS) for run in small.labels}

@@ -47,17 +47,18 @@ def main() -> None:
         root = Path(arguments.videos) if arguments.videos else _make_videos(Path(folder) / "videos")
         config = config_files.load("li3d_bilstm:folder")
         config.data.root, config.data.cache = str(root), folder
-        _reading(config.data, arguments.clips, arguments.rounds, cores)
+        _reading(config, arguments.clips, arguments.rounds, cores)
     _waiting(arguments.steps, cores)
 
 
-def _reading(data: ConfigDict, count: int, rounds: int, cores: int) -> None:
+def _reading(config: ConfigDict, count: int, rounds: int, cores: int) -> None:
+    data = config.data
     dataset = loading.load(data)
     source = loading.open_records(dataset, data)
     clips = [clip for clip in dataset.split("train") if clip.id in source]
     sizes = [len(f) for clip in clips for f in islice(source[clip.id][0][1].frames, 8)]
     print(f"\n{len(clips)} training videos, {statistics.mean(sizes) / 1024:.1f} KiB a JPEG frame\n")
-    settings = loading.clip_settings(data)
+    settings = loading.clip_settings(config)
 
     def records(threads: int) -> Callable[[int], Iterator]:
         reading = pipeline.Reading(threads, prefetch=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jaxvid.ablation.rows import Ablation
-from jaxvid.ablation.tables import C1, TABLES, Row, Run, Table
+from jaxvid.ablation.tables import C1, TABLES, WHOLE, Row, Run, Table
 from jaxvid.cli import ablate, flags
 from jaxvid.config import files as config_files
 from jaxvid.config.fields import flatten
@@ -23,6 +23,10 @@ RESULTS = {
     "seconds_per_clip": 0.0123456,
     "num_clips": 420,
 }
+
+
+def slug(config: str, augment: str = "true") -> str:
+    return f"{config}-augment={augment}-eval.crop=whole"
 
 
 class Fake:
@@ -92,16 +96,24 @@ def test_rows_run_in_order_and_shared_ones_once(run, tmp_path):
     status, said, child = run("A2", "A3", "B1", "--config.train.epochs=2", "--root=/data")
     assert status == 0
     assert child.ran == [
-        *("i3d-augment=true", "li3d-augment=true", "li3d_lstm-augment=true"),
-        *("li3d_bilstm-augment=true", "li3d_bilstm_soft-augment=true"),
+        *(
+            slug("i3d"),
+            slug("li3d"),
+            slug("li3d_lstm"),
+        ),
+        *(
+            slug("li3d_bilstm"),
+            slug("li3d_bilstm_soft"),
+        ),
     ]
     assert child.arguments[0] == [
         "--config=i3d:embedded,augment=true",
-        f"--workdir={tmp_path / 'out' / 'i3d-augment=true'}",
+        f"--workdir={tmp_path / 'out' / slug('i3d')}",
+        "--config.eval.crop=whole",
         "--config.data.root=/data",
         "--config.train.epochs=2",
     ]
-    assert "[2/5] li3d-augment=true (A2 LI3D, A3 LI3D) from " in said
+    assert f"[2/5] {slug('li3d')} (A2 LI3D, A3 LI3D) from " in said
     assert said.count("accuracy 0.9750 on 420 clips, ") == 5
     measured = cells(tmp_path / "out" / "A3.csv")
     assert [row["paper on UCF101: accuracy"] for row in measured] == ["0.85", "0.86", "0.90"]
@@ -115,9 +127,9 @@ def test_the_same_command_skips_what_is_finished(run, tmp_path):
     assert said.count("finished before, accuracy 0.9750 on 420 clips") == 2
 
     # An evaluation of a run that is not at its end does not make it a finished one.
-    workdir = tmp_path / "out" / "i3d-augment=false"
+    workdir = tmp_path / "out" / slug("i3d", "false")
     (workdir / "ablation.json").unlink()
-    assert run("A1")[2].ran == ["i3d-augment=false"]
+    assert run("A1")[2].ran == [slug("i3d", "false")]
 
     status, _, child = run("A1", "--config.eval.views=3")
     assert len(child.ran) == 2
@@ -126,7 +138,10 @@ def test_the_same_command_skips_what_is_finished(run, tmp_path):
 
 
 def test_a_failed_row_is_named_and_the_others_go_on(run, tmp_path):
-    failing = {"i3d-augment=true": (2, "error: a | b"), "li3d-augment=true": (-9, "")}
+    failing = {
+        slug("i3d"): (2, "error: a | b"),
+        slug("li3d"): (-9, ""),
+    }
     status, said, child = run("A2", "A3", child=Fake(failing))
     assert status == 1
     assert len(child.ran) == 4
@@ -139,17 +154,26 @@ def test_a_failed_row_is_named_and_the_others_go_on(run, tmp_path):
     assert "failed: a \\| b (exit status 2)" in (tmp_path / "out" / "A2.md").read_text()
 
     status, _, child = run("A2", "A3")
-    assert (status, child.ran) == (0, ["i3d-augment=true", "li3d-augment=true"])
+    assert (status, child.ran) == (
+        0,
+        [slug("i3d"), slug("li3d")],
+    )
 
 
 def test_a_stopped_row_ends_the_command(run, tmp_path):
-    status, said, child = run("A3", child=Fake(stops_at="li3d_lstm-augment=true"))
+    status, said, child = run("A3", child=Fake(stops_at=slug("li3d_lstm")))
     assert status == 128 + signal.SIGTERM
-    assert child.ran == ["li3d-augment=true", "li3d_lstm-augment=true"]
+    assert child.ran == [
+        slug("li3d"),
+        slug("li3d_lstm"),
+    ]
     assert "stopped; the same command continues" in said
     states = [row["state"] for row in cells(tmp_path / "out" / "A3.csv")]
     assert states == ["measured", "not finished", "not finished"]
-    assert run("A3")[2].ran == ["li3d_lstm-augment=true", "li3d_bilstm-augment=true"]
+    assert run("A3")[2].ran == [
+        slug("li3d_lstm"),
+        slug("li3d_bilstm"),
+    ]
 
 
 def test_fusing_takes_the_workdirs_of_its_runs(run, fused, tmp_path):
@@ -222,7 +246,8 @@ def test_other_settings_than_a_rows_are_refused_before_anything_runs(run, tmp_pa
     before = (tmp_path / "out" / "A1.md").read_text()
     status, said, child = run("A1")
     assert (status, child.ran) == (2, [])
-    assert "i3d-augment=false holds a run of another config (train.epochs: 2.0 there, 14.0" in said
+    there = "holds a run of another config (train.epochs: 2.0 there, 14.0"
+    assert f"{slug('i3d', 'false')} {there}" in said
     assert "choose another --output" in said
     assert (tmp_path / "out" / "A1.md").read_text() == before
 
@@ -231,10 +256,13 @@ def test_listing_runs_nothing(run, tmp_path):
     status, said, child = run("--list")
     assert (status, child.ran) == (0, [])
     assert all(f"{name}  {table.title}" in said for name, table in TABLES.items())
-    assert "    I3D                           i3d:embedded,augment=false\n" in said
+    assert (
+        "    I3D                           i3d:embedded,augment=false --config.eval.crop=whole\n"
+        in said
+    )
     assert "fuses vgg16:embedded,modality=rgb and vgg16:embedded,modality=flow\n" in said
     status, said, _ = run("--list", "B2", "--dataset=ucf101")
-    assert "i3d_bilstm_soft:ucf101,augment=true --config.model.clusters=1024" in said
+    assert "--config.eval.crop=whole --config.model.clusters=1024" in said
     assert "A1" not in said
     assert not (tmp_path / "out").exists()
 
@@ -242,7 +270,7 @@ def test_listing_runs_nothing(run, tmp_path):
 def test_configs_are_read_as_the_main_program_reads_them():
     ablation = Ablation(list(TABLES.values()), "embedded", Path("out"), ["--config.seed=3"])
     runs = [run for run in ablation.labels if (ROOT / "configs" / f"{run.config}.py").is_file()]
-    assert Run("li3d_bilstm", ("augment=true",)) in runs
+    assert Run("li3d_bilstm", ("augment=true",), WHOLE) in runs
     for run in runs:
         theirs = flags.parse([*ablation.arguments(run)]).config
         assert flatten(ablation.config(run)) == flatten(theirs)

@@ -98,6 +98,24 @@ def test_without_augmentation_training_sees_the_centred_run():
     np.testing.assert_allclose(clip[:, 8, 8, 0].astype(int), range(2, 10), atol=1)
 
 
+@pytest.mark.parametrize("augmented", [False, True])
+def test_an_evaluation_sees_the_crop_that_is_asked_for(augmented):
+    frame = np.zeros((20, 28, 3), np.uint8)
+    frame[:, :4], frame[:, -4:] = 255, 255  # beyond the middle square
+    video = [(Rgb(20, 95), Record("v", 25.0, [cv2.imencode(".jpg", frame)[1].tobytes()] * 8))]
+
+    def edges(crop):
+        settings = ClipSettings(num_frames=8, image_size=16, augment=augmented, crop=crop)
+        return pipeline.eval_clip(video, settings, views=1)[0][:, :, 0].min() > 200
+
+    assert edges("whole") and not edges("center")
+    assert edges("auto") != augmented
+    if not augmented:  # training sees all of a frame, whatever the evaluation does
+        settings = ClipSettings(num_frames=8, image_size=16, crop="center")
+        clip = pipeline.train_clip(video, settings, np.random.default_rng(0))
+        assert clip[:, :, 0].min() > 200
+
+
 def test_slower_rate_is_sampled_before_the_run():
     slow = ClipSettings(num_frames=4, image_size=16, fps=12.5)
     clip = pipeline.eval_clip(SOURCE["v0"], slow, views=1)[0]

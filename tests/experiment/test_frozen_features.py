@@ -141,11 +141,12 @@ def test_other_weights_clips_or_videos_have_other_features(frozen, tmp_path):
         "data.image_size": 48,
         "data.num_frames": 10,
         "data.augment": False,
+        "eval.crop": "whole",
     }.items():
         other = frozen.copy_and_resolve_references()
         other.update_from_flattened_dict({field: value})
         seen.add(path_of(other))
-    assert len(seen) == 5
+    assert len(seen) == 6
     head = frozen.copy_and_resolve_references()
     head.update_from_flattened_dict({"model.encoder": "none", "train.learning_rate": 1.0})
     assert path_of(head) == first

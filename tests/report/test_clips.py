@@ -22,7 +22,7 @@ def test_the_frames_are_those_that_an_evaluation_reads(tiny, fields):
     clip = source.clips("test")[0].id
     shown = clips.pictures(source, clip, count=5)
     assert (len(shown.frames), shown.total) == (5, tiny.data.num_frames)
-    settings = loading.clip_settings(tiny.data)
+    settings = loading.clip_settings(tiny)
     [read] = pipeline.eval_clip(source.source[clip], settings, views=1)
     [(modality, record)] = source.source[clip]
     crop = augment.center_crop(*shown.frames.shape[1:3], settings.image_size)

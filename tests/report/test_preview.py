@@ -24,7 +24,7 @@ def test_the_sheet_is_of_the_first_training_clips(tiny_file, tiny, tmp_path, mon
 
     dataset = loading.load(tiny.data)
     source = loading.open_records(dataset, tiny.data)
-    settings = loading.clip_settings(tiny.data)
+    settings = loading.clip_settings(tiny)
     modality = pipeline.train_batches(
         source, dataset.split("train"), settings, 8, tiny.seed, 0, 1, pipeline.Reading(1)
     )
