@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 FARTHEST = 0.5  # sizes of a body that its joints may be from where they are expected, on average
 LOST = 15  # frames after which somebody who is not seen is not looked for any more
@@ -51,6 +50,8 @@ def _assigned(tracks: Sequence[Track], people: Sequence[np.ndarray], step: int) 
     """Returns the track of each of the people, by place, that has one."""
     if not tracks or not people:
         return {}
+    from scipy.optimize import linear_sum_assignment  # here: slow to load, and few need it
+
     expected = np.stack([_expected(track, step) for track in tracks])[:, None]
     found = np.stack(people)[None, ..., :-1]
     distances = np.linalg.norm(expected - found, axis=-1)  # (tracks, people, joints)

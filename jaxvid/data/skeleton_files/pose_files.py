@@ -19,6 +19,7 @@ from jaxvid.data.skeleton_files.poses import Person, Poses, json_of
 from jaxvid.data.video import VideoError
 from jaxvid.skeletons import SKELETONS
 
+OUTSIDE = 1e6  # pixels or metres: a joint that is so far away is none
 SUFFIXES = (".json", ".npz")
 
 
@@ -45,7 +46,8 @@ def read(path: Path, skeleton: str = "") -> tuple[Poses, str]:
     `skeleton`: the entry that they must follow; empty: any. Raises VideoError for another content,
     for people of another number of joints, and where there is nobody.
     """
-    poses = _of_folder(path) if path.is_dir() else _of_file(path, skeleton)
+    with np.errstate(over="ignore"):  # numbers that are too large are infinite, and then missing
+        poses = _of_folder(path) if path.is_dir() else _of_file(path, skeleton)
     counts = {len(person.joints) for people in poses.frames for person in people}
     if not counts:
         raise VideoError("no person in any of its frames")
@@ -156,6 +158,7 @@ def joints_of(poses: Poses, people: int, score: float = 0.0) -> np.ndarray:
 def _seen(each: Person, score: float) -> np.ndarray:
     """Returns a person's joints with their scores, (V, C + 1)."""
     scores = each.scores
-    there = np.isfinite(each.joints).all(-1) & each.joints.any(-1) & (scores > 0)
+    # Not so where a number is not one, either.
+    there = (np.abs(each.joints) < OUTSIDE).all(-1) & each.joints.any(-1) & (scores > 0)
     numbers = np.concatenate([each.joints, np.minimum(scores, 1)[:, None]], axis=1)
     return np.where((there & (scores >= score))[:, None], numbers, np.float32(np.nan))

@@ -163,6 +163,7 @@ NAN = float("nan")
         ([RESULT | {"keypoints": [1.0, 2.0]}], "not the whole output"),
         ([RESULT | {"keypoints": [1, 2, 3] * 16}, RESULT], "its people have 16 and 17 joints"),
         ([[{"keypoints": {"x": [1], "y": [1, 2]}}]], "not the whole output"),
+        ([RESULT | {"keypoints": [1e300, 1e30, 1] * 17}], "all are NaN, zeros or below the score"),
         ([RESULT | {"keypoints": [NAN] * 51}], "all are NaN, zeros or below the score"),
         ([RESULT | {"keypoints": [0.0, 0.0, 0.9] * 17}], "all are NaN, zeros or below the score"),
     ],
