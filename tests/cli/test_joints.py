@@ -82,7 +82,7 @@ def test_folders_of_joints_are_labelled_and_what_is_none_is_named(workdir, tmp_p
     ]
     assert run("predict", f"--workdir={workdir}", folder / "c.mp4") == 2
     [line] = capsys.readouterr().err.strip().splitlines()
-    assert "the model reads joints, from files that end in _skeleton.mat, and no videos" in line
+    assert "reads joints and no videos: it must be a file that ends in _skeleton.mat" in line
 
 
 def test_reports_and_previews_show_joints(workdir, capsys, reports):

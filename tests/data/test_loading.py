@@ -44,7 +44,8 @@ def test_st_gcn_takes_the_joints_of_its_dataset(name, joints):
     assert len(SKELETONS[config.model.skeleton].joints) == joints
     assert config.data.split == 2
     shapes = loading.clip_shapes(config.data, config.model.skeleton)
-    assert shapes["skeleton"] == (150 if joints == 18 else 100, 2, joints, 3)
+    frames, people = {18: (150, 2), 20: (32, 1), 25: (100, 2)}[joints]
+    assert shapes["skeleton"] == (frames, people, joints, 3)
 
 
 def test_a_dataset_of_the_users_own_is_loaded(tmp_path):
