@@ -217,6 +217,8 @@ def decoded(
         except av.FFmpegError as error:  # it ends within a packet
             facts.damaged, facts.fault = facts.damaged + 1, error.strerror or ""
             packet = None
+        except IndexError:  # PyAV at the end of a file in which another stream began midway
+            packet = None
         try:
             for frame in codec.decode(packet):
                 facts.damaged += frame.is_corrupt

@@ -85,7 +85,7 @@ def test_files_that_are_damaged_are_said_to_be_so(tmp_path):
         (b"", "the file is empty"),
         (b"joints", "not a .mat file that can be read"),
         (whole[:300], "not a .mat file that can be read"),
-        (b"\0" * 400, "a .mat file"),
+        (b"\0" * 400, "a .mat file|no array d_skel"),  # the latter by older versions of SciPy
     ):
         path.write_bytes(content)
         with pytest.raises(VideoError, match=message):
