@@ -73,13 +73,14 @@ def kinect20(config: ConfigDict) -> None:
     config.model.backbone_dropout = 0.0
     config.model.bn_momentum = 0.9
     config.train.batch_size = 16
-    config.train.epochs = 60.0
+    config.train.epochs = 30.0
     config.train.optimizer = "adam"
     config.train.learning_rate = 3e-3
     config.train.warmup_epochs = 3.0
     config.train.weight_decay = 1e-4
     config.train.label_smoothing = 0.1
     config.train.eval_every = 0.0
+    config.checkpoint.every = 10.0
     config.checkpoint.every = 20.0
 
 
