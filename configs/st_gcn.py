@@ -80,7 +80,6 @@ def kinect20(config: ConfigDict) -> None:
     config.train.weight_decay = 1e-4
     config.train.label_smoothing = 0.1
     config.train.eval_every = 0.0
-    config.checkpoint.every = 10.0
     config.checkpoint.every = 20.0
 
 
