@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from jaxvid import models
 from jaxvid.config import files as config_files
 from jaxvid.data import loading
-from jaxvid.data.pipeline import as_clip
+from jaxvid.data.clip_cutting import as_clip
 
 CONFIGS = sorted(path.stem for path in Path(__file__).parent.parent.glob("configs/*.py"))
 SYSTEMS = [name for name in CONFIGS if name != "sift"]  # which has no network

@@ -45,7 +45,8 @@ _NOT_OF_THE_BACKBONE = (
 )
 _OF_CLIPS = (
     *("num_frames", "image_size", "fps", "augment", "mirror", "sampling", "intervals"),
-    *("modality", "flow.stack", "least_share", "skeleton_input", "view_normalised", "rotation"),
+    *("modality", "flow.stack", "least_share"),
+    *("skeleton_input", "view_normalised", "rotation"),
 )
 
 Clip = tuple[Video, str, int]  # a clip of a video: "views" and how many, or "draw" and its number

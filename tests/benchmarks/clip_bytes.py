@@ -24,7 +24,7 @@ import sides
 from ml_collections import ConfigDict
 
 from jaxvid import config
-from jaxvid.data import augment, loading, modalities, pipeline, records
+from jaxvid.data import augment, clip_cutting, loading, modalities, pipeline, records
 from jaxvid.runtime import process_pool
 
 VIDEOS = 4
@@ -55,7 +55,7 @@ def measure(path: Path, data: ConfigDict, rounds: int, rng: np.random.Generator)
     frames = list(modality.encode(path))
     whole = sum(map(len, frames))
     record = _records(frames)
-    settings = pipeline.ClipSettings(data.num_frames, data.image_size)
+    settings = clip_cutting.ClipSettings(data.num_frames, data.image_size)
     seconds, read = [], []
     for _ in range(rounds):
         start = time.process_time()

@@ -15,7 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from jaxvid.data import loading
-from jaxvid.data.pipeline import as_clip
+from jaxvid.data.clip_cutting import as_clip
 from jaxvid.experiment.data import PreparedData
 from jaxvid.experiment.experiment import Experiment
 from jaxvid.experiment.network import open_network

@@ -16,7 +16,7 @@ import numpy as np
 import sides
 
 from jaxvid.config import files as config_files
-from jaxvid.data.pipeline import as_clip
+from jaxvid.data.clip_cutting import as_clip
 from jaxvid.experiment.network import forward, open_network
 from jaxvid.runtime import devices
 

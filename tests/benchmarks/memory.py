@@ -31,7 +31,7 @@ import sides
 from jaxvid import models
 from jaxvid.config import files as config_files
 from jaxvid.data import loading
-from jaxvid.data.pipeline import as_clip
+from jaxvid.data.clip_cutting import as_clip
 from jaxvid.runtime import devices
 from jaxvid.training import optimizers
 from jaxvid.training.schedule import Schedule

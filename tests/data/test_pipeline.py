@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from jaxvid.data import pipeline
+from jaxvid.data.clip_cutting import ClipSettings
 from jaxvid.data.datasets import Video
 from jaxvid.data.flow import quantise
 from jaxvid.data.modalities import Flow, Rgb, Skeletons
-from jaxvid.data.pipeline import ClipSettings, Reading
+from jaxvid.data.pipeline import Reading
 from jaxvid.data.records import Record
 from jaxvid.errors import UserError
 

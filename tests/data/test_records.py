@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from jaxvid.data import pipeline, records
+from jaxvid.data.clip_cutting import ClipSettings
 from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.modalities import Rgb
-from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.prepare import preparation
 from jaxvid.data.records import RecordSource
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from jaxvid.data import sampling, windows
+from jaxvid.data.clip_cutting import ClipSettings
 from jaxvid.data.frames import RecentFrames
-from jaxvid.data.pipeline import ClipSettings
 from jaxvid.data.windows import Cutter, window_starts
 
 

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxvid.data import pipeline, records, sampling
+from jaxvid.data import clip_cutting, pipeline, records, sampling
 from jaxvid.data.modalities import Rgb
 from jaxvid.data.video import Facts
 from jaxvid.errors import UserError
@@ -57,7 +57,7 @@ def test_the_exported_example_runs_without_the_package(tiny, saved, tmp_path):
     ):
         module["cut"].update(changed)
         rule = module["cut"]
-        settings = pipeline.ClipSettings(
+        settings = clip_cutting.ClipSettings(
             rule["frames"],
             rule["image_size"],
             rule["fps"],

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxvid.data import pipeline, records
+from jaxvid.data import clip_cutting, pipeline, records
 from jaxvid.data.datasets import Dataset, Video
 from jaxvid.data.modalities import Skeletons
 from jaxvid.data.prepare import preparation
@@ -126,7 +126,7 @@ def test_networks_see_zeros_for_missing_joints(tmp_path):
     path.write_text(ntu_text(*[{A: odd}] * 8))
     modality = Skeletons("ntu60", people=2)
     video_records = [(modality, records.decode(path, modality))]
-    settings = pipeline.ClipSettings(num_frames=8, image_size=32, augment=True, mirror=True)
+    settings = clip_cutting.ClipSettings(num_frames=8, image_size=32, augment=True, mirror=True)
     mirrored = 0
     for seed in range(8):
         clip = pipeline.train_clip(video_records, settings, np.random.default_rng(seed))
