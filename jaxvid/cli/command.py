@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxvid.config import checks
 from jaxvid.errors import UserError
 from jaxvid.runtime import joining, progress
 from jaxvid.runtime.signals import Signals
@@ -71,6 +72,7 @@ def _find_skeleton(config: ConfigDict) -> None:
 
     if config.data.modality == "skeleton":
         config.model.skeleton = loading.skeleton_of(config.data)
+        checks.check(config)
 
 
 def part_of(command: Command) -> ConfigDict:

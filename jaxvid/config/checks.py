@@ -159,7 +159,8 @@ def _check_skeletons(config: ConfigDict) -> None:
             "config.data.sampling=resampled"
         )
     turned = [name for name in asked if name in ("view_normalised", "rotation")]
-    if turned and not SKELETONS[config.model.skeleton].axes:
+    is_known = config.model.skeleton in SKELETONS  # auto is checked once it is found
+    if turned and is_known and not SKELETONS[config.model.skeleton].axes:
         raise UserError(
             f"config.data.{turned[0]}={data[turned[0]]}: the joints of config.model.skeleton="
             f"{config.model.skeleton} are places in a picture; only joints in metres can be turned"

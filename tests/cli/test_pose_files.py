@@ -80,6 +80,8 @@ def test_one_line_says_what_is_wrong_with_the_files(poses, capsys):
         return line
 
     root = f"--config.data.root={poses}"
+    turned = said(root, "--config.data.rotation=10")
+    assert "rotation=10.0: the joints of config.model.skeleton=openpose25 are places in a" in turned
     for path in poses.rglob("*.json"):
         path.write_text('{"people": []}')
     assert said(root).endswith("joints can be read; raise/v0: no person in any of its frames")
