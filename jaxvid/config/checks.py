@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "data.dataset": _one_of(DATASETS),
     "data.embedded.level": _one_of(("easy", "hard")),
     "data.modality": _one_of(("rgb", "flow", "rgb+flow", "skeleton")),
+    "data.division": _one_of(("own", "groups", "videos")),
     "data.sampling": _one_of(("consecutive", "interval", "resampled")),
     "data.skeleton_input": _one_of(("joint", "bone", "joint_motion", "bone_motion")),
     "data.flow.method": _one_of(("dis", "farneback", "tvl1", "files")),
@@ -116,6 +117,11 @@ def check(config: ConfigDict) -> None:
         raise UserError(
             f"config.data.prefix={config.data.prefix!r}: the paths of config.data.dataset=csv are "
             f"relative to it, and {config.data.dataset} has none"
+        )
+    if config.data.folds and config.data.division != "own":
+        raise UserError(
+            f"config.data.division={config.data.division}: must be own with config.data.folds, "
+            "which divide by groups"
         )
     part(config.data.part)
     profiled_steps(config.train.profile_steps)

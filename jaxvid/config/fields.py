@@ -21,6 +21,8 @@ def default() -> ConfigDict:
     data.prefix = ""  # csv: folder that its paths are relative to, / for any; empty: the file's own
     data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
     data.split = 1  # number of the official train/test split, the random one or the fold, from 1
+    data.division = "own"  # into train and test: own (the dataset's lists; without any, groups),
+    # groups or videos (7:3 at random by groups, or by videos whose groups are then on both sides)
     data.folds = 0  # folds of cross-validation, by group; -1: one for each group; 0: none
     data.validation = 0.0  # share of training groups to choose the best checkpoint on, up to 0.5
     data.classes = ()  # names of the classes to use; empty: all

@@ -17,6 +17,7 @@ from jaxvid.errors import UserError
         ("train.epochs", 0.0, "must be more than 0"),
         ("train.patience", -1.0, "must be at least 0"),
         ("train.balance", "clips", "one of none, loss"),
+        ("data.division", "random", "one of own, groups, videos"),
         ("data.folds", 1, "must be 0, -1, or at least 2"),
         ("data.validation", 0.6, "must be from 0 to 0.5"),
         ("eval.split", "valid", "one of train, val, test"),
