@@ -76,6 +76,7 @@ RULES: dict[str, Rule] = {
     "data.short_side": _at_least(16),
     "data.image_size": _at_least(32),
     "train.epochs train.learning_rate train.step_factor train.head_rate": _POSITIVE,
+    "model.assignment_alpha": _POSITIVE,
     "model.width data.flow.bound sift.regularisation checkpoint.every": _POSITIVE,
     "model.dropout model.backbone_dropout model.encoder_dropout": _SHARE,
     "model.bn_momentum train.momentum train.label_smoothing": _SHARE,

@@ -94,6 +94,8 @@ def default() -> ConfigDict:
     model.pooling = "mean"  # mean, last, attention, soft_bof, soft_fv, soft_vlad or soft_concat
     model.clusters = 128  # soft poolings: clusters (K)
     model.aggregated = 64  # soft poolings: width of the output (O)
+    model.assignment_alpha = 1.0  # soft poolings: how sharply steps are assigned at the start
+    # (alpha of equation 1); the assignment then learns, as equation 2
     model.cluster_start = "data"  # soft poolings: clusters start from training clips, or random
     model.direct_logits = False  # deep_fusion: the last state is the logits (equation 12)
     model.dropout = 0.5  # dropout rate before the classifier

@@ -48,6 +48,7 @@ from jaxvid.errors import UserError
         ("data.skeleton_input", "bones", "one of joint, bone, joint_motion, bone_motion"),
         ("data.least_share", 0.0, "must be more than 0 and at most 1"),
         ("data.rotation", 200.0, "must be from 0 to 180 degrees"),
+        ("model.assignment_alpha", 0.0, "must be more than 0"),
         ("model.powers", 0, "at least 1"),
         ("data.skeleton_input", "bone", "it is for skeletons; config.data.modality=rgb has none"),
         ("data.view_normalised", True, "it is for skeletons; config.data.modality=rgb has none"),
