@@ -11,7 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.config.fields import flatten, get
-from jaxvid.config.names import DATASETS, SOURCES
+from jaxvid.config.names import DATASETS, NORMS, SOURCES
 from jaxvid.errors import UserError
 from jaxvid.skeletons import SKELETONS
 
@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     "init.source": _one_of(("", *SOURCES)),
     "init.flow_stem": _one_of(("random", "mean")),
     "sift.encoder": _one_of(("bof", "fv", "vlad")),
+    "sift.norm model.aggregation_norm": _one_of(NORMS),
     "eval.split": _one_of(("train", "val", "test")),
     "eval.crop": _one_of(("auto", "center", "whole")),
     "eval.checkpoint": _one_of(("last", "best")),

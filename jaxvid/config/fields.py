@@ -96,6 +96,8 @@ def default() -> ConfigDict:
     model.aggregated = 64  # soft poolings: width of the output (O)
     model.assignment_alpha = 1.0  # soft poolings: how sharply steps are assigned at the start
     # (alpha of equation 1); the assignment then learns, as equation 2
+    model.aggregation_norm = "usual"  # soft poolings: L2 norm of the codes, usual (FV, VLAD: of
+    # each cluster, then whole; BoF: whole), whole (paper B, Algorithm 3) or none (Algorithms 1, 2)
     model.cluster_start = "data"  # soft poolings: clusters start from training clips, or random
     model.direct_logits = False  # deep_fusion: the last state is the logits (equation 12)
     model.dropout = 0.5  # dropout rate before the classifier
@@ -108,6 +110,8 @@ def default() -> ConfigDict:
     sift = config.sift = ConfigDict()
     sift.encoder = "vlad"  # bof, fv or vlad
     sift.clusters = 128  # clusters of the codebook (K)
+    sift.norm = "usual"  # of the encodings: usual (VLAD: L2 of each centre, then whole; FV: signed
+    # roots, then whole; BoF: whole), whole (paper B, Algorithm 3) or none (Algorithms 1, 2)
     sift.frames = 8  # frames described per video, equally spaced
     sift.min_side = 120  # frames with a smaller short side are enlarged to it, pixels; 0: none
     sift.contrast = 0.02  # threshold of keypoints: smaller finds more; OpenCV's default is 0.04

@@ -43,6 +43,8 @@ from jaxvid.errors import UserError
         ("init.flow_path", "weights.pt", r"config.init.flow_path requires config.init.source"),
         ("init.flow_stem", "zero", "one of random, mean"),
         ("sift.encoder", "hog", "one of bof, fv, vlad"),
+        ("sift.norm", "l1", "one of usual, whole, none"),
+        ("model.aggregation_norm", "l1", "one of usual, whole, none"),
         ("sift.descriptors", 100, "at least 128"),
         ("sift.regularisation", 0.0, "must be more than 0"),
         ("data.skeleton_input", "bones", "one of joint, bone, joint_motion, bone_motion"),
