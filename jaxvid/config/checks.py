@@ -33,6 +33,7 @@ def _is_range(limits: tuple[Any, ...]) -> bool:
     return whole and 1 <= limits[0] <= limits[1]
 
 
+RECURRENT = ("lstm", "bilstm", "gru")  # encoders that may be as wide as what they read
 OF_JOINTS = ("skeleton_input", "view_normalised", "rotation")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 _POSITIVE: Rule = lambda value: value > 0, "more than 0"
@@ -68,7 +69,8 @@ RULES: dict[str, Rule] = {
     "train.warmup_epochs train.freeze_backbone_epochs train.eval_every": _at_least(0),
     "train.patience": _at_least(0),
     "data.split data.people data.flow.stack data.prefetch": _at_least(1),
-    "model.encoder_layers model.layers_per_stage model.powers model.hidden": _at_least(1),
+    "model.hidden": _at_least(0),
+    "model.encoder_layers model.layers_per_stage model.powers": _at_least(1),
     "model.fc_features model.clusters model.aggregated": _at_least(1),
     "sift.clusters sift.frames": _at_least(1),
     "train.batch_size train.accumulate train.shards train.log_every": _at_least(1),
@@ -137,6 +139,11 @@ def check(config: ConfigDict) -> None:
         if get(config, field) and not get(config, needed):
             raise UserError(f"config.{field} requires config.{needed}")
     _check_skeletons(config)
+    if config.model.hidden == 0 and config.model.encoder not in RECURRENT:
+        raise UserError(
+            f"config.model.hidden=0: must be at least 1 for the encoder {config.model.encoder}; "
+            f"only {', '.join(RECURRENT)} take the width of the features"
+        )
     if config.train.feature_draws >= 0:
         if config.model.system != "recognizer":
             raise UserError(

@@ -89,7 +89,7 @@ def default() -> ConfigDict:
     # imagenet (torchvision's means and deviations) or sports1m (BGR less its means)
     model.padding = "same"  # inception2d, c3d, st_gcn: padding of strides, same (TensorFlow), torch
     model.encoder = "bilstm"  # none, lstm, bilstm, gru, ln_lstm or transformer
-    model.hidden = 64  # width of the encoder, per direction
+    model.hidden = 64  # width of the encoder, per direction; 0: lstm, bilstm, gru: the features'
     model.encoder_layers = 1  # stacked layers of the encoder
     model.pooling = "mean"  # mean, last, attention, soft_bof, soft_fv, soft_vlad or soft_concat
     model.clusters = 128  # soft poolings: clusters (K)

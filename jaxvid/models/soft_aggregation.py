@@ -83,8 +83,8 @@ class SoftBoF(_SoftEncoding):
     """Counts the steps near each cluster, softly: (B,τ,D) -> (B,O).
 
     Sum over n of a[n,k], L2-normalised, projected; K = `clusters`, O = `features`, a from
-    `soft_assignment`; `norm` none leaves the sums as they are. All float32 but the projection's product, which runs in `dtype`.
-    Parameters: `weights` (K,D) and `biases` (K,), which start from random centres c as
+    `soft_assignment`; `norm` none leaves the sums as they are. All float32 but the projection's
+    product, which runs in `dtype`. Parameters: `weights` (K,D) and `biases` (K,), which start from random centres c as
     w = 2 alpha c, b = -alpha ‖c‖², where eq. 2 equals eq. 1; `projection`. Source: the paper,
     section 4.
     """

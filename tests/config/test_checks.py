@@ -51,6 +51,7 @@ from jaxvid.errors import UserError
         ("data.least_share", 0.0, "must be more than 0 and at most 1"),
         ("data.rotation", 200.0, "must be from 0 to 180 degrees"),
         ("model.assignment_alpha", 0.0, "must be more than 0"),
+        ("model.hidden", -1, "at least 0"),
         ("model.powers", 0, "at least 1"),
         ("data.skeleton_input", "bone", "it is for skeletons; config.data.modality=rgb has none"),
         ("data.view_normalised", True, "it is for skeletons; config.data.modality=rgb has none"),
@@ -78,6 +79,16 @@ def test_options_of_skeletons_are_refused_where_they_do_not_apply():
     refused(flat, data__rotation=5.0, model__skeleton="openpose18")
     refused(r"rotation requires config\.data\.augment", data__rotation=5.0, data__augment=False)
     refused("must be 1, the whole video", data__sampling="resampled", eval__views=3)
+
+
+@pytest.mark.parametrize("encoder", ["ln_lstm", "transformer", "none"])
+def test_the_width_of_the_features_is_for_recurrent_encoders(encoder):
+    config = configs.default()
+    config.model.update(hidden=0, encoder="gru")
+    config_checks.check(config)
+    config.model.encoder = encoder
+    with pytest.raises(UserError, match=f"hidden=0: must be at least 1 for the encoder {encoder}"):
+        config_checks.check(config)
 
 
 def test_a_mirror_requires_augmentation():
