@@ -84,9 +84,9 @@ class SoftBoF(_SoftEncoding):
 
     Sum over n of a[n,k], L2-normalised, projected; K = `clusters`, O = `features`, a from
     `soft_assignment`; `norm` none leaves the sums as they are. All float32 but the projection's
-    product, which runs in `dtype`. Parameters: `weights` (K,D) and `biases` (K,), which start from random centres c as
-    w = 2 alpha c, b = -alpha ‖c‖², where eq. 2 equals eq. 1; `projection`. Source: the paper,
-    section 4.
+    product, which runs in `dtype`. Parameters: `weights` (K,D) and `biases` (K,), which start from
+    random centres c as w = 2 alpha c, b = -alpha ‖c‖², where eq. 2 equals eq. 1; `projection`.
+    Source: the paper, section 4.
     """
 
     def encode(self, sequence: Array, assigned: Array, start: Array) -> Array:
