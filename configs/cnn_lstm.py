@@ -9,9 +9,9 @@ Clips of 64x224x224, 6,904,368 parameters without the classifier. Results: docs/
 
 The paper's: features of each frame, an LSTM, and a linear layer on its last state; for its proposed
 system, and so here, Adam with 1e-3, batches of 32, 100 epochs, the official splits. Ours: Inception
-v1 with batch norm as the CNN, 256 units (section 3.1 gives the state the width of the features), 64
-consecutive frames, crops, the schedule, decay, clipping, dropout; from scratch (the paper does not
-say what its 2D CNN starts from).
+v1 with batch norm as the CNN, 256 units (section 3.1 gives the state the width of the features, as
+`--config.model.hidden=0` does: 13,985,328 parameters), 64 consecutive frames, crops, the schedule,
+decay, clipping, dropout; from scratch (the paper does not say what its 2D CNN starts from).
 """
 
 from ml_collections import ConfigDict

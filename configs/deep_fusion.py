@@ -15,8 +15,8 @@ rates of 1e-5 for 140 epochs and 1e-6 for 46. Ours: a linear layer before the so
 hidden state alone keeps the cross-entropy above 2.67 (`--config.model.direct_logits=true` is
 equation 12 as printed; the hidden width must be the number of classes); Adam, batches of 8, no
 weight decay, gradients clipped at a norm of 1, crops, and UCF101's own splits instead of the
-paper's random 7:3. The right-hand variant of figure 3: `--config.model.fuse_fc=true`. The paper
-starts from ImageNet weights, this config from scratch.
+paper's random 7:3 by video (`--config.data.division=videos`). The right-hand variant of figure 3:
+`--config.model.fuse_fc=true`. The paper starts from ImageNet weights, this config from scratch.
 """
 
 from ml_collections import ConfigDict

@@ -12,9 +12,11 @@ Clips of 64x224x224, 11,847,920 parameters without the classifier. Results: docs
 The paper's: the three encodings with their soft assignment (equation 2), their mean, K = 128
 clusters that start from k-means or a Gaussian mixture on training clips. Ours: 64 units per
 direction and 64 outputs, which give about the parameters that the paper counts for K = 128 (11.80M;
-with 101 classes 11.85M), alpha = 1, projections with initial weights of variance one; the rest as
-in li3d_bilstm.py. Against the text: the encodings are stacked on an axis of their own, because its
-reshape mixes the clips of a batch. On the embedded dataset K = 16: a clip has seven steps.
+with 101 classes 11.85M), alpha = 1 (the paper: a constant between 0 and 1;
+`--config.model.assignment_alpha=0.5`), projections with initial weights of variance one, the
+norms of NetVLAD (Algorithm 3 as printed: `--config.model.aggregation_norm=whole`); the rest as in
+li3d_bilstm.py. Against the text: the encodings are stacked on an axis of their own, because
+its reshape mixes the clips of a batch. On the embedded dataset K = 16: a clip has seven steps.
 """
 
 from ml_collections import ConfigDict

@@ -10,9 +10,10 @@ Algorithms 1 to 3. Results: docs/results.md.
 The paper's: OpenCV's SIFT, k-means or a Gaussian mixture, the three encodings. Ours: K = 128
 clusters, which is the paper's choice for its soft aggregation; eight whole frames of a video,
 equally spaced, and all their keypoints in one encoding; a threshold that finds twice the keypoints
-of OpenCV's; RootSIFT; the norms that `jaxvid/classical/encodings.py` states; a codebook of 50,000
-descriptors of training clips; an SVM for each class against the others, C = 1. Probabilities are
-softmaxed margins, which rank and are not calibrated. The order of frames has no effect.
+of OpenCV's; RootSIFT; the norms that `jaxvid/classical/encodings.py` states (as printed:
+`--config.sift.norm=whole` for VLAD, `none` for the others); a codebook of 50,000 descriptors of
+training clips; an SVM for each class against the others, C = 1. Probabilities are softmaxed
+margins, which rank and are not calibrated. The order of frames has no effect.
 
 Fields of `config.data` that cut clips (fps, num_frames, image_size, augment), all of `config.train`
 and the rest of `config.model` have no effect.

@@ -8,13 +8,15 @@
 
 Source: Ou, Sun: deep fusion network with frame attention, J. Electronic Imaging, Table 1, where the
 pair is a row; Simonyan and Zisserman 2014.
-Clips of 17x224x224, of flow 4 frames around each as 8 channels; 14,714,688 parameters without the
-classifier (flow: 14,717,568). Results: docs/results.md.
+Clips of 17x224x224, of flow 4 frames around each as 8 channels; 134,260,544 parameters without the
+classifier (flow: 134,263,424). Results: docs/results.md.
 
-The paper's: the sampling and training of deep_fusion.py; L = 4 flow frames, x and y, around each
-frame. Ours: the scores of 17 frames are averaged before the softmax, in training too; VGG-16's
-conv5_3 averaged over space; the rest as in deep_fusion.py. Simonyan and Zisserman train on single
-frames and on 10 flow frames, from ImageNet weights; this config starts from scratch.
+The paper's: VGG-16 with its fully connected layers, dropout 0.5 on them; the sampling and training
+of deep_fusion.py; L = 4 flow frames, x and y, around each frame. Ours: the scores of 17 frames are
+averaged before the softmax, in training too, and those of both networks after it; the rest as in
+deep_fusion.py. Simonyan and Zisserman train a smaller network, on single frames and on 10 flow
+frames, from ImageNet weights; this config starts from scratch. On the embedded dataset conv5_3 is
+averaged over space instead of the fully connected layers.
 """
 
 from ml_collections import ConfigDict
@@ -30,4 +32,7 @@ def get_config(argument: str = "") -> ConfigDict:
     config.data.modality = chosen["modality"]
     config.model.backbone = "vgg16"
     config.model.encoder = "none"
+    if not configs.is_small(config):
+        config.model.fully_connected = True
+        config.model.dropout = 0.0  # FC6 and FC7 have their own
     return config

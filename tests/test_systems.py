@@ -34,13 +34,13 @@ PARAMETERS = {
     "li3d_bilstm": 8_595_120,
     "li3d_bilstm_soft": 11_847_920,
     "li3d_lstm": 8_316_336,
-    "lrcn": 15_502_144,
+    "lrcn": 138_718_016,
     "st_gcn": 3_018_264,
     "two_stream": 11_182_112,
-    "vgg16": 14_714_688,
+    "vgg16": 134_260_544,
 }
 VARIANTS = {
-    "vgg16:ucf101,modality=flow": 14_717_568,
+    "vgg16:ucf101,modality=flow": 134_263_424,
     "two_stream:ucf101,fusion=sum": 11_182_112,
     "st_gcn:ntu60": 3_026_433,
 }

@@ -30,8 +30,12 @@ class Encoding(ABC):
         """Fits to descriptors (n, D). Raises ValueError for too few different ones."""
 
     @abstractmethod
-    def encode(self, descriptors: np.ndarray) -> np.ndarray:
-        """Returns descriptors (T, D) as one vector (F,), float32 of L2 norm 1."""
+    def encode(self, descriptors: np.ndarray, norm: str = "usual") -> np.ndarray:
+        """Returns descriptors (T, D) as one vector (F,), float32 of L2 norm 1.
+
+        `norm`: usual, as the class says; whole, the L2 norm alone (paper B, Algorithm 3); or none,
+        as Algorithms 1 and 2 print, where the norm is not 1.
+        """
 
 
 @dataclass(frozen=True)
@@ -52,26 +56,28 @@ class BoF(_Centres):
     Source: paper B, Algorithm 1. The L2 norm of the histogram is ours.
     """
 
-    def encode(self, descriptors: np.ndarray) -> np.ndarray:
+    def encode(self, descriptors: np.ndarray, norm: str = "usual") -> np.ndarray:
         """Returns the histogram of descriptors (T, D), (K,) float32 of L2 norm 1."""
         nearest = _nearest(descriptors, self.centres)
-        return _unit(np.bincount(nearest, minlength=len(self.centres)).astype(np.float32))
+        counts = np.bincount(nearest, minlength=len(self.centres)).astype(np.float32)
+        return _normalised(counts, norm)
 
 
 @dataclass(frozen=True)
 class VLAD(_Centres):
     """Sums of residuals to the nearest centres. Shape: centres (K, D).
 
-    Source: paper B, Algorithm 3; before its L2 norm the part of every centre has one of its own
-    (Arandjelović and Zisserman, CVPR 2013), so that no frequent visual word outweighs the others.
+    Source: paper B, Algorithm 3; usually, before its L2 norm, the part of every centre has one of
+    its own (Arandjelović and Zisserman, CVPR 2013), so that no frequent visual word outweighs the
+    others.
     """
 
-    def encode(self, descriptors: np.ndarray) -> np.ndarray:
+    def encode(self, descriptors: np.ndarray, norm: str = "usual") -> np.ndarray:
         """Returns the normalised residuals of descriptors (T, D), (K D,) float32 of L2 norm 1."""
         nearest = _nearest(descriptors, self.centres)
         belongs = (nearest[:, None] == np.arange(len(self.centres))).astype(np.float32)
         sums = belongs.T @ descriptors - belongs.sum(axis=0)[:, None] * self.centres
-        return _unit(_unit(sums).ravel())
+        return _normalised((_unit(sums) if norm == "usual" else sums).ravel(), norm)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class FisherVector(Encoding):
 
     Shapes: weights (K,), means (K, D), variances (K, D). Source: paper B, Algorithm 2, with the
     closed forms of Sánchez et al., IJCV 105(3), 2013, equations 16 to 18, where the weights are a
-    softmax of free numbers, and their power and L2 normalisation.
+    softmax of free numbers, and usually their power and L2 normalisation.
     """
 
     weights: np.ndarray
@@ -95,13 +101,15 @@ class FisherVector(Encoding):
         fitted = (mixture.weights_, mixture.means_, mixture.covariances_)
         return cls(*(array.astype(np.float32) for array in fitted))
 
-    def encode(self, descriptors: np.ndarray) -> np.ndarray:
+    def encode(self, descriptors: np.ndarray, norm: str = "usual") -> np.ndarray:
         """Returns the Fisher vector of descriptors (T, D), (K + 2 K D,) float32 of L2 norm 1.
 
         The gradients with respect to the weights come first, then the means, then the deviations.
         """
         gradients = self.gradients(descriptors)
-        return _unit(np.sign(gradients) * np.sqrt(np.abs(gradients)))
+        if norm == "usual":
+            gradients = np.sign(gradients) * np.sqrt(np.abs(gradients))
+        return _normalised(gradients, norm)
 
     def gradients(self, descriptors: np.ndarray) -> np.ndarray:
         """Returns the Fisher vector before its normalisation: the mean over the descriptors."""
@@ -140,6 +148,10 @@ def _check_distinct(descriptors: np.ndarray, clusters: int) -> None:
 def _nearest(descriptors: np.ndarray, centres: np.ndarray) -> np.ndarray:
     # ‖x‖² is left out: it is the same for every centre.
     return ((centres**2).sum(axis=1) - 2 * descriptors @ centres.T).argmin(axis=1)
+
+
+def _normalised(vector: np.ndarray, norm: str) -> np.ndarray:
+    return vector if norm == "none" else _unit(vector)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

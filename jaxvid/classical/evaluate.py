@@ -29,9 +29,10 @@ def labeller(
     Raises UserError where a stage is missing, or the SVM has another number of classes.
     """
     codebook, svm = _load(config, workdir, classes)
+    sift = config.sift
 
     def score_one(video: list[tuple[Modality, Record]]) -> np.ndarray:
-        encoding = codebook.encode(describe(whole_frames(video, config.sift), config.sift))
+        encoding = codebook.encode(describe(whole_frames(video, sift), sift), sift.norm)
         return svm.probabilities(encoding[None])[0]
 
     return score_one
@@ -42,11 +43,12 @@ def score(
 ) -> Scores:
     """Returns the scores of the clips of `eval.split`: softmaxed margins, not calibrated."""
     clips = experiment.data.clips(experiment.config.eval.split)
+    sift = experiment.config.sift
 
     def of_clip(clip: Video) -> tuple[np.ndarray, np.ndarray, float]:
         frames = experiment.frames(clip)
         start = time.perf_counter()
-        encoding = codebook.encode(describe(frames, experiment.config.sift))
+        encoding = codebook.encode(describe(frames, sift), sift.norm)
         return svm.probabilities(encoding[None])[0], encoding, time.perf_counter() - start
 
     rows, encodings, seconds = [], [], []

@@ -96,7 +96,8 @@ class Trainer:
                 else:
                     rows = []
                     for row in self.experiment.for_each(
-                        lambda clip: codebook.encode(self._describe(clip)), clips
+                        lambda clip: codebook.encode(self._describe(clip), self.config.sift.norm),
+                        clips,
                     ):
                         _leave_if(stop)
                         rows.append(row)

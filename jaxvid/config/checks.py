@@ -11,7 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxvid.config.fields import flatten, get
-from jaxvid.config.names import DATASETS, SOURCES
+from jaxvid.config.names import DATASETS, NORMS, SOURCES
 from jaxvid.errors import UserError
 from jaxvid.skeletons import SKELETONS
 
@@ -33,6 +33,7 @@ def _is_range(limits: tuple[Any, ...]) -> bool:
     return whole and 1 <= limits[0] <= limits[1]
 
 
+RECURRENT = ("lstm", "bilstm", "gru")  # encoders that may be as wide as what they read
 OF_JOINTS = ("skeleton_input", "view_normalised", "rotation")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 _POSITIVE: Rule = lambda value: value > 0, "more than 0"
@@ -43,6 +44,7 @@ RULES: dict[str, Rule] = {
     "data.dataset": _one_of(DATASETS),
     "data.embedded.level": _one_of(("easy", "hard")),
     "data.modality": _one_of(("rgb", "flow", "rgb+flow", "skeleton")),
+    "data.division": _one_of(("own", "groups", "videos")),
     "data.sampling": _one_of(("consecutive", "interval", "resampled")),
     "data.skeleton_input": _one_of(("joint", "bone", "joint_motion", "bone_motion")),
     "data.flow.method": _one_of(("dis", "farneback", "tvl1", "files")),
@@ -56,6 +58,7 @@ RULES: dict[str, Rule] = {
     "init.source": _one_of(("", *SOURCES)),
     "init.flow_stem": _one_of(("random", "mean")),
     "sift.encoder": _one_of(("bof", "fv", "vlad")),
+    "sift.norm model.aggregation_norm": _one_of(NORMS),
     "eval.split": _one_of(("train", "val", "test")),
     "eval.crop": _one_of(("auto", "center", "whole")),
     "eval.checkpoint": _one_of(("last", "best")),
@@ -66,7 +69,8 @@ RULES: dict[str, Rule] = {
     "train.warmup_epochs train.freeze_backbone_epochs train.eval_every": _at_least(0),
     "train.patience": _at_least(0),
     "data.split data.people data.flow.stack data.prefetch": _at_least(1),
-    "model.encoder_layers model.layers_per_stage model.powers model.hidden": _at_least(1),
+    "model.hidden": _at_least(0),
+    "model.encoder_layers model.layers_per_stage model.powers": _at_least(1),
     "model.fc_features model.clusters model.aggregated": _at_least(1),
     "sift.clusters sift.frames": _at_least(1),
     "train.batch_size train.accumulate train.shards train.log_every": _at_least(1),
@@ -75,6 +79,7 @@ RULES: dict[str, Rule] = {
     "data.short_side": _at_least(16),
     "data.image_size": _at_least(32),
     "train.epochs train.learning_rate train.step_factor train.head_rate": _POSITIVE,
+    "model.assignment_alpha": _POSITIVE,
     "model.width data.flow.bound sift.regularisation checkpoint.every": _POSITIVE,
     "model.dropout model.backbone_dropout model.encoder_dropout": _SHARE,
     "model.bn_momentum train.momentum train.label_smoothing data.keypoint_score": _SHARE,
@@ -117,6 +122,11 @@ def check(config: ConfigDict) -> None:
             f"config.data.prefix={config.data.prefix!r}: the paths of config.data.dataset=csv are "
             f"relative to it, and {config.data.dataset} has none"
         )
+    if config.data.folds and config.data.division != "own":
+        raise UserError(
+            f"config.data.division={config.data.division}: must be own with config.data.folds, "
+            "which divide by groups"
+        )
     part(config.data.part)
     profiled_steps(config.train.profile_steps)
     if (descriptors := config.sift.descriptors) < (least := config.sift.clusters):
@@ -129,6 +139,11 @@ def check(config: ConfigDict) -> None:
         if get(config, field) and not get(config, needed):
             raise UserError(f"config.{field} requires config.{needed}")
     _check_skeletons(config)
+    if config.model.hidden == 0 and config.model.encoder not in RECURRENT:
+        raise UserError(
+            f"config.model.hidden=0: must be at least 1 for the encoder {config.model.encoder}; "
+            f"only {', '.join(RECURRENT)} take the width of the features"
+        )
     if config.train.feature_draws >= 0:
         if config.model.system != "recognizer":
             raise UserError(

@@ -21,6 +21,8 @@ def default() -> ConfigDict:
     data.prefix = ""  # csv: folder that its paths are relative to, / for any; empty: the file's own
     data.cache = ""  # folder for rendered and prepared data; empty: the user's cache folder
     data.split = 1  # number of the official train/test split, the random one or the fold, from 1
+    data.division = "own"  # into train and test: own (the dataset's lists; without any, groups),
+    # groups or videos (7:3 at random by groups, or by videos whose groups are then on both sides)
     data.folds = 0  # folds of cross-validation, by group; -1: one for each group; 0: none
     data.validation = 0.0  # share of training groups to choose the best checkpoint on, up to 0.5
     data.classes = ()  # names of the classes to use; empty: all
@@ -89,11 +91,15 @@ def default() -> ConfigDict:
     # imagenet (torchvision's means and deviations) or sports1m (BGR less its means)
     model.padding = "same"  # inception2d, c3d, st_gcn: padding of strides, same (TensorFlow), torch
     model.encoder = "bilstm"  # none, lstm, bilstm, gru, ln_lstm or transformer
-    model.hidden = 64  # width of the encoder, per direction
+    model.hidden = 64  # width of the encoder, per direction; 0: lstm, bilstm, gru: the features'
     model.encoder_layers = 1  # stacked layers of the encoder
     model.pooling = "mean"  # mean, last, attention, soft_bof, soft_fv, soft_vlad or soft_concat
     model.clusters = 128  # soft poolings: clusters (K)
     model.aggregated = 64  # soft poolings: width of the output (O)
+    model.assignment_alpha = 1.0  # soft poolings: how sharply steps are assigned at the start
+    # (alpha of equation 1); the assignment then learns, as equation 2
+    model.aggregation_norm = "usual"  # soft poolings: L2 norm of the codes, usual (FV, VLAD: of
+    # each cluster, then whole; BoF: whole), whole (paper B, Algorithm 3) or none (Algorithms 1, 2)
     model.cluster_start = "data"  # soft poolings: clusters start from training clips, or random
     model.direct_logits = False  # deep_fusion: the last state is the logits (equation 12)
     model.dropout = 0.5  # dropout rate before the classifier
@@ -106,6 +112,8 @@ def default() -> ConfigDict:
     sift = config.sift = ConfigDict()
     sift.encoder = "vlad"  # bof, fv or vlad
     sift.clusters = 128  # clusters of the codebook (K)
+    sift.norm = "usual"  # of the encodings: usual (VLAD: L2 of each centre, then whole; FV: signed
+    # roots, then whole; BoF: whole), whole (paper B, Algorithm 3) or none (Algorithms 1, 2)
     sift.frames = 8  # frames described per video, equally spaced
     sift.min_side = 120  # frames with a smaller short side are enlarged to it, pixels; 0: none
     sift.contrast = 0.02  # threshold of keypoints: smaller finds more; OpenCV's default is 0.04

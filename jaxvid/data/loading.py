@@ -98,12 +98,15 @@ def _first_skeleton(dataset: Dataset) -> str:
 def divide(dataset: Dataset, data: ConfigDict, seed: int = 0) -> Dataset:
     """Returns a dataset with its videos on the sides of the split that a config's `data` describes.
 
-    First the folds, then the training videos of each class that `seed` draws, then of these the
-    validation videos. Raises UserError where it cannot be divided so.
+    First the folds or the random division, then the training videos of each class that `seed`
+    draws, then of these the validation videos. Raises UserError where it cannot be divided so.
     """
     if data.folds:
         dataset = folds.tested(dataset, data.folds, data.split)
     videos = dataset.videos
+    if data.division != "own":
+        by_group = data.division == "groups"
+        videos = splitting.at_random(videos, data.split, dataset.name, by_group)
     if data.clips_per_class:
         videos = splitting.few(videos, data.clips_per_class, seed, dataset.name)
     if data.validation and not any(video.split == "val" for video in videos):
@@ -112,7 +115,7 @@ def divide(dataset: Dataset, data: ConfigDict, seed: int = 0) -> Dataset:
 
 
 def _index(data: ConfigDict) -> Dataset:
-    split = 1 if data.folds else data.split
+    split = data.split if data.division == "own" and not data.folds else 1
     classes = tuple(name for entry in data.classes for name in entry.split(","))
     if data.dataset == "embedded":
         dataset = _embedded(data, classes, split)

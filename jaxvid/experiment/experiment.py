@@ -71,7 +71,7 @@ def open_experiment(config: ConfigDict, starts: bool = False, trains: bool = Fal
     """
     shards = config.train.shards if trains else 1
     # Here, for its errors: the embedded dataset is rendered before its classes are counted.
-    devices = build_network(config, config.model.hidden, shards).devices
+    devices = build_network(config, max(1, config.model.hidden), shards).devices
     devices.check_batch_size("train.batch_size", config.train.batch_size, config.train.accumulate)
     _warn_of_one_step(config)
     dataset = distributed.primary_first(

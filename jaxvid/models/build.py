@@ -52,7 +52,12 @@ PARTS = {"backbone": BACKBONES, "encoder": ENCODERS, "pooling": POOLINGS, "syste
 FIELDS: Mapping[str, Mapping[str, str | None]] = {
     "backbone": {"dropout": "backbone_dropout"},
     "encoder": {"dropout": "encoder_dropout", "num_layers": "encoder_layers"},
-    "pooling": {"features": "aggregated", "hidden": None},
+    "pooling": {
+        "features": "aggregated",
+        "hidden": None,
+        "alpha": "assignment_alpha",
+        "norm": "aggregation_norm",
+    },
     "system": {"lstm_dropout": "encoder_dropout", "direct": "direct_logits"},
 }
 

@@ -13,48 +13,56 @@ State = tuple[jax.Array, jax.Array]  # of an LSTM: cell and output, (B,D) each
 
 
 class _Stacked(nn.Module):
-    # Subclasses define `layer`, which makes one layer with the name that it is given.
+    # Subclasses define `layer`, which makes one layer of a width and a name.
     hidden: int = 64
     num_layers: int = 1
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, sequence: jax.Array, train: bool = False) -> jax.Array:
+        hidden = self.hidden or sequence.shape[-1]
         for n in range(self.num_layers):
-            sequence = self.layer(f"layer_{n}")(sequence)
+            sequence = self.layer(hidden, f"layer_{n}")(sequence)
         return sequence
 
 
 class LSTM(_Stacked):
-    """Stacked LSTM layers: (B,τ,C) -> (B,τ,D) float32, D = `hidden`. Parameters: `layer_0`, ..."""
+    """Stacked LSTM layers: (B,τ,C) -> (B,τ,D) float32, D = `hidden`, or C where it is 0.
 
-    def layer(self, name: str) -> nn.Module:
-        return LSTMLayer(self.hidden, dtype=self.dtype, name=name)
+    Parameters: `layer_0`, ...
+    """
+
+    def layer(self, hidden: int, name: str) -> nn.Module:
+        return LSTMLayer(hidden, dtype=self.dtype, name=name)
 
 
 class BiLSTM(_Stacked):
-    """Stacked bidirectional LSTM layers: (B,τ,C) -> (B,τ,D) float32, D = 2 `hidden`.
+    """Stacked bidirectional LSTM layers: (B,τ,C) -> (B,τ,D) float32, D = 2 `hidden`, or 2 C.
 
     Each layer concatenates its forward and its backward states per step and feeds the next.
     Parameters: `layer_0/forward`, `layer_0/backward`, ... Source: Schuster and Paliwal 1997.
     """
 
-    def layer(self, name: str) -> nn.Module:
-        return _BothWays(self.hidden, self.dtype, name=name)
+    def layer(self, hidden: int, name: str) -> nn.Module:
+        return _BothWays(hidden, self.dtype, name=name)
 
     def final(self, states: jax.Array) -> jax.Array:
         """Joins the forward state after the last step and the backward one after the first.
 
         (B,τ,D) -> (B,D).
         """
-        return jnp.concatenate([states[:, -1, : self.hidden], states[:, 0, self.hidden :]], axis=-1)
+        half = states.shape[-1] // 2
+        return jnp.concatenate([states[:, -1, :half], states[:, 0, half:]], axis=-1)
 
 
 class GRU(_Stacked):
-    """Stacked GRU layers: (B,τ,C) -> (B,τ,D) float32, D = `hidden`. Parameters: `layer_0`, ..."""
+    """Stacked GRU layers: (B,τ,C) -> (B,τ,D) float32, D = `hidden`, or C where it is 0.
 
-    def layer(self, name: str) -> nn.Module:
-        return GRULayer(self.hidden, self.dtype, name=name)
+    Parameters: `layer_0`, ...
+    """
+
+    def layer(self, hidden: int, name: str) -> nn.Module:
+        return GRULayer(hidden, self.dtype, name=name)
 
 
 class LSTMLayer(nn.Module):

@@ -17,6 +17,9 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
+from jaxvid.config.names import NORMS
+from jaxvid.models.layers.choices import check_choices
+
 # The upper end of the paper's range (0, 1): on BiLSTM states, whose squared distances are about 1,
 # assignments are then neither uniform nor saturated.
 ALPHA = 1.0
@@ -41,12 +44,17 @@ def soft_assignment(sequence: Array, weights: Array, biases: Array) -> Array:
 
 class _SoftEncoding(nn.Module):
     # Each encoding defines `encode`, which turns steps (B,τ,D) with their shares (B,τ,K) into a
-    # code of length one (B,·); `start` (K,D) is where a parameter for the centres starts: where
-    # weights and biases do.
+    # code (B,·), of length one unless `norm` is none; `start` (K,D) is where a parameter for the
+    # centres starts: where weights and biases do.
     clusters: int = 128
     features: int = 64
     alpha: float = ALPHA
+    norm: str = "usual"
     dtype: DTypeLike = jnp.float32
+
+    def __post_init__(self) -> None:
+        check_choices(self, norm=NORMS)
+        super().__post_init__()
 
     @nn.compact
     def __call__(self, sequence: Array, final: Array | None = None, train: bool = False) -> Array:
@@ -57,41 +65,49 @@ class _SoftEncoding(nn.Module):
         start = weights / (2 * self.alpha)
         biases = self.param("biases", lambda key: -self.alpha * jnp.sum(start**2, axis=1))
         code = self.encode(sequence, soft_assignment(sequence, weights, biases), start)
-        # The code has length one: this starts the elements of the embedding at variance one.
+        # On a code of length one this starts the elements of the embedding at variance one.
         unit_variance = nn.initializers.normal(1.0)
         projection = nn.Dense(
             self.features, dtype=self.dtype, kernel_init=unit_variance, name="projection"
         )
         return projection(code).astype(jnp.float32)
 
+    def normalised(self, sums: Array) -> Array:
+        """Normalises what was summed per cluster, (B,...,D), as one vector: (B,·)."""
+        sums = _normalise(sums) if self.norm == "usual" else sums
+        code = sums.reshape(sums.shape[0], -1)
+        return code if self.norm == "none" else _normalise(code)
+
 
 class SoftBoF(_SoftEncoding):
     """Counts the steps near each cluster, softly: (B,τ,D) -> (B,O).
 
     Sum over n of a[n,k], L2-normalised, projected; K = `clusters`, O = `features`, a from
-    `soft_assignment`. All float32 but the projection's product, which runs in `dtype`.
-    Parameters: `weights` (K,D) and `biases` (K,), which start from random centres c as
-    w = 2 alpha c, b = -alpha ‖c‖², where eq. 2 equals eq. 1; `projection`. Source: the paper,
-    section 4.
+    `soft_assignment`; `norm` none leaves the sums as they are. All float32 but the projection's
+    product, which runs in `dtype`. Parameters: `weights` (K,D) and `biases` (K,), which start from
+    random centres c as w = 2 alpha c, b = -alpha ‖c‖², where eq. 2 equals eq. 1; `projection`.
+    Source: the paper, section 4.
     """
 
     def encode(self, sequence: Array, assigned: Array, start: Array) -> Array:
-        return _normalise(assigned.sum(axis=1))
+        counts = assigned.sum(axis=1)
+        return counts if self.norm == "none" else _normalise(counts)
 
 
 class SoftVLAD(_SoftEncoding):
     """Sums the steps' differences from each cluster's centre, softly: (B,τ,D) -> (B,O).
 
     v[k] = sum over n of a[n,k] (x[n] - c[k]), L2-normalised per cluster, then as one vector,
-    projected. Parameters: those of `SoftBoF` and `centres` (K,D), which start where weights and
-    biases do and then move on their own. Source: the paper's eq. 3; normalised as in Arandjelović
-    et al. 2016, section 3.1.
+    projected; with `norm` whole as one vector only, with none not at all. Parameters: those of
+    `SoftBoF` and `centres` (K,D), which start where weights and biases do and then move on their
+    own. Source: the paper's eq. 3; normalised as in Arandjelović et al. 2016, section 3.1, or
+    whole, as in the paper's Algorithm 3, step 5.
     """
 
     def encode(self, sequence: Array, assigned: Array, start: Array) -> Array:
         centres = self.param("centres", lambda key: start)
         sums = jnp.einsum("bnk,bnd->bkd", assigned, sequence, precision=_PRECISION)
-        return _normalise_twice(sums - assigned.sum(axis=1)[..., None] * centres)
+        return self.normalised(sums - assigned.sum(axis=1)[..., None] * centres)
 
 
 class SoftFV(_SoftEncoding):
@@ -101,7 +117,8 @@ class SoftFV(_SoftEncoding):
     and of a[n,k] (z² - 1) (second order), each L2-normalised per cluster, then both as one vector,
     projected. Parameters: those of `SoftVLAD` and `log_scales` (K,D), the logarithm of the standard
     deviations, which so stay positive. Their squares start at 1 / (2 alpha), for which eq. 1 is
-    the posterior of a Gaussian mixture with equal shares. Source: the paper, sections 3.1.2 and 4;
+    the posterior of a Gaussian mixture with equal shares. `norm` as in `SoftVLAD`; the paper's
+    Algorithm 2 has none. Source: the paper, sections 3.1.2 and 4;
     the form is that of Miech et al. 2017.
     """
 
@@ -113,7 +130,7 @@ class SoftFV(_SoftEncoding):
         z = (sequence[:, :, None] - centres) * jnp.exp(-log_scales)
         assigned = assigned[..., None]
         orders = [(assigned * z).sum(axis=1), (assigned * (z**2 - 1)).sum(axis=1)]
-        return _normalise_twice(jnp.stack(orders, axis=1))
+        return self.normalised(jnp.stack(orders, axis=1))
 
 
 ENCODINGS: Mapping[str, type[_SoftEncoding]] = {"bof": SoftBoF, "fv": SoftFV, "vlad": SoftVLAD}
@@ -133,6 +150,7 @@ class SoftConcat(nn.Module):
     features: int = 64
     methods: tuple[str, ...] = tuple(ENCODINGS)
     alpha: float = ALPHA
+    norm: str = "usual"
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -140,14 +158,10 @@ class SoftConcat(nn.Module):
         known = set(self.methods) <= set(ENCODINGS)
         if not self.methods or not known or len(set(self.methods)) < len(self.methods):
             raise ValueError(f"methods {self.methods}: one or more different of {list(ENCODINGS)}")
-        fields = (self.clusters, self.features, self.alpha, self.dtype)
+        fields = (self.clusters, self.features, self.alpha, self.norm, self.dtype)
         encoded = [ENCODINGS[name](*fields, name=name)(sequence) for name in self.methods]
         return jnp.stack(encoded, axis=1).mean(axis=1)
 
 
 def _normalise(x: Array) -> Array:
     return x * jax.lax.rsqrt(jnp.sum(x**2, axis=-1, keepdims=True) + _EPSILON)
-
-
-def _normalise_twice(x: Array) -> Array:
-    return _normalise(_normalise(x).reshape(x.shape[0], -1))

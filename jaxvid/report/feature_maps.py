@@ -17,17 +17,16 @@ from jaxvid.report.figures import GREY, sheet
 
 Wanted = Callable[[nn.Module, str], bool]
 LAYERS = (1, 6, 9)  # which convolutions of a VGG-16, counted from 1 (paper C)
-CHANNELS = 6  # of each layer, those whose maps vary most over the frame
+CHANNELS = 6  # of each layer, the first ones (paper C)
 
 
 @dataclass(frozen=True)
 class Maps:
-    """One layer's maps of one frame: (n, H, W) float32, and which of its C channels they are."""
+    """The maps of a layer's first n channels, of one frame: (n, H, W) float32."""
 
     layer: str
     number: int
-    channels: np.ndarray
-    total: int
+    total: int  # channels of the layer
     maps: np.ndarray
     frame: int  # of the clip, the middle of what the maps' step stands for
 
@@ -89,9 +88,8 @@ def _maps(number: int, path: tuple[str, ...], value: Any, frame: int, frames: in
     stride = frames / len(array)
     step = min(int(frame / stride), len(array) - 1)
     maps = np.moveaxis(array[step], -1, 0)
-    varied = np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:CHANNELS]
     name = "/".join(part for part in path if part not in ("backbone", "conv"))
-    return Maps(name, number, varied, len(maps), maps[varied], int((step + 0.5) * stride))
+    return Maps(name, number, len(maps), maps[:CHANNELS], int((step + 0.5) * stride))
 
 
 def draw(frame: np.ndarray, layers: list[Maps], path: Path, text: str = "") -> None:
@@ -111,12 +109,12 @@ def draw(frame: np.ndarray, layers: list[Maps], path: Path, text: str = "") -> N
             height, width = layer.maps.shape[1:]
             title = (
                 f"convolution {layer.number}, {layer.layer}: {height} x {width}, the "
-                f"{len(layer.channels)} most varied of {layer.total} channels"
+                f"first {len(layer.maps)} of {layer.total} channels"
             )
             row.suptitle(title, fontsize=8.5, fontweight="bold", x=0.02, ha="left")
             grid = row.subplots(1, CHANNELS)
             for axes in grid:
                 axes.set_axis_off()
-            for axes, channel, shown in zip(grid, layer.channels, layer.maps, strict=False):
+            for channel, (axes, shown) in enumerate(zip(grid, layer.maps, strict=False), 1):
                 axes.imshow(shown, cmap="magma", vmin=min(0.0, float(shown.min())))
                 axes.set_title(f"{channel}", fontsize=7, color=GREY, fontweight="normal", pad=2)

@@ -86,7 +86,7 @@ def fitted(pooling: Any, sequences: Sequence[np.ndarray], config: ConfigDict) ->
     """
     steps = np.concatenate(sequences)[: STEPS_PER_CLUSTER * config.model.clusters]
     try:
-        return initialize_from_features(pooling, steps, config.seed)
+        return initialize_from_features(pooling, steps, config.seed, config.model.assignment_alpha)
     except ValueError as error:
         raise UserError(f"config.model.clusters={config.model.clusters}: {error}") from None
 

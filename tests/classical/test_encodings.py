@@ -57,6 +57,23 @@ def test_vlad_sums_the_residuals(descriptors):
     np.testing.assert_allclose(VLAD(CENTRES).encode(descriptors), expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_norms_as_printed(name, descriptors, fisher):
+    encoding = fisher if name == "fv" else ENCODINGS[name](CENTRES)
+    printed, whole = encoding.encode(descriptors, "none"), encoding.encode(descriptors, "whole")
+    if name == "fv":
+        expected = fisher.gradients(descriptors)
+    elif name == "bof":
+        expected = np.bincount([nearest(x) for x in descriptors], minlength=K)
+    else:
+        sums = np.zeros((K, D))
+        for x in descriptors:
+            sums[nearest(x)] += x - CENTRES[nearest(x)]
+        expected = sums.ravel()
+    np.testing.assert_allclose(printed, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(whole, unit(expected), rtol=1e-4, atol=1e-5)
+
+
 def test_fisher_vector_is_the_formula(descriptors, fisher):
     w, mu, sigma = (np.float64(a) for a in (fisher.weights, fisher.means, fisher.variances**0.5))
     of_weights, of_means, of_deviations = np.zeros(K), np.zeros((K, D)), np.zeros((K, D))

@@ -17,6 +17,7 @@ from jaxvid.errors import UserError
         ("train.epochs", 0.0, "must be more than 0"),
         ("train.patience", -1.0, "must be at least 0"),
         ("train.balance", "clips", "one of none, loss"),
+        ("data.division", "random", "one of own, groups, videos"),
         ("data.folds", 1, "must be 0, -1, or at least 2"),
         ("data.validation", 0.6, "must be from 0 to 0.5"),
         ("eval.split", "valid", "one of train, val, test"),
@@ -42,11 +43,15 @@ from jaxvid.errors import UserError
         ("init.flow_path", "weights.pt", r"config.init.flow_path requires config.init.source"),
         ("init.flow_stem", "zero", "one of random, mean"),
         ("sift.encoder", "hog", "one of bof, fv, vlad"),
+        ("sift.norm", "l1", "one of usual, whole, none"),
+        ("model.aggregation_norm", "l1", "one of usual, whole, none"),
         ("sift.descriptors", 100, "at least 128"),
         ("sift.regularisation", 0.0, "must be more than 0"),
         ("data.skeleton_input", "bones", "one of joint, bone, joint_motion, bone_motion"),
         ("data.least_share", 0.0, "must be more than 0 and at most 1"),
         ("data.rotation", 200.0, "must be from 0 to 180 degrees"),
+        ("model.assignment_alpha", 0.0, "must be more than 0"),
+        ("model.hidden", -1, "at least 0"),
         ("model.powers", 0, "at least 1"),
         ("data.skeleton_input", "bone", "it is for skeletons; config.data.modality=rgb has none"),
         ("data.view_normalised", True, "it is for skeletons; config.data.modality=rgb has none"),
@@ -74,6 +79,16 @@ def test_options_of_skeletons_are_refused_where_they_do_not_apply():
     refused(flat, data__rotation=5.0, model__skeleton="openpose18")
     refused(r"rotation requires config\.data\.augment", data__rotation=5.0, data__augment=False)
     refused("must be 1, the whole video", data__sampling="resampled", eval__views=3)
+
+
+@pytest.mark.parametrize("encoder", ["ln_lstm", "transformer", "none"])
+def test_the_width_of_the_features_is_for_recurrent_encoders(encoder):
+    config = configs.default()
+    config.model.update(hidden=0, encoder="gru")
+    config_checks.check(config)
+    config.model.encoder = encoder
+    with pytest.raises(UserError, match=f"hidden=0: must be at least 1 for the encoder {encoder}"):
+        config_checks.check(config)
 
 
 def test_a_mirror_requires_augmentation():

@@ -104,6 +104,42 @@ def test_a_dataset_is_divided_into_folds_and_validation(tmp_path, caplog):
         loading.load(config.data)
 
 
+def test_official_lists_give_way_to_a_random_division(tmp_path):
+    lists = tmp_path / "ucfTrainTestlist"
+    lists.mkdir()
+    (lists / "classInd.txt").write_text("1 Walk\n2 Wave\n")
+    names = [
+        f"{name}/v_{name}_g{group:02d}_c{clip:02d}.avi"
+        for name in ("Walk", "Wave")
+        for group in range(1, 11)
+        for clip in range(1, 5)
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for part, some in (("train", names[:70]), ("test", names[70:])):
+        (lists / f"{part}list01.txt").write_text("".join(f"{name} 1\n" for name in some))
+    config = configs.for_dataset("ucf101,split=1")
+    config.data.root = str(tmp_path)
+    assert [video.split for video in loading.load(config.data).videos] == ["train"] * 70 + [
+        "test"
+    ] * 10
+
+    def groups(side):
+        return {video.group for video in loading.load(config.data).split(side)}
+
+    config.data.update(division="videos", split=4)  # there is no list of this number
+    sides = [[v.label for v in loading.load(config.data).split(s)] for s in ("train", "test")]
+    assert [(found.count(0), found.count(1)) for found in sides] == [(28, 28), (12, 12)]
+    assert groups("train") & groups("test")
+    config.data.division = "groups"
+    assert not groups("train") & groups("test")
+    assert len(loading.load(config.data).split("test")) == 24
+    config.data.folds = 5
+    with pytest.raises(UserError, match=r"data.division=groups: must be own with config.data.fo"):
+        config_checks.check(config)
+
+
 @pytest.mark.parametrize("modalities", ["rgb", "flow", "rgb+flow"])
 def test_joints_alone_have_no_pictures(modalities, tmp_path):
     config = configs.for_dataset("ntu60")

@@ -147,11 +147,12 @@ def test_a_config_is_counted_without_its_dataset(capsys, tmp_path, monkeypatch):
     shown = {line[:30].strip(): line[31:] for line in capsys.readouterr().out.splitlines()}
     assert shown["classes"] == "101 (ucf101)"
     assert shown["clip"] == "rgb 17x224x224x3"
-    # VGG-16's 13 convolutions have 14.71 million; the classifier reads 512 features.
-    assert shown["parameters"] == f"{14_714_688 + 513 * 101:,} (59.1 MB in float32)"
-    assert shown["parameters without classifier"] == "14,714,688 (58.9 MB in float32)"
-    # 15.35 G of multiply-adds a frame of 224 x 224.
-    assert shown["forward pass"] == "521.8 GFLOP a clip"
+    # VGG-16's published 138,357,544 without the 1000 outputs of FC8; ours reads 4096 features.
+    bare = 138_357_544 - 4097 * 1000
+    assert shown["parameters"] == f"{bare + 4097 * 101:,} (538.7 MB in float32)"
+    assert shown["parameters without classifier"] == f"{bare:,} (537.0 MB in float32)"
+    # 15.47 G of multiply-adds a frame of 224 x 224.
+    assert shown["forward pass"] == "525.9 GFLOP a clip"
     assert not list(tmp_path.iterdir())
 
 

@@ -56,6 +56,18 @@ def test_final_states_have_seen_the_whole_sequence():
     np.testing.assert_array_equal(BiLSTM(hidden=4).final(states), expected)
 
 
+@pytest.mark.parametrize("encoder, width", [(LSTM, 6), (BiLSTM, 12), (GRU, 6)])
+def test_states_are_as_wide_as_the_features_on_request(encoder, width, initialise):
+    sequence = np.random.default_rng(1).standard_normal((3, 5, 6)).astype(np.float32)
+    features, given = (encoder(hidden=hidden, num_layers=2) for hidden in (0, 6))
+    variables = initialise(features, sequence, False)
+    states = features.apply(variables, sequence, False)
+    assert states.shape == (3, 5, width)
+    np.testing.assert_array_equal(states, given.apply(variables, sequence, False))
+    if encoder is BiLSTM:
+        np.testing.assert_array_equal(features.final(states), given.final(states))
+
+
 def test_forget_gate_starts_open_and_recurrent_kernels_orthogonal():
     variables = LSTM(hidden=5).init(jax.random.key(0), jnp.zeros((1, 2, 3)), False)
     params = variables["params"]["layer_0"]

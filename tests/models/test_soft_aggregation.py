@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxvid import models
+from jaxvid.config.names import NORMS
 from jaxvid.models.soft_aggregation import ENCODINGS, SoftBoF, SoftConcat, SoftFV, SoftVLAD
 from jaxvid.training.cluster_init import initialize_from_features
 
@@ -34,23 +35,31 @@ def equation_2(params, x):
     return np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
 
 
-def bof(params, steps, assign):
+def normed(rows, norm):
+    """Rows of numbers as one vector: each of length one, then all; all only; or as they are."""
+    if norm == "usual":
+        rows = [unit(row) if row.any() else row for row in rows]
+    code = np.concatenate(rows)
+    return code if norm == "none" else unit(code)
+
+
+def bof(params, steps, assign, norm="usual"):
     counts = np.zeros(CLUSTERS)
     for x in steps:
         counts += assign(params, x)
-    return unit(counts)
+    return counts if norm == "none" else unit(counts)
 
 
-def vlad(params, steps, assign):
+def vlad(params, steps, assign, norm="usual"):
     residuals = np.zeros((CLUSTERS, WIDTH))
     for x in steps:
         a = assign(params, x)
         for k in range(CLUSTERS):
             residuals[k] += a[k] * (x - params["centres"][k])
-    return unit(np.concatenate([unit(r) if r.any() else r for r in residuals]))
+    return normed(residuals, norm)
 
 
-def fv(params, steps, assign):
+def fv(params, steps, assign, norm="usual"):
     first, second = np.zeros((2, CLUSTERS, WIDTH))
     scales = np.exp(params["log_scales"])
     for x in steps:
@@ -58,25 +67,36 @@ def fv(params, steps, assign):
         for k in range(CLUSTERS):
             first[k] += a[k] * (x - params["centres"][k]) / scales[k]
             second[k] += a[k] * ((x - params["centres"][k]) ** 2 / scales[k] ** 2 - 1)
-    return unit(np.concatenate([unit(v) for v in [*first, *second]]))
+    return normed([*first, *second], norm)
 
 
-def written_out(code, params, sequence, assign=equation_2):
+def written_out(code, params, sequence, assign=equation_2, norm="usual"):
     """An encoding by its formulas, one clip, one step and one cluster at a time."""
     params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
-    codes = np.array([code(params, steps, assign) for steps in sequence.astype(np.float64)])
+    codes = np.array([code(params, steps, assign, norm) for steps in sequence.astype(np.float64)])
     return codes @ params["projection"]["kernel"] + params["projection"]["bias"]
 
 
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("encoding, code", [(SoftBoF, bof), (SoftFV, fv), (SoftVLAD, vlad)])
-def test_encoding_equals_the_written_out_formulas(encoding, code, initialise):
+def test_encoding_equals_the_written_out_formulas(encoding, code, norm, initialise):
     sequence = draw(BATCH, STEPS, WIDTH)
-    pooling = encoding(CLUSTERS, FEATURES)
+    pooling = encoding(CLUSTERS, FEATURES, norm=norm)
     variables = start(pooling, sequence, initialise)
     embedding = pool(pooling, variables, sequence)
     assert embedding.shape == (BATCH, FEATURES)
-    expected = written_out(code, variables["params"], sequence)
-    np.testing.assert_allclose(embedding, expected, atol=2e-4)
+    expected = written_out(code, variables["params"], sequence, norm=norm)
+    np.testing.assert_allclose(embedding, expected, rtol=1e-4, atol=2e-4)
+
+
+def test_concat_hands_its_norm_on_and_others_are_refused(initialise):
+    sequence = draw(BATCH, STEPS, WIDTH)
+    concat = SoftConcat(CLUSTERS, FEATURES, ("vlad",), norm="whole")
+    variables = start(concat, sequence, initialise)
+    expected = written_out(vlad, variables["params"]["vlad"], sequence, norm="whole")
+    np.testing.assert_allclose(pool(concat, variables, sequence), expected, atol=2e-4)
+    with pytest.raises(ValueError, match="unknown norm 'l1': one of usual, whole, none"):
+        SoftVLAD(CLUSTERS, FEATURES, norm="l1")
 
 
 @pytest.mark.parametrize("encoding, code", [(SoftBoF, bof), (SoftVLAD, vlad)])

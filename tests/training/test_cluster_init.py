@@ -2,6 +2,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxvid import models
 from jaxvid.errors import UserError
 from jaxvid.experiment import experiment as experiments
 from jaxvid.training import cluster_init
@@ -44,6 +45,21 @@ def test_clusters_start_from_the_features_of_training_clips(soft, tmp_path):
     soft.model.cluster_start = "random"
     random = Trainer(experiment, tmp_path).start().params["pooling"]["vlad"]["centres"]
     assert not np.allclose(random, centres)
+
+
+@pytest.mark.parametrize("alpha", [0.25, 1.0])
+def test_fitted_clusters_assign_as_equation_1_of_the_configs_alpha(tiny, alpha):
+    tiny.model.update(
+        pooling="soft_concat", clusters=3, aggregated=2, assignment_alpha=alpha, encoder="none"
+    )
+    steps = np.random.default_rng(0).normal(size=(6, 10, 4)).astype(np.float32)
+    pooling = models.build(tiny.model, 2).pooling
+    start = jax.device_get(jax.jit(pooling.init)(jax.random.key(0), steps))["params"]
+    vlad = cluster_init.fitted(start, list(steps), tiny)["vlad"]
+    for x in steps[0]:
+        shares = np.exp(-alpha * ((x - vlad["centres"]) ** 2).sum(axis=1))
+        scores = np.exp(vlad["weights"] @ x + vlad["biases"])
+        np.testing.assert_allclose(scores / scores.sum(), shares / shares.sum(), rtol=1e-4)
 
 
 def test_too_few_clips_for_the_clusters_are_said(soft, tmp_path):

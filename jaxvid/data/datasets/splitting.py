@@ -1,7 +1,7 @@
 """Which videos are for training, validation and testing, where a dataset or a user does not say.
 
-The random split of the deep fusion paper, section 4.1, is 7:3. Ours, where it is silent: stratified
-by class, and no group of videos on both sides.
+The random split of the deep fusion paper, section 4.2, is 7:3, by video. Ours: stratified by class
+and, unless a config asks for the paper's, no group of videos on both sides.
 """
 
 import hashlib
@@ -20,20 +20,32 @@ VALIDATION = ("val", "valid", "validate", "validation")
 logger = logging.getLogger(__name__)
 
 
-def at_random(videos: Sequence[Video], number: int, where: str) -> tuple[Video, ...]:
+def at_random(
+    videos: Sequence[Video], number: int, where: str, by_group: bool = True
+) -> tuple[Video, ...]:
     """Returns the videos with their sides in the random split `number`: 7 train to 3 test.
 
-    Each class is split so, as nearly as its groups allow; a class of one group is trained on. A
-    function of the number and the videos' ids, labels and groups, in any order. `where` names the
-    videos in messages. Raises UserError where nothing is left to test on.
+    Each class is split so, as nearly as its groups allow; a class of one group is trained on.
+    Without `by_group` each video is drawn by itself, and its group may be on both sides. A function
+    of the number and the videos' ids, labels and groups, in any order. Videos on the side "unused"
+    stay there. `where` names the videos in messages. Raises UserError where nothing is left to test
+    on. Source: the deep fusion paper, section 4.2, which draws videos.
     """
-    test = _groups(videos, TEST_SHARE, number)
+    used = [video for video in videos if video.split != "unused"]
+    drawn = used if by_group else [replace(video, group=video.id) for video in used]
+    test = _groups(drawn, TEST_SHARE, number)
     if not test:
         raise UserError(
             f"{where}: every class has one video or one group of them, so that none is left to "
             "test on; add videos, or say which is which"
         )
-    return tuple(replace(c, split="test" if c.group in test else "train") for c in videos)
+
+    def side(video: Video) -> str:
+        if video.split == "unused":
+            return "unused"
+        return "test" if (video.group if by_group else video.id) in test else "train"
+
+    return tuple(replace(video, split=side(video)) for video in videos)
 
 
 def validated(videos: Sequence[Video], share: float, number: int, where: str) -> tuple[Video, ...]:

@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,19 @@ def test_a_share_of_the_training_groups_is_for_validation():
     assert splitting.validated(split, 0.2, 2, "toy") != divided
     with pytest.raises(UserError, match=r"config.data.validation=0.1: toy has too few groups"):
         splitting.validated(splitting.at_random(clips([1] * 4, [1] * 4), 1, "toy"), 0.1, 1, "toy")
+
+
+@pytest.mark.parametrize("number", range(1, 4))
+def test_videos_are_drawn_one_by_one_on_request(number):
+    videos = clips([4] * 25, [5] * 10, [7])
+    unused = [replace(video, split="unused") for video in clips([], [], [], [2])]
+    split = splitting.at_random(videos + unused, number, "toy", by_group=False)
+    tested = Counter(c.label for c in split if c.split == "test")
+    assert tested == {0: 30, 1: 15, 2: 2}
+    assert [c.split for c in split[-2:]] == ["unused"] * 2
+    assert len(splitting.shared_groups(split)) > 25  # of 36
+    assert splitting.at_random(split[::-1], number, "toy", by_group=False) == split[::-1]
+    assert splitting.at_random(videos, number + 1, "toy", by_group=False) != split[:-2]
 
 
 def test_nothing_to_test_on_is_said():
