@@ -2,8 +2,7 @@
 
     jaxvid train short_snippets
     jaxvid train short_snippets:embedded,modality=flow
-    jaxvid fuse --workdir=runs/beyond runs/short_snippets_rgb-embedded \\
-        runs/short_snippets_flow-embedded
+    jaxvid fuse runs/both runs/short_snippets_rgb-embedded runs/short_snippets_flow-embedded
     jaxvid train short_snippets --config.model.encoder=none --config.model.pooling=max
     jaxvid train short_snippets:ucf101 --config.data.root=/data/UCF101
     python -m jaxvid.main --config=configs/short_snippets.py    # the first one in a checkout
