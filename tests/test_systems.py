@@ -35,11 +35,14 @@ PARAMETERS = {
     "li3d_bilstm_soft": 11_847_920,
     "li3d_lstm": 8_316_336,
     "lrcn": 138_718_016,
+    "short_snippets": 17_137_200,
     "st_gcn": 3_018_264,
     "two_stream": 11_182_112,
+    "two_stream_lstm": 159_881_456,
     "vgg16": 134_260_544,
 }
 VARIANTS = {
+    "short_snippets:ucf101,modality=flow": 17_152_880,
     "vgg16:ucf101,modality=flow": 134_263_424,
     "two_stream:ucf101,fusion=sum": 11_182_112,
     "st_gcn:ntu60": 3_026_433,

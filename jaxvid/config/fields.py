@@ -66,7 +66,8 @@ def default() -> ConfigDict:
     embedded.seed = 0  # random seed of the rendered videos
 
     model = config.model = ConfigDict()
-    model.system = "recognizer"  # recognizer (a choice of parts), deep_fusion or sift
+    model.system = "recognizer"  # recognizer (a choice of parts), deep_fusion (conv_fusion or vgg16
+    # under three LSTMs: ln_lstm or lstm) or sift
     model.backbone = "li3d"  # of clips: i3d, li3d, c3d; of single frames: vgg16, inception2d;
     # of rgb+flow: two_stream, conv_fusion; of skeletons: st_gcn
     model.rgb_backbone = "i3d"  # two_stream: backbone of RGB
@@ -93,7 +94,7 @@ def default() -> ConfigDict:
     model.encoder = "bilstm"  # none, lstm, bilstm, gru, ln_lstm or transformer
     model.hidden = 64  # width of the encoder, per direction; 0: lstm, bilstm, gru: the features'
     model.encoder_layers = 1  # stacked layers of the encoder
-    model.pooling = "mean"  # mean, last, attention, soft_bof, soft_fv, soft_vlad or soft_concat
+    model.pooling = "mean"  # mean, max, last, attention, soft_bof, soft_fv, soft_vlad, soft_concat
     model.clusters = 128  # soft poolings: clusters (K)
     model.aggregated = 64  # soft poolings: width of the output (O)
     model.assignment_alpha = 1.0  # soft poolings: how sharply steps are assigned at the start

@@ -30,7 +30,7 @@ BACKBONES = (
     *("two_stream", "conv_fusion", "st_gcn"),
 )
 ENCODERS = ("none", "lstm", "bilstm", "gru", "ln_lstm", "transformer")
-POOLINGS = ("mean", "last", "attention", "soft_bof", "soft_fv", "soft_vlad", "soft_concat")
+POOLINGS = ("mean", "max", "last", "attention", "soft_bof", "soft_fv", "soft_vlad", "soft_concat")
 NORMS = ("usual", "whole", "none")  # of the aggregated encodings, classical and soft
 SOURCES = (
     *("googlenet", "vgg16", "i3d_pytorch", "i3d_tensorflow", "kinetics400"),

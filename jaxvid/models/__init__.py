@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jaxvid.models.googlenet import GoogLeNet
     from jaxvid.models.i3d import I3D, LI3D
     from jaxvid.models.ln_lstm import LNLSTM
-    from jaxvid.models.pooling import Attention, Last, Mean
+    from jaxvid.models.pooling import Attention, Last, Max, Mean
     from jaxvid.models.recognizer import Outputs, Recognizer
     from jaxvid.models.recurrent import GRU, LSTM, BiLSTM
     from jaxvid.models.soft_aggregation import SoftBoF, SoftConcat, SoftFV, SoftVLAD
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["C3D", "I3D", "LI3D", "STGCN", "VGG16", "ConvFusion", "GoogLeNet", "TwoStream"]
 __all__ += ["GRU", "LNLSTM", "LSTM", "BiLSTM", "Transformer"]
-__all__ += ["Attention", "Last", "Mean", "SoftBoF", "SoftConcat", "SoftFV", "SoftVLAD"]
+__all__ += ["Attention", "Last", "Max", "Mean", "SoftBoF", "SoftConcat", "SoftFV", "SoftVLAD"]
 __all__ += ["DeepFusion", "Outputs", "Recognizer", "build", "create", "list", "normalize"]
 __all__ += ["count_parameters", "modalities", "sequence_length"]
 

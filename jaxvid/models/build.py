@@ -38,6 +38,7 @@ ENCODERS: Mapping[str, str] = {
 }
 POOLINGS: Mapping[str, str] = {
     "mean": "pooling:Mean",
+    "max": "pooling:Max",
     "last": "pooling:Last",
     "attention": "pooling:Attention",
     "soft_bof": "soft_aggregation:SoftBoF",
@@ -61,8 +62,12 @@ FIELDS: Mapping[str, Mapping[str, str | None]] = {
     "system": {"lstm_dropout": "encoder_dropout", "direct": "direct_logits"},
 }
 
-# The parts of the system deep_fusion, which has no others.
-DEEP_FUSION = {"backbone": "conv_fusion", "encoder": "ln_lstm", "pooling": "last"}
+# The parts that the system deep_fusion may have.
+DEEP_FUSION: Mapping[str, tuple[str, ...]] = {
+    "backbone": ("conv_fusion", "vgg16"),
+    "encoder": ("ln_lstm", "lstm"),
+    "pooling": ("last",),
+}
 
 # What the backbones read that do not read one modality of images, whichever it is.
 READS = {"two_stream": "rgb+flow", "conv_fusion": "rgb+flow", "st_gcn": "skeleton"}
@@ -118,15 +123,19 @@ def build(model: Any, num_classes: int, dtype: "DTypeLike" = "float32") -> "nn.M
     Raises ValueError for an unknown part, naming the known ones, and for parts that do not fit.
     """
     families = ["backbone", "encoder", "pooling"]
+    given: dict[str, Any] = {}
     if model.system == "deep_fusion":
-        for family, only in DEEP_FUSION.items():
-            if (name := getattr(model, family)) != only:
-                raise ValueError(f"system 'deep_fusion' has the {family} {only!r}, not {name!r}")
+        for family, known in DEEP_FUSION.items():
+            if (name := getattr(model, family)) not in known:
+                raise ValueError(
+                    f"system 'deep_fusion' has the {family} {' or '.join(known)}, not {name}"
+                )
         families = ["backbone"]  # the rest is its own
+        given["layer_norm"] = model.encoder == "ln_lstm"
     elif model.direct_logits:
         raise ValueError("direct_logits is for the system 'deep_fusion'")
     parts = {family: _part(family, getattr(model, family), model, dtype) for family in families}
-    return _part("system", model.system, model, dtype, num_classes=num_classes, **parts)
+    return _part("system", model.system, model, dtype, num_classes=num_classes, **given, **parts)
 
 
 def modalities(model: Any) -> tuple[str, ...]:

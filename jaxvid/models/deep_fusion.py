@@ -1,7 +1,11 @@
-"""Deep fusion of appearance and motion: two VGG-16 towers, a 3D convolution, three LN-LSTMs."""
+"""Deep fusion of appearance and motion: two VGG-16 towers, a 3D convolution, three LN-LSTMs.
+
+The three LSTMs also stand on one tower alone: a two-stream LSTM, on its maps and its FC6.
+"""
 
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -13,6 +17,7 @@ from jaxvid.models.layers.conv import ConvReLU, scale_channels
 from jaxvid.models.layers.max_pool import max_pool
 from jaxvid.models.ln_lstm import LNLSTM
 from jaxvid.models.recognizer import Outputs
+from jaxvid.models.recurrent import LSTM
 from jaxvid.models.vgg import VGG16
 
 
@@ -61,11 +66,11 @@ class ConvFusion(Backbone):
     dtype: DTypeLike = jnp.float32
 
     def __call__(self, clips: Mapping[str, jax.Array], train: bool = False) -> jax.Array:
-        _, x_fc = self.maps(clips, train)
+        _, x_fc = self.maps_and_fc6(clips, train)
         return x_fc.astype(jnp.float32)
 
     @nn.compact
-    def maps(
+    def maps_and_fc6(
         self, clips: Mapping[str, jax.Array], train: bool = False
     ) -> tuple[jax.Array, jax.Array]:
         """Computes x_conv (B,T,H/16,W/16,D), the fused maps, and x_fc (B,T,F), in `dtype`."""
@@ -103,24 +108,28 @@ class DeepFusion(nn.Module):
     `frozen` backbone, both towers and what fuses them, computes as in evaluation while the rest
     trains, and no gradient reaches it.
 
+    - backbone: ConvFusion, or VGG16, which reads one modality (B,T,H,W,C) and gives its conv5_3 as
+      x_conv and its FC6 as x_fc: with `layer_norm` false, Gammulle et al.'s two-stream LSTM.
+    - layer_norm: LN-LSTMs, else LSTMs without it.
     - direct: take the last state itself as the logits. Outside training they lie in (-1, 1), which
       with 101 classes keeps the cross-entropy above 2.67.
 
     Parameters: `backbone`, `lstm_conv`, `lstm_fc`, `lstm`, and without `direct` `classifier`. At
-    224x224 with L = 4 and hidden 101: 188,756,221, the paper's 188.8M, and 10,302 in the classifier
-    of 101 classes.
+    224x224 with L = 4 and hidden 101: 188,756,221, and 10,302 in the classifier of 101 classes.
 
     Raises ValueError where `direct` meets a hidden width that is not the number of classes.
 
     Source: the paper on deep fusion with frame attention, figures 5 and 8, eq. 7 to 12, section
-    3.6. Eq. 12 as printed is `direct`; section 3.5 names a softmax classification layer, which is
+    3.6; Gammulle et al., Two stream LSTM, WACV 2017, whose template it is (section 3.4). Eq. 12 as
+    printed is `direct`; section 3.5 names a softmax classification layer, which is
     read here as a linear layer and a softmax. W of eq. 11 is the third LN-LSTM's own kernel.
     """
 
-    backbone: ConvFusion
+    backbone: ConvFusion | VGG16
     num_classes: int
     hidden: int = 64
     lstm_dropout: float = 0.25
+    layer_norm: bool = True
     direct: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -131,20 +140,24 @@ class DeepFusion(nn.Module):
         super().__post_init__()
 
     @nn.compact
-    def __call__(
-        self, clips: Mapping[str, jax.Array], train: bool = False, frozen: bool = False
-    ) -> Outputs:
-        maps = self.backbone.maps(clips, train and not frozen)
+    def __call__(self, clips: Any, train: bool = False, frozen: bool = False) -> Outputs:
+        maps = self.backbone.maps_and_fc6(clips, train and not frozen)
         x_conv, x_fc = jax.lax.stop_gradient(maps) if frozen else maps
         x_conv = x_conv.reshape(*x_conv.shape[:2], -1)
-        lstm = functools.partial(LNLSTM, self.hidden, dtype=self.dtype)
-        conv_states = lstm(dropout=self.lstm_dropout, name="lstm_conv")(x_conv, train)
-        fc_states = lstm(dropout=self.lstm_dropout, name="lstm_fc")(x_fc, train)
+        conv_states = self._states(x_conv, "lstm_conv", self.lstm_dropout, train)
+        fc_states = self._states(x_fc, "lstm_fc", self.lstm_dropout, train)
         sequence = jnp.concatenate([conv_states, fc_states], axis=-1)
 
         # Its dropout is applied here instead, so that the embedding is the state before it.
-        embedding = lstm(dropout=0.0, name="lstm")(sequence, train)[:, -1]
+        embedding = self._states(sequence, "lstm", 0.0, train)[:, -1]
         logits = nn.Dropout(self.lstm_dropout, deterministic=not train)(embedding)
         if not self.direct:
             logits = nn.Dense(self.num_classes, dtype=jnp.float32, name="classifier")(logits)
         return Outputs(logits, embedding, sequence)
+
+    def _states(self, sequence: jax.Array, name: str, dropout: float, train: bool) -> jax.Array:
+        if self.layer_norm:
+            layer = LNLSTM(self.hidden, dropout=dropout, dtype=self.dtype, name=name)
+            return layer(sequence, train)
+        states = LSTM(self.hidden, dtype=self.dtype, name=name)(sequence, train)
+        return nn.Dropout(dropout, deterministic=not train)(states)

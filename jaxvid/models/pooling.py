@@ -18,6 +18,13 @@ class Mean(nn.Module):
         return sequence.mean(axis=1)
 
 
+class Max(nn.Module):
+    """Takes each feature's maximum over the steps: (B,τ,D) -> (B,D). Source: Ng et al. 2015."""
+
+    def __call__(self, sequence: Array, final: Array | None = None, train: bool = False) -> Array:
+        return sequence.max(axis=1)
+
+
 class Last(nn.Module):
     """Takes the encoder's final state, or the last step: (B,τ,D) -> (B,D)."""
 

@@ -38,15 +38,22 @@ class VGG16(Backbone):
     dtype: DTypeLike = jnp.float32
 
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        features = self._layers(x, train, self.fully_connected)
-        return features if self.fully_connected else features.mean((2, 3), dtype=jnp.float32)
+        if self.fully_connected:
+            return self._layers(x, train, ("fc6", "fc7"))[1].astype(jnp.float32)
+        return self.maps(x).mean((2, 3), dtype=jnp.float32)
 
     def maps(self, x: jax.Array) -> jax.Array:
         """Computes the maps of conv5_3 after its ReLU: (B,T,H,W,C) -> (B,T,H/16,W/16,C')."""
-        return self._layers(x, train=False, with_fc=False)
+        return self._layers(x, train=False, connected=())[0]
+
+    def maps_and_fc6(self, x: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+        """Computes `maps` and FC6 (B,T,F) after its ReLU and dropout, F = 4096 at width 1."""
+        return self._layers(x, train, ("fc6",))
 
     @nn.compact
-    def _layers(self, x: jax.Array, train: bool, with_fc: bool) -> jax.Array:
+    def _layers(
+        self, x: jax.Array, train: bool, connected: tuple[str, ...]
+    ) -> tuple[jax.Array, jax.Array]:
         check_clips(x)
         x = apply_image_norm(x, self.image_norm)
         for stage, (count, published) in enumerate(STAGES, start=1):
@@ -56,11 +63,12 @@ class VGG16(Backbone):
             for n in range(1, count + 1):
                 name = f"conv{stage}_{n}"
                 x = ConvReLU(features, (1, 3, 3), self.lowering, self.dtype, name=name)(x)
-        if not with_fc:
-            return x
+        maps = x
+        if not connected:
+            return maps, maps
         x = max_pool(x, (1, 2, 2), (1, 2, 2))
         x = x.reshape(*x.shape[:2], -1)
-        for name in ("fc6", "fc7"):
+        for name in connected:
             x = fully_connected(x, scale_channels(4096, self.width), self.dtype, name)
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return x.astype(jnp.float32)
+        return maps, x

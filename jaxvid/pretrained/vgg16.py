@@ -31,6 +31,9 @@ def read(path: Path, shapes: Any, config: ConfigDict, class_names: Names) -> Loa
         _put_tower(transfer, file, tower, modality, config)
     if model.backbone == "conv_fusion":
         _put_fusion(transfer, file)
+    elif model.system == "deep_fusion":
+        fc6 = {"fc6": FULLY_CONNECTED["fc6"]}
+        put_fully_connected(transfer, file, "backbone", fc6, LAST)
     elif model.fully_connected:
         fit = [
             put_fully_connected(transfer, file, tower, FULLY_CONNECTED, LAST)

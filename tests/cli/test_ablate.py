@@ -206,9 +206,13 @@ def test_a_failed_part_fails_the_fusion(run, fused):
 
 def test_the_papers_own_fusion():
     ablation = Ablation([C1], "embedded", Path("out"), [])
+    snippets, most = "short_snippets", "model.encoder=none-model.pooling=max"
     assert [run.slug for run in ablation.labels] == [
         *("lrcn", "c3d", "vgg16-modality=rgb", "vgg16-modality=flow"),
-        *("vgg16-modality=rgb+vgg16-modality=flow", "conv_fusion", "deep_fusion"),
+        "vgg16-modality=rgb+vgg16-modality=flow",
+        *(rgb := f"{snippets}-modality=rgb", flow := f"{snippets}-modality=flow", f"{rgb}+{flow}"),
+        *(f"{rgb}-{most}", f"{flow}-{most}", f"{rgb}-{most}+{flow}-{most}"),
+        *("conv_fusion", "deep_fusion"),
     ]
     assert ablation.command([*ablation.labels][4]) == (
         "python -m jaxvid.main --mode=fuse --workdir=out/vgg16-modality=rgb+vgg16-modality=flow "

@@ -10,6 +10,7 @@ from jaxvid.models import Recognizer, count_parameters, vgg
 from jaxvid.models.deep_fusion import ConvFusion, DeepFusion, interleave
 from jaxvid.models.ln_lstm import LNLSTM
 from jaxvid.models.pooling import Mean
+from jaxvid.models.recurrent import LSTM
 from jaxvid.models.vgg import VGG16
 
 KEY = {"dropout": jax.random.key(0)}
@@ -36,6 +37,10 @@ def evaluate(module, variables, clips, **options):
     return jax.device_get(
         jax.jit(lambda v, x: module.apply(v, x, False, **options))(variables, clips)
     )
+
+
+def evaluate_maps(tower, params, clips):
+    return np.asarray(jax.jit(partial(tower.apply, method="maps"))({"params": params}, clips))
 
 
 def published(fuse_fc):
@@ -108,9 +113,8 @@ def test_fusion_equals_the_written_out_equations(fuse_fc, height, width, shallow
     clips = draw_clips(2, 3, height, width)
     variables = initialise(module, clips, False)
     params = variables["params"]
-    maps = jax.jit(partial(VGG16(width=0.125).apply, method="maps"))
     spatial, temporal = (
-        np.asarray(maps({"params": params[tower]}, clips[name]))
+        evaluate_maps(VGG16(width=0.125), params[tower], clips[name])
         for tower, name in (("spatial", "rgb"), ("temporal", "flow"))
     )
     expected_conv = fused(params["fusion"], interleaved(spatial, temporal))
@@ -119,7 +123,7 @@ def test_fusion_equals_the_written_out_equations(fuse_fc, height, width, shallow
         kept = fully_connected(params["spatial_fc6"], spatial)
         expected_fc = np.maximum(dense(params["fc_fusion"], interleaved(kept, expected_fc)), 0)
 
-    x_conv, x_fc = evaluate(module, variables, clips, method="maps")
+    x_conv, x_fc = evaluate(module, variables, clips, method="maps_and_fc6")
     assert x_conv.shape == (2, 3, height // 4, width // 4, 8) and x_fc.shape == (2, 3, 16)
     assert np.ptp(expected_conv) > 0 and np.ptp(expected_fc) > 0
     np.testing.assert_allclose(x_conv, expected_conv, atol=1e-5 * np.abs(expected_conv).max())
@@ -129,7 +133,7 @@ def test_fusion_equals_the_written_out_equations(fuse_fc, height, width, shallow
 def test_whole_towers_on_frames_with_a_single_position(initialise):
     module, clips = ConvFusion(width=0.125), draw_clips(1, 3, 16, 16)
     variables = initialise(module, clips, False)
-    x_conv, x_fc = evaluate(module, variables, clips, method="maps")
+    x_conv, x_fc = evaluate(module, variables, clips, method="maps_and_fc6")
     assert x_conv.shape == (1, 3, 1, 1, 64) and x_fc.shape == (1, 3, 512)
     assert np.ptp(x_fc) > 0
 
@@ -173,7 +177,7 @@ def test_outputs_equal_the_parts_composed_by_hand(direct, shallow, initialise):
     def states(name, sequence):
         return evaluate(LNLSTM(5), {"params": params[name]}, sequence)
 
-    x_conv, x_fc = evaluate(backbone, {"params": params["backbone"]}, clips, method="maps")
+    x_conv, x_fc = evaluate(backbone, {"params": params["backbone"]}, clips, method="maps_and_fc6")
     first = states("lstm_conv", x_conv.reshape(2, 3, -1))
     sequence = np.concatenate([first, states("lstm_fc", x_fc)], axis=2)
     embedding = states("lstm", sequence)[:, -1]
@@ -185,6 +189,32 @@ def test_outputs_equal_the_parts_composed_by_hand(direct, shallow, initialise):
     expected = embedding if direct else dense(params["classifier"], embedding)
     np.testing.assert_allclose(outputs.logits, expected, atol=1e-5)
     assert outputs.attention is None
+
+
+def test_two_stream_lstm_equals_the_parts_composed_by_hand(shallow, initialise):
+    tower = VGG16(width=0.125)
+    module = DeepFusion(tower, num_classes=5, hidden=6, layer_norm=False)
+    clips = draw(2, 3, 8, 8, 3)
+    variables = initialise(module, clips, False)
+    params = variables["params"]
+    assert set(params["backbone"]) == {"conv1_1", "conv2_1", "conv3_1", "fc6"}
+
+    def states(name, sequence):
+        return evaluate(LSTM(6), {"params": params[name]}, sequence)
+
+    maps = evaluate_maps(tower, params["backbone"], clips)
+    x_fc = fully_connected(params["backbone"]["fc6"], maps)
+    first = states("lstm_conv", maps.reshape(2, 3, -1))
+    sequence = np.concatenate([first, states("lstm_fc", x_fc)], axis=2)
+    embedding = states("lstm", sequence)[:, -1]
+
+    outputs = evaluate(module, variables, clips)
+    np.testing.assert_allclose(outputs.sequence, sequence, atol=1e-5)
+    np.testing.assert_allclose(outputs.embedding, embedding, atol=1e-5)
+    np.testing.assert_allclose(outputs.logits, dense(params["classifier"], embedding), atol=1e-5)
+
+    trained = module.apply(variables, clips, True, rngs=KEY)
+    assert 0.1 < np.mean(trained.sequence == 0) < 0.4 and (trained.embedding != 0).all()
 
 
 def test_direct_logits_are_a_state(shallow, initialise):

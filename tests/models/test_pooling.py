@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxvid.models.pooling import Attention, Last, Mean
+from jaxvid.models.pooling import Attention, Last, Max, Mean
 
 
 def draw(*shape):
@@ -27,9 +27,11 @@ def written_out(params, sequence, mask):
     return np.einsum("bn,bnd->bd", weights, sequence), weights
 
 
-def test_mean_and_last_take_a_sequence_alone():
+def test_mean_maximum_and_last_take_a_sequence_alone():
     sequence, final = draw(3, 5, 6), draw(3, 6)
     np.testing.assert_allclose(Mean().apply({}, sequence), sequence.mean(1), atol=1e-6)
+    highest = [[max(clip[:, d]) for d in range(6)] for clip in sequence]
+    np.testing.assert_array_equal(Max().apply({}, sequence), highest)
     np.testing.assert_array_equal(Last().apply({}, sequence), sequence[:, -1])
     np.testing.assert_array_equal(Last().apply({}, sequence, final), final)
 

@@ -91,6 +91,18 @@ def test_vgg16_in_both_towers_of_deep_fusion(stem, vgg16, published_vgg16, make_
     assert not ours.loaded.notes
 
 
+def test_vgg16_in_a_two_stream_lstm(vgg16, published_vgg16, make_config, start):
+    parts = {"model__system": "deep_fusion", "model__encoder": "lstm", "model__pooling": "last"}
+    ours = start(make_config(**{**VGG, **vgg16(), **parts, "model__hidden": 8}), 7)
+    explained(ours.loaded, ours.network)
+    tensors, fc6 = published_vgg16(64), ours.variables["params"]["backbone"]["fc6"]
+    maps = np.random.default_rng(1).standard_normal((2, 2, 64))  # what FC6 reads: H, W, C
+    theirs = tensors["classifier.0.weight"] @ maps.transpose(2, 0, 1).reshape(-1)
+    np.testing.assert_allclose(maps.reshape(-1) @ fc6["kernel"], theirs, rtol=1e-3)
+    assert "nowhere" in ours.loaded.tensors["classifier.3.weight"]
+    assert any(name.startswith("params/lstm_conv/") for name in ours.loaded.initial)
+
+
 def test_vgg16_in_conv_fusion_and_two_streams(vgg16, make_config, start):
     fusion = start(make_config(**FUSION, **vgg16()), 7)
     explained(fusion.loaded, fusion.network)
