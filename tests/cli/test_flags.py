@@ -197,8 +197,8 @@ def test_configs_are_listed_with_what_they_are(capsys):
 def test_fields_are_listed_with_default_and_meaning(capsys):
     lines = output(capsys, "fields", "model").splitlines()
     assert all(line.startswith("model.") for line in lines)
-    [line] = output(capsys, "fields", "config.model.hidden").splitlines()
-    assert line.split(maxsplit=2) == ["model.hidden", "64", "width of the encoder, per direction"]
+    [line] = output(capsys, "fields", "config.model.encoder_layers").splitlines()
+    assert line.split(maxsplit=2) == ["model.encoder_layers", "1", "stacked layers of the encoder"]
     [continued] = output(capsys, "fields", "model.backbone").splitlines()
     assert continued.endswith("of rgb+flow: two_stream, conv_fusion; of skeletons: st_gcn")
     assert output(capsys, "fields", "data.streams") == output(capsys, "fields", "data.modality")

@@ -155,7 +155,7 @@ def test_sequence_length_follows_the_config():
     [
         ("backbone", "i3d, li3d"),
         ("encoder", "none, lstm, bilstm"),
-        ("pooling", "mean, last"),
+        ("pooling", "mean, max, last"),
     ],
 )
 def test_unknown_part_raises_and_names_the_known_ones(field, known):
