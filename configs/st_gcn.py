@@ -22,8 +22,9 @@ docs/results.md. Recipes, of which only UTD-MHAD's was run on its data:
   60 degrees, SGD with 0.1, batches of 16, 65 epochs of each sequence five times, a tenth of the
   rate after 50, a decay of 1e-4. Ours: turns about z, too, parts of a sequence for random frames of
   it, the normalised view for their range of -1 to 1.
-- UTD-MHAD: all ours. Three units, 32 frames; chosen with one seed on joints alone, by leaving out
-  subject 1 or 5 of the four that train. MSR Action3D: the same, for want of a published one.
+- UTD-MHAD: all ours. Three units, 32 frames, 30 epochs; chosen with one seed on joints alone, by
+  leaving out subject 1 or 5 of the four that train. MSR Action3D: the same, for want of a
+  published one.
 - `scale=small`: ours; 6 epochs of the embedded dataset, 30 of one's own skeletons, of which there
   are fewer.
 """
