@@ -43,7 +43,7 @@ def main() -> None:
             results[name] = run("train", config, folder, *flags)
         fused = arguments.output / f"{FUSED}-seed-{seed}"
         results[FUSED] = run("fuse", str(fused), fused, *map(str, folders))
-        seconds = [json.loads((folder / SECONDS).read_text()) for folder in folders]
+        seconds = [seconds_of(folder) for folder in folders]
         accuracies = {name: result["accuracy"] for name, result in results.items()}
         rows.append({"seed": seed, **accuracies, "processor_seconds": seconds})
     found = {
@@ -59,7 +59,7 @@ def main() -> None:
     print("| input | mean | sd | least | most |\n| --- | --- | --- | --- | --- |")
     for name in (*INPUTS, FUSED):
         print(f"| {name} | " + " | ".join(f"{100 * x:.1f} %" for x in found[name].values()) + " |")
-    each = [seconds for row in rows for seconds in row["processor_seconds"]]
+    each = [seconds for row in rows for seconds in row["processor_seconds"] if seconds]
     print(f"processor seconds of a training: {min(each):.0f} to {max(each):.0f}")
     if arguments.write:
         arguments.write.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +77,12 @@ def run(mode: str, what: str, folder: Path, *arguments: str) -> dict[str, Any]:
         subprocess.run(command, check=True)
         (folder / SECONDS).write_text(f"{processor_seconds() - before:.1f}\n")
     return json.loads(results.read_text())
+
+
+def seconds_of(folder: Path) -> float | None:
+    """Returns the processor seconds of a training, None where it was interrupted."""
+    path = folder / SECONDS
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def processor_seconds() -> float:
