@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import av
 import numpy as np
@@ -205,19 +204,6 @@ def test_a_cover_is_no_video(tmp_path):
     assert [number(frame) for frame in video.decode(tmp_path / "film.mp4")] == [3] * 3
     with pytest.raises(VideoError, match=r"picture of its cover|no frame"):
         list(video.decode(tmp_path / "song.mp4"))
-
-
-def test_a_stream_that_begins_midway_is_no_error(tmp_path):
-    """At the end of such a file, PyAV looks for the stream among those of its beginning."""
-    with video_container.opened(write(tmp_path / "a.flv", codec="flv1")) as (container, stream):
-
-        def demux(*streams):
-            yield from (packet for packet in container.demux(*streams) if packet.size)
-            raise IndexError("list index out of range")
-
-        facts, broken = Facts(), cast(Any, SimpleNamespace(demux=demux))
-        assert len(list(video_container.decoded(broken, stream, facts))) == LENGTH
-    assert facts.damaged == 0
 
 
 def test_what_is_no_video_is_named_with_a_reason(tmp_path):
